@@ -1,0 +1,91 @@
+// Plan: everything that is decided before the first namespace of a machine exists. The contract between holmd, which makes
+// it, and the supervisor and holm-setup, which carry it out; plan_file turns it into TOML and back, describe into text.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "machine/name.h"
+#include "machine/spec.h"
+#include "network/plan.h"
+#include "rootfs/plan.h"
+#include "security/plan.h"
+
+namespace holm::launch {
+
+// A property of the unit, typed as systemd's D-Bus API wants it (org.freedesktop.systemd1(5)).
+struct UnitProperty {
+    using Pairs = std::vector<std::pair<std::string, std::string>>;          // a(ss): DeviceAllow
+    using Limits = std::vector<std::pair<std::string, uint64_t>>;            // a(st): IOReadBandwidthMax
+    using Bytes = std::vector<uint8_t>;                                      // ay:    AllowedCPUs
+    using Strings = std::vector<std::string>;                                // as:    After
+    // CPUQuotaPerSecUSec and the like are t; KillSignal is i (int32_t).
+    using Value = std::variant<bool, int32_t, uint32_t, uint64_t, std::string, Strings, Bytes, Pairs, Limits>;
+    std::string name;
+    Value value;
+    bool operator==(const UnitProperty&) const = default;
+};
+
+enum class UnitKind { Scope, Service };
+
+struct Unit {
+    UnitKind kind = UnitKind::Scope;
+    std::string name;   // "holm-web.scope" or "holm@web.service"
+    std::string slice;  // "machine.slice"
+    std::string description;
+    std::vector<UnitProperty> properties;  // of both kinds, from [resources] and the defaults: always the whole list
+    bool operator==(const Unit&) const = default;
+};
+
+enum class InitKind { Command, Systemd, OpenRc, Sysv, Busybox, Runit, S6, Other };
+
+struct Payload {
+    InitKind init_kind = InitKind::Command;
+    bool boot = false;
+    bool stub = false;                 // `init = true`: a small PID 1 that reaps and forwards signals, command as PID 2
+    std::vector<std::string> command;  // resolved: argv. For boot: the init and its arguments
+    std::string user = "root";         // "name", "uid", "user:group": resolved in the machine's /etc/passwd, inside
+    std::string working_directory = "/";
+    std::vector<std::pair<std::string, std::string>> environment;  // whole: PATH, HOME, TERM, container, container_uuid, …
+    std::string hostname;
+    int stop_signal = 0;
+    std::chrono::microseconds start_timeout{0}, stop_timeout{0};
+    bool ready_by_notify = false;      // running at READY=1 of PID 1; else at exec
+    bool operator==(const Payload&) const = default;
+};
+
+struct Credential {
+    std::string name;
+    std::string path;  // on the host; read by holm-setup at each boot of the payload, at most 1 MiB
+    bool operator==(const Credential&) const = default;
+};
+
+enum class Console {
+    Pipes,     // the payload's standard descriptors are the client's own
+    Terminal,  // a PTY kept by the supervisor, copied by lines to the journal
+};
+
+// What must not be used by two machines at once: a lock file /run/holm/locks/DEV:INO each, held by the supervisor.
+struct Plan {
+    machine::MachineName name;
+    std::string uuid;  // 32 hex digits: container_uuid, machined's id
+    Unit unit;
+    Console console = Console::Terminal;
+    bool remove_at_end = false;  // --rm
+    std::string state;           // "/var/lib/holm/machines/web"
+    rootfs::Plan rootfs;
+    network::Plan network;
+    security::Plan security;
+    Payload payload;
+    std::vector<Credential> credentials;
+    std::vector<std::string> locked_paths;  // upper, or a root that is written in place
+    std::vector<std::string> warnings;      // said to the client and in the journal
+    bool operator==(const Plan&) const = default;
+};
+
+}  // namespace holm::launch

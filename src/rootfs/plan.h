@@ -1,0 +1,65 @@
+// What a machine's root is made of: layers, upper, mounts, in the order in which they are made. A value; plan_rootfs is pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "machine/id_range.h"
+#include "machine/spec.h"
+
+namespace holm::rootfs {
+
+// Who undergoes the writes of the machine.
+enum class Upper {
+    None,       // read-only, or a directory used in place
+    Directory,  // upper and work on disk
+    Memory,     // both in a tmpfs of `memory_size` bytes
+};
+
+// A mount below the machine's root, made outside (so locked inside) after the root itself, in order.
+struct Mount {
+    machine::MountType type = machine::MountType::Bind;
+    std::string source;  // absolute, on the host; "" for tmpfs and inaccessible
+    std::string target;  // absolute, inside; created where missing
+    bool read_only = false, nosuid = false, nodev = false, noexec = false;
+    bool recursive = true;
+    bool optional = false;        // a missing source is skipped
+    bool id_mapped = true;        // root inside owns what root owns on the host
+    std::string options;          // of a tmpfs: "size=…,mode=…"
+    std::string key;              // "mount[0]": names it in errors
+    bool operator==(const Mount&) const = default;
+};
+
+// A file written inside, with the machine's own privileges, before the payload runs; never through a symlink.
+struct File {
+    enum class Kind { Replace, IfMissing, Symlink };
+    std::string path;
+    std::string content;  // of a Symlink its target
+    Kind kind = Kind::Replace;
+    bool operator==(const File&) const = default;
+};
+
+struct Plan {
+    std::string machine;
+    machine::IdRange ids;
+    // One element and upper None: that directory itself is the root. Else an overlay; topmost first, 1 to 64.
+    std::vector<std::string> lower;
+    Upper upper = Upper::None;
+    std::string upper_path, work_path;  // Directory only
+    uint64_t memory_size = 0;           // Memory only; bytes
+    bool create_upper = false;          // upper_path, work_path are holm's: made where missing
+    bool empty_at_end = false;          // an ephemeral upper on disk: emptied at the end of the unit
+    bool read_only = false;             // the root is a locked read-only mount
+    bool only_usr = false;              // mode volatile: a tmpfs with /usr of the root, read-only
+    std::vector<std::string> hidden;    // paths inside that are covered by an empty read-only folder
+    std::vector<Mount> mounts;
+    std::vector<File> files;
+    std::vector<File> host_files;       // of /run/host: path relative to it
+    bool operator==(const Plan&) const = default;
+
+    bool overlay() const { return lower.size() > 1 || upper != Upper::None; }
+};
+
+}  // namespace holm::rootfs
