@@ -12,24 +12,14 @@
 
 #include "machine/name.h"
 #include "machine/spec.h"
+#include "machine/unit_property.h"
 #include "network/plan.h"
 #include "rootfs/plan.h"
 #include "security/plan.h"
 
 namespace holm::launch {
 
-// A property of the unit, typed as systemd's D-Bus API wants it (org.freedesktop.systemd1(5)).
-struct UnitProperty {
-    using Pairs = std::vector<std::pair<std::string, std::string>>;          // a(ss): DeviceAllow
-    using Limits = std::vector<std::pair<std::string, uint64_t>>;            // a(st): IOReadBandwidthMax
-    using Bytes = std::vector<uint8_t>;                                      // ay:    AllowedCPUs
-    using Strings = std::vector<std::string>;                                // as:    After
-    // CPUQuotaPerSecUSec and the like are t; KillSignal is i (int32_t).
-    using Value = std::variant<bool, int32_t, uint32_t, uint64_t, std::string, Strings, Bytes, Pairs, Limits>;
-    std::string name;
-    Value value;
-    bool operator==(const UnitProperty&) const = default;
-};
+using UnitProperty = machine::UnitProperty;
 
 enum class UnitKind { Scope, Service };
 
@@ -48,10 +38,13 @@ struct Payload {
     InitKind init_kind = InitKind::Command;
     bool boot = false;
     bool stub = false;                 // `init = true`: a small PID 1 that reaps and forwards signals, command as PID 2
-    std::vector<std::string> command;  // resolved: argv. For boot: the init and its arguments
+    // argv; for boot: the init and its arguments. The first is an absolute path inside, unless a mount may cover it: then as it was
+    // asked for, and looked up inside as execvpe(3) would, with PATH of `environment`.
+    std::vector<std::string> command;
     std::string user = "root";         // "name", "uid", "user:group": resolved in the machine's /etc/passwd, inside
     std::string working_directory = "/";
-    std::vector<std::pair<std::string, std::string>> environment;  // whole: PATH, HOME, TERM, container, container_uuid, …
+    std::vector<std::pair<std::string, std::string>> environment;  // whole: PATH, TERM, container, … HOME, USER, LOGNAME where
+                                                                   // user is root; else inside, where it is known, if not set here
     std::string hostname;
     int stop_signal = 0;
     std::chrono::microseconds start_timeout{0}, stop_timeout{0};
@@ -84,6 +77,9 @@ struct Plan {
     Payload payload;
     std::vector<Credential> credentials;
     std::vector<std::string> locked_paths;  // upper, or a root that is written in place
+    // "/run/systemd/nspawn-uid/524288" of a private range: write-locked and kept beside the others, so that nspawn keeps off; created
+    // where missing, and unlinked at the end by who holds it. "": none.
+    std::string range_lock;
     std::vector<std::string> warnings;      // said to the client and in the journal
     bool operator==(const Plan&) const = default;
 };

@@ -12,8 +12,8 @@ enum class IdMapping { Range, Identity, Host };
 
 struct IdRange {
     IdMapping mapping = IdMapping::Range;
-    uint32_t base = 0;             // host id of the machine's root; 0 for Identity and Host
-    uint32_t count = range_size;   // ids that exist inside
+    uint32_t base = 0;            // host id of the machine's root; 0 for Identity and Host
+    uint32_t count = range_size;  // ids that exist inside
     bool operator==(const IdRange&) const = default;
     bool has_namespace() const { return mapping != IdMapping::Host; }
     bool shifts() const { return mapping == IdMapping::Range && base != 0; }

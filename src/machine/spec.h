@@ -33,7 +33,7 @@ struct RootSpec {
     std::vector<std::string> lower;  // topmost first, 1 to 64
     std::string upper;
     RootMode mode = RootMode::Persistent;
-    std::optional<uint64_t> size;    // bytes, of an ephemeral upper in memory
+    std::optional<uint64_t> size;  // bytes, of an ephemeral upper in memory
     bool operator==(const RootSpec&) const = default;
 };
 
@@ -117,7 +117,7 @@ struct SecuritySpec {
 
 enum class MachineIdKind { Default, Keep, Fresh, Derived, Given };
 struct IdentitySpec {
-    std::string hostname;  // "" = the machine's name
+    std::string hostname;                               // "" = the machine's name
     MachineIdKind machine_id = MachineIdKind::Default;  // Default: Keep for path, Derived for overlays
     std::string machine_id_value;                       // 32 hex digits, Given only
     std::string timezone = "copy";
@@ -175,6 +175,9 @@ struct Spec {
 std::string describe_origin(const Spec& spec, std::string_view key);
 
 // Whether the root's own init is booted: `boot`, or no command.
-inline bool boots(const PayloadSpec& payload) { return payload.boot.value_or(payload.command.empty()); }
+inline bool boots(const PayloadSpec& payload)
+{
+    return payload.boot.value_or(payload.command.empty());
+}
 
 }  // namespace holm::machine

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "machine/id_range.h"
 #include "machine/spec.h"
+#include "rootfs/facts.h"
 
 namespace holm::rootfs {
 
@@ -25,10 +27,10 @@ struct Mount {
     std::string target;  // absolute, inside; created where missing
     bool read_only = false, nosuid = false, nodev = false, noexec = false;
     bool recursive = true;
-    bool optional = false;        // a missing source is skipped
-    bool id_mapped = true;        // root inside owns what root owns on the host
-    std::string options;          // of a tmpfs: "size=…,mode=…"
-    std::string key;              // "mount[0]": names it in errors
+    bool optional = false;  // a missing source is skipped
+    bool id_mapped = true;  // root inside owns what root owns on the host
+    std::string options;    // of a tmpfs: "size=…,mode=…"
+    std::string key;        // "mount[0]": names it in errors
     bool operator==(const Mount&) const = default;
 };
 
@@ -50,16 +52,43 @@ struct Plan {
     std::string upper_path, work_path;  // Directory only
     uint64_t memory_size = 0;           // Memory only; bytes
     bool create_upper = false;          // upper_path, work_path are holm's: made where missing
-    bool empty_at_end = false;          // an ephemeral upper on disk: emptied at the end of the unit
+    bool empty_at_end = false;          // an ephemeral upper on disk: emptied at the end of the unit, and, for what a power cut
+                                        // left, before its first boot, once it is locked
     bool read_only = false;             // the root is a locked read-only mount
     bool only_usr = false;              // mode volatile: a tmpfs with /usr of the root, read-only
     std::vector<std::string> hidden;    // paths inside that are covered by an empty read-only folder
     std::vector<Mount> mounts;
     std::vector<File> files;
-    std::vector<File> host_files;       // of /run/host: path relative to it
+    std::vector<File> host_files;  // of /run/host: path relative to it
     bool operator==(const Plan&) const = default;
 
     bool overlay() const { return lower.size() > 1 || upper != Upper::None; }
+    // One directory that the machine writes to: nobody else may meanwhile.
+    bool in_place() const { return !overlay() && !read_only && !only_usr; }
 };
+
+// Where the writes of a machine go, by the spec alone (holm.machine(5), "Upper").
+struct UpperPlace {
+    Upper upper = Upper::None;
+    std::string path, work;  // Directory only
+    bool ours = false;       // the default place: made with the folders above it
+    bool empty_at_end = false;
+    bool operator==(const UpperPlace&) const = default;
+};
+UpperPlace place_upper(const machine::Spec& spec, const std::string& state);
+
+// Files of the machine's init, in the order in which they are tried.
+inline constexpr const char* init_paths[] = {"/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/etc/init", "/bin/init"};
+
+// What else plan_rootfs needs to know. memory: of the host, bytes.
+struct PlanInput {
+    machine::IdRange ids;
+    std::string state;  // "/var/lib/holm/machines/web"
+    uint64_t memory = 0;
+};
+
+// The root by spec and facts; `files` and `host_files` are left to the caller. A sentence of warning each is added to `warnings`.
+// Errors: Invalid, NotSupported, NotFound: with the path, the key and where it was written.
+Result<Plan> plan_rootfs(const machine::Spec& spec, const Facts& facts, const PlanInput& input, std::vector<std::string>& warnings);
 
 }  // namespace holm::rootfs

@@ -9,6 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+#include "machine/spec.h"
+#include "network/plan.h"
+
 namespace holm::security {
 
 struct Plan {
@@ -18,8 +22,13 @@ struct Plan {
     std::optional<int> oom_score_adjust;
     std::vector<std::string> masked;     // below /proc and /sys: covered, nothing to read
     std::vector<std::string> read_only;  // below /proc and /sys: read-only
+    std::vector<std::string> writable;   // below a read-only one, and yet left as it is: /proc/sys/net of an own network namespace
     std::optional<std::chrono::nanoseconds> boottime_offset, monotonic_offset;  // either: a time namespace
     bool operator==(const Plan&) const = default;
 };
+
+// The privileges that the spec asks for. What is listed in masked, read_only and writable need not exist on every kernel.
+// Errors: Invalid (an unknown capability), with the key and where it was written.
+Result<Plan> plan_security(const machine::Spec& spec, network::Kind network);
 
 }  // namespace holm::security

@@ -1,0 +1,79 @@
+# bash completion of holmctl(1). Verbs and options are read from its own help, so that they are always those of this version.
+
+__holmctl_verbs() { holmctl --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'; }
+
+# The options of a verb, or with no argument those of every verb; "--name=" where a value follows.
+__holmctl_options() {
+    holmctl ${1:+"$1"} --help 2>/dev/null |
+        sed -n -e 's/^  -\(.\), \(--[a-z-]*\)\(=\{0,1\}\).*/-\1\n\2\3/p' -e 's/^      \(--[a-z-]*\)\(=\{0,1\}\).*/\1\2/p'
+}
+
+__holmctl_machines() { holmctl list --all --no-legend --no-pager 2>/dev/null | cut -d' ' -f1; }
+
+# The values of the option, if they can be known. 1: no such option.
+__holmctl_values() {
+    case $1 in
+    --json) COMPREPLY=($(compgen -W 'short pretty off' -- "$2")) ;;
+    --kill-whom) COMPREPLY=($(compgen -W 'leader all' -- "$2")) ;;
+    --signal | -s) COMPREPLY=($(compgen -A signal -- "$2")) ;;
+    --network) COMPREPLY=($(compgen -W 'none host' -- "$2")) ;;
+    --users) COMPREPLY=($(compgen -W 'auto identity host' -- "$2")) ;;
+    --host | -H) COMPREPLY=($(compgen -A hostname -- "$2")) ;;
+    --root | --lower | --upper | --bind | --device | --file) compopt -o filenames && COMPREPLY=($(compgen -f -- "$2")) ;;
+    --image | --name | --env | --user | --workdir | --publish | --tmpfs | --property | --capability | --hostname | --label | --lines | \
+        --timeout) COMPREPLY=() ;;
+    *) return 1 ;;
+    esac
+}
+
+# Prints the verb that stands before the word that is completed, and how many operands follow it.
+__holmctl_position() {
+    local index word verb= operands=0
+    for ((index = 1; index < COMP_CWORD; index++)); do
+        word=${COMP_WORDS[index]}
+        case $word in
+        = | -*) ;;
+        *)
+            [[ ${COMP_WORDS[index - 1]} == = || ${COMP_WORDS[index - 1]} =~ ^(-H|-s|-n|-p|-u|-E|-w|-f)$ ]] && continue
+            if [[ -z $verb ]]; then verb=$word; else ((operands++)); fi
+            ;;
+        esac
+    done
+    echo "$verb $operands"
+}
+
+_holmctl() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb operands
+    COMPREPLY=()
+    # "--name=value" arrives as three words, as = is one of COMP_WORDBREAKS.
+    if [[ $current == = ]]; then
+        __holmctl_values "$previous" '' && return
+    elif [[ $previous == = ]]; then
+        __holmctl_values "${COMP_WORDS[COMP_CWORD - 2]}" "$current" && return
+    elif [[ $previous == -[Hs] ]]; then
+        __holmctl_values "$previous" "$current" && return
+    fi
+
+    read -r verb operands < <(__holmctl_position)
+    if [[ $current == -* ]]; then
+        COMPREPLY=($(compgen -W "$(__holmctl_options "$verb")" -- "$current"))
+        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+        return
+    fi
+    case $verb in
+    '') COMPREPLY=($(compgen -W "$(__holmctl_verbs)" -- "$current")) ;;
+    verify) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
+    run | create | version | reload) ;;
+    wait) if ((operands == 0)); then
+        COMPREPLY=($(compgen -W "$(__holmctl_machines)" -- "$current"))
+    else
+        COMPREPLY=($(compgen -W 'started ready stopped' -- "$current"))
+    fi ;;
+    exec | shell | login | attach | logs | edit | plan)
+        ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines)" -- "$current"))
+        ;;
+    *) COMPREPLY=($(compgen -W "$(__holmctl_machines)" -- "$current")) ;;
+    esac
+}
+
+complete -F _holmctl holmctl

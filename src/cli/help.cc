@@ -1,0 +1,44 @@
+#include "cli/help.h"
+
+#include <fmt/format.h>
+
+namespace holm::cli {
+
+namespace {
+
+std::string describe_options(std::span<const OptionInfo> options)
+{
+    std::string text;
+    for (const OptionInfo& option : options) {
+        std::string names = option.letter ? fmt::format("-{}, ", option.letter) : "    ";
+        names += option.name;
+        if (!option.value.empty()) names += fmt::format("={}", option.value);
+        text += names.size() < 30 ? fmt::format("  {:<30} {}\n", names, option.help)
+                                  : fmt::format("  {}\n  {:<30} {}\n", names, "", option.help);
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string describe_usage()
+{
+    std::string text = "holmctl [OPTION…] VERB …\n\nControl machines (containers) and the manager holmd.\n";
+    std::string_view group;
+    for (const VerbInfo& verb : all_verbs()) {
+        if (verb.group != group) text += fmt::format("\n{}:\n", group = verb.group);
+        std::string words = fmt::format("{} {}", verb.name, verb.synopsis);
+        text += fmt::format("  {:<38} {}\n", words, verb.help);
+    }
+    text += "\nOptions:\n" + describe_options(global_options());
+    return text + "\n'holmctl VERB --help' has the options of a verb; holmctl(1) has all the rest.\n";
+}
+
+std::string describe_verb(const VerbInfo& verb)
+{
+    std::string text = fmt::format("holmctl {}{}{}\n\n{}\n", verb.name, verb.synopsis.empty() ? "" : " ", verb.synopsis, verb.help);
+    if (!verb.options.empty()) text += "\nOptions:\n" + describe_options(verb.options);
+    return text + "\nOptions of every verb:\n" + describe_options(global_options());
+}
+
+}  // namespace holm::cli

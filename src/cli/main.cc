@@ -1,0 +1,120 @@
+// holmctl: the command line of holm, a thin client of org.holm1. What is here: words → verb → exit status.
+#include <unistd.h>
+
+#include <exception>
+#include <optional>
+
+#include "base/text.h"
+#include "cli/exit_status.h"
+#include "cli/help.h"
+#include "cli/output.h"
+#include "cli/parse.h"
+#include "cli/ssh.h"
+#include "cli/verbs/verbs.h"
+
+namespace holm::cli {
+
+namespace {
+
+Result<int> print_version()
+{
+    TRY(print("holm " HOLM_VERSION "\n"));
+    return exit_done;
+}
+
+Result<int> dispatch(const Invocation& call)
+{
+    switch (call.verb->verb) {
+    case Verb::List: return verbs::list(call);
+    case Verb::Status: return verbs::status(call);
+    case Verb::Show: return verbs::show(call);
+    case Verb::Start: return verbs::start(call);
+    case Verb::Stop: return verbs::stop(call);
+    case Verb::Restart: return verbs::restart(call);
+    case Verb::Reboot: return verbs::reboot(call);
+    case Verb::Terminate: return verbs::terminate(call);
+    case Verb::Kill: return verbs::kill(call);
+    case Verb::Wait: return verbs::wait(call);
+    case Verb::Enable: return verbs::enable(call);
+    case Verb::Disable: return verbs::disable(call);
+    case Verb::Freeze: return verbs::freeze(call);
+    case Verb::Thaw: return verbs::thaw(call);
+    case Verb::Run: return verbs::run(call);
+    case Verb::Create: return verbs::create(call);
+    case Verb::Edit: return verbs::edit(call);
+    case Verb::Cat: return verbs::cat(call);
+    case Verb::Verify: return verbs::verify(call);
+    case Verb::Plan: return verbs::plan(call);
+    case Verb::Remove: return verbs::remove(call);
+    case Verb::Exec: return verbs::exec(call);
+    case Verb::Shell: return verbs::shell(call);
+    case Verb::Login:
+    case Verb::Attach: return verbs::attach(call);
+    case Verb::Logs: return verbs::logs(call);
+    case Verb::Reload: return verbs::reload(call);
+    case Verb::Version: return print_version();
+    }
+    return exit_failed;
+}
+
+// Verbs that are interactive over ssh where they are so here.
+bool uses_terminal(Verb verb)
+{
+    return verb == Verb::Run || verb == Verb::Exec || verb == Verb::Shell || verb == Verb::Login || verb == Verb::Attach ||
+           verb == Verb::Edit;
+}
+
+// Becomes ssh, so that its exit status, which is that of the other side's holmctl, is ours.
+Result<int> run_on_host(const Invocation& call)
+{
+    const bool terminal = uses_terminal(call.verb->verb) && is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO);
+    std::vector<std::string> words = TRY(ssh_command(call.host, call.remote_words, terminal ? SshTerminal::Yes : SshTerminal::No));
+    std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::execvp(argv[0], argv.data());
+    return sys_error("cannot run ssh");
+}
+
+Result<int> perform(const Invocation& call)
+{
+    if (call.has("--help")) {
+        TRY(print_paged(call.verb ? describe_verb(*call.verb) : describe_usage(), call));
+        return exit_done;
+    }
+    if (call.has("--version")) return print_version();
+    if (!call.host.empty()) return run_on_host(call);
+    return dispatch(call);
+}
+
+int run(const std::vector<std::string>& words)
+{
+    auto call = parse_command_line(words);
+    if (!call) {
+        const bool usage = call.error().code == Errc::Invalid;
+        complain(call.error().text + (usage ? "; see 'holmctl --help'" : ""));
+        return usage ? exit_usage : exit_failed;
+    }
+    auto status = perform(*call);
+    if (status) return *status;
+    complain(status.error().text);
+    return exit_status_of_error(status.error().code, call->verb ? call->verb->failure : FailureStatus::One);
+}
+
+}  // namespace
+
+}  // namespace holm::cli
+
+// argv[0] may be missing (execve(2)): then there are no words either.
+int main(int argc, char** argv)
+{
+    holm::cli::open_standard_descriptors();
+    try {
+        const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+        return holm::cli::run(words);
+    } catch (const std::exception& failure) {  // of libraries, and of memory that is not there
+        holm::cli::complain(failure.what());
+        return holm::cli::exit_failed;
+    }
+}

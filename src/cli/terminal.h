@@ -1,0 +1,31 @@
+// Terminal: the user's own terminal, raw while a session has it and as it was on every way out. Effects; outside.
+#pragma once
+
+#include <optional>
+
+#include <termios.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace holm::cli {
+
+// Raw mode of standard input for as long as it lives, also over a crash of ours (not over SIGKILL). At most one at a time.
+class RawTerminal {
+public:
+    RawTerminal() = default;  // nothing is changed
+    static Result<RawTerminal> enter();
+    RawTerminal(RawTerminal&& other) noexcept : saved_(std::exchange(other.saved_, std::nullopt)) {}
+    RawTerminal& operator=(RawTerminal&& other) noexcept;
+    ~RawTerminal() { leave(); }
+    void leave();
+
+private:
+    std::optional<termios> saved_;
+};
+
+// A non-blocking descriptor of the same file as `fd` for us alone: O_NONBLOCK on `fd` itself would be the shell's too.
+// Where the file cannot be opened again (a socket, somebody else's terminal) a blocking one.
+Result<Fd> open_own(int fd, int access_mode);
+
+}  // namespace holm::cli

@@ -1,0 +1,148 @@
+// create, cat, plan, remove: definitions as holmd has them. verify: files, with no daemon at all.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "cli/definition.h"
+#include "cli/exit_status.h"
+#include "cli/output.h"
+#include "cli/verbs/verbs.h"
+#include "kernel/definition_files.h"
+#include "machine/settings.h"
+#include "machine/spec_file.h"
+
+namespace holm::cli::verbs {
+
+namespace {
+
+std::string with_line_end(std::string text)
+{
+    if (!text.empty() && !text.ends_with('\n')) text += '\n';
+    return text;
+}
+
+Result<kernel::Places> places()
+{
+    kernel::Places found;
+    found.default_profile = TRY(kernel::read_settings()).defaults.profile;
+    return found;
+}
+
+// The files of a definition; of a machine without one its record, which only holmd has.
+Result<std::vector<machine::Source>> sources_of(const Invocation& call, const machine::MachineName& name)
+{
+    auto sources = kernel::read_sources(name, TRY(places()));
+    if (sources || sources.error().code != Errc::NotFound) return sources;
+    auto client = connect(call);
+    if (!client) return sources.error();
+    auto answer = client->call("ReadDefinition", name.text());
+    if (!answer) return answer.error().code == Errc::Unavailable ? sources.error() : answer.error();
+    machine::Source record;
+    TRY(systemd::read_all_of(answer->get(), record.text, record.file));
+    return std::vector<machine::Source>{record};
+}
+
+Result<std::string> describe_definition(const Invocation& call, const std::string& text)
+{
+    const machine::MachineName name = TRY(machine::parse_name(text));
+    std::vector<machine::Source> sources = TRY(sources_of(call, name));
+    if (call.has("--effective") || call.has("--origin")) {
+        const machine::Spec spec = TRY(machine::parse_spec(name, sources));
+        return with_line_end(machine::describe_spec_file(spec, call.has("--origin") ? machine::Origins::Comment : machine::Origins::Leave));
+    }
+    std::string shown;
+    for (const machine::Source& source : sources)
+        shown += fmt::format("{}# {}\n{}", shown.empty() ? "" : "\n", printable(source.file, 4096), with_line_end(source.text));
+    return shown;
+}
+
+// The name of the machine that a file would define: that of the file.
+Result<machine::MachineName> name_of_file(const std::string& path)
+{
+    const std::string stem = std::filesystem::path(path).stem().string();
+    return machine::parse_name(stem);
+}
+
+Result<> verify_file(const std::string& path)
+{
+    machine::Source source{path, TRY(read_file(path, machine::toml_size_limit))};
+    if (std::filesystem::path(path).filename() == "holm.toml") {
+        const machine::Settings settings = TRY(machine::parse_settings({&source, 1}));
+        return machine::check_supported(settings);
+    }
+    const machine::MachineName name = TRY(name_of_file(path));
+    const machine::Spec spec = TRY(machine::parse_spec(name, {&source, 1}));
+    return machine::check_supported(spec);
+}
+
+Result<> verify_installed(const machine::MachineName& name, const kernel::Places& where)
+{
+    const kernel::Definition definition = TRY(kernel::read_definition(name, where));
+    return machine::check_supported(definition.spec);
+}
+
+}  // namespace
+
+Result<int> create(const Invocation& call)
+{
+    const std::string folder = TRY(working_folder());
+    const std::string what = cannot("create", call.operands[0]);
+    const std::string definition = TRY(definition_of_options(call, folder), what);
+    Client client = TRY(connect(call));
+    TRY(client.call("CreateMachine", call.operands[0], definition), what);
+    return exit_done;
+}
+
+Result<int> cat(const Invocation& call)
+{
+    std::string text;
+    auto add = [&](const std::string& name) -> Result<> {
+        text += (text.empty() ? "" : "\n") + TRY(describe_definition(call, name), cannot("show the definition of", name));
+        return {};
+    };
+    int status = TRY(for_each_machine(call, add));
+    TRY(print_paged(text, call));
+    return status;
+}
+
+// Without files: all that is installed, with profiles, drop-ins and the daemon's own file.
+Result<int> verify(const Invocation& call)
+{
+    int status = exit_done;
+    auto judge = [&](const Result<>& verdict, const std::string& what) {
+        if (verdict) return;
+        // The parser's sentence begins with the place; other errors do not say which file.
+        complain(verdict.error().text.find(what) == std::string::npos ? what + ": " + verdict.error().text : verdict.error().text);
+        status = exit_failed;
+    };
+    for (const std::string& path : call.operands) judge(verify_file(path), printable(path, 4096));
+    if (!call.operands.empty()) return status;
+
+    auto where = places();
+    if (!where) judge(where.error(), "holm.toml");
+    const kernel::Places all = where ? *where : kernel::Places{};
+    for (const machine::MachineName& name : TRY(kernel::list_definitions(all))) judge(verify_installed(name, all), name.text());
+    return status;
+}
+
+Result<int> plan(const Invocation& call)
+{
+    Client client = TRY(connect(call));
+    const std::string text = TRY(client.ask<std::string>("PlanMachine", call.operands[0]), cannot("plan", call.operands[0]));
+    TRY(print_paged(with_line_end(text), call));
+    return exit_done;
+}
+
+Result<int> remove(const Invocation& call)
+{
+    Client client = TRY(connect(call));
+    return for_each_machine(call, [&](const std::string& name) -> Result<> {
+        TRY(client.call("RemoveMachine", name), cannot("remove", name));
+        return {};
+    });
+}
+
+}  // namespace holm::cli::verbs

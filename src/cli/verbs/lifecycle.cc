@@ -1,0 +1,146 @@
+// start, stop, restart, enable, disable: jobs. reboot, terminate, kill, freeze, thaw: one call each. reload.
+#include "base/text.h"
+#include "cli/exit_status.h"
+#include "cli/jobs.h"
+#include "cli/output.h"
+#include "cli/verbs/verbs.h"
+#include "machine/grammar.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace holm::cli::verbs {
+
+namespace {
+
+struct JobCall {
+    const char* method;
+    const char* word;      // "start"
+    const char* progress;  // "starting"
+    JobGoal goal;
+};
+
+// Asks for all jobs first, so that they run side by side, then waits for all.
+template <typename... T>
+Result<int> run_jobs(const Invocation& call, const JobCall& job, const T&... more)
+{
+    Client client = TRY(connect(call));
+    Jobs jobs(client);
+    TRY(jobs.listen());
+    auto ask_for_job = [&](const std::string& name) -> Result<> {
+        const std::string what = cannot(job.word, name);
+        auto path = TRY(client.ask<systemd::ObjectPath>(job.method, name, more...), what);
+        jobs.add(path.text, {.machine = name, .goal = job.goal, .what = what});
+        return {};
+    };
+    const int status = TRY(for_each_machine(call, ask_for_job));
+    std::string names = call.operands.size() == 1 ? fmt::format("machine '{}'", printable(call.operands[0]))
+                                                  : fmt::format("{} machines", call.operands.size());
+    const bool good = TRY(jobs.wait_for_all(fmt::format("{} {}", job.progress, names), call));
+    return good ? status : exit_failed;
+}
+
+// The same method for each machine, with nothing to wait for.
+template <typename... T>
+Result<int> call_each(const Invocation& call, const char* method, const char* word, const T&... more)
+{
+    Client client = TRY(connect(call));
+    return for_each_machine(call, [&](const std::string& name) -> Result<> {
+        TRY(client.call(method, name, more...), cannot(word, name));
+        return {};
+    });
+}
+
+}  // namespace
+
+Result<Client> connect(const Invocation& call)
+{
+    return Client::connect(call.has("--no-ask-password") ? AskPassword::No : AskPassword::Yes);
+}
+
+Result<int> for_each_machine(const Invocation& call, const std::function<Result<>(const std::string& name)>& act)
+{
+    int status = exit_done;
+    for (const std::string& name : call.operands) {
+        auto done = act(name);
+        if (done) continue;
+        complain(done.error().text);
+        status = exit_failed;
+    }
+    return status;
+}
+
+std::string cannot(std::string_view what, std::string_view machine)
+{
+    return fmt::format("cannot {} machine '{}'", what, printable(machine));
+}
+
+Result<std::string> working_folder()
+{
+    std::error_code failure;
+    const std::filesystem::path folder = std::filesystem::current_path(failure);
+    if (failure) return errno_error(failure.value(), "cannot find the working directory");
+    return folder.string();
+}
+
+Result<int> start(const Invocation& call)
+{
+    return run_jobs(call, {.method = "StartMachine", .word = "start", .progress = "starting", .goal = JobGoal::Running});
+}
+
+Result<int> stop(const Invocation& call)
+{
+    return run_jobs(call, {.method = "StopMachine", .word = "stop", .progress = "stopping", .goal = JobGoal::Stopped});
+}
+
+Result<int> restart(const Invocation& call)
+{
+    return run_jobs(call, {.method = "RestartMachine", .word = "restart", .progress = "restarting", .goal = JobGoal::Running});
+}
+
+Result<int> enable(const Invocation& call)
+{
+    return run_jobs(call, {.method = "EnableMachine", .word = "enable", .progress = "starting", .goal = JobGoal::Running},
+                    call.has("--now"));
+}
+
+Result<int> disable(const Invocation& call)
+{
+    return run_jobs(call, {.method = "DisableMachine", .word = "disable", .progress = "stopping", .goal = JobGoal::Stopped},
+                    call.has("--now"));
+}
+
+Result<int> reboot(const Invocation& call)
+{
+    return call_each(call, "RebootMachine", "reboot");
+}
+Result<int> terminate(const Invocation& call)
+{
+    return call_each(call, "TerminateMachine", "terminate");
+}
+Result<int> freeze(const Invocation& call)
+{
+    return call_each(call, "FreezeMachine", "freeze");
+}
+Result<int> thaw(const Invocation& call)
+{
+    return call_each(call, "ThawMachine", "thaw");
+}
+
+Result<int> kill(const Invocation& call)
+{
+    const int32_t signal = TRY(machine::parse_signal(call.value("--signal", "SIGTERM")));
+    const std::string whom = call.value("--kill-whom", "all");
+    if (whom != "leader" && whom != "all") return error(Errc::Invalid, "--kill-whom= is leader or all, not '{}'", printable(whom));
+    return call_each(call, "KillMachine", "kill", whom, signal);
+}
+
+Result<int> reload(const Invocation& call)
+{
+    Client client = TRY(connect(call));
+    TRY(client.call("Reload"), "cannot reload");
+    return exit_done;
+}
+
+}  // namespace holm::cli::verbs

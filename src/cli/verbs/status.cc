@@ -1,0 +1,210 @@
+// status: a machine for a person: what it is, how it does, its last lines. show: its properties for a program.
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "cli/exit_status.h"
+#include "cli/jobs.h"
+#include "cli/journal.h"
+#include "cli/output.h"
+#include "cli/properties.h"
+#include "cli/verbs/verbs.h"
+
+namespace holm::cli::verbs {
+
+namespace {
+
+constexpr uint64_t default_lines = 10;  // of the journal, as systemctl status
+
+std::string describe_age(uint64_t since)
+{
+    auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    int64_t age = std::max<int64_t>(0, now - static_cast<int64_t>(since / 1'000'000));
+    struct Unit {
+        int64_t seconds;
+        const char* name;
+    };
+    std::string text;
+    int parts = 0;
+    for (auto [seconds, name] : {Unit{86400, "d"}, Unit{3600, "h"}, Unit{60, "min"}, Unit{1, "s"}}) {
+        if (age < seconds || parts == 2) continue;
+        text += fmt::format("{}{}{}", parts++ ? " " : "", age / seconds, name);
+        age %= seconds;
+    }
+    return text.empty() ? "0s" : text;
+}
+
+std::string describe_since(uint64_t since)
+{
+    if (since == 0) return {};
+    const time_t seconds = static_cast<time_t>(since / 1'000'000);
+    tm local{};
+    ::localtime_r(&seconds, &local);
+    char text[64];
+    std::string time(text, ::strftime(text, sizeof text, "%a %Y-%m-%d %H:%M:%S %Z", &local));
+    return fmt::format(" since {}; {} ago", time, describe_age(since));
+}
+
+std::string describe_machine_state(const Properties& machine, bool colour)
+{
+    std::string state = text_of(machine, "State");
+    std::string text = colour ? fmt::format("{}{}{}", colour_of_state(state), state, colour_end) : state;
+    if (state == "starting" && flag_of(machine, "Started")) text += " (started)";
+    if (flag_of(machine, "Frozen")) text += " (frozen)";
+    const uint64_t since = number_of(machine, state == "running" ? "ReadyTimestamp" : "StartedTimestamp");
+    if (state == "running" || state == "starting") text += describe_since(since);
+    return text;
+}
+
+std::string describe_leader(const Properties& machine)
+{
+    uint64_t leader = number_of(machine, "Leader");
+    if (leader == 0) return {};
+    auto command = read_file(fmt::format("/proc/{}/comm", leader));
+    return command ? fmt::format("{} ({})", leader, printable(trim(*command))) : fmt::format("{}", leader);
+}
+
+std::string describe_last_run(const Properties& machine)
+{
+    std::string result = text_of(machine, "LastResult");
+    auto status = static_cast<int64_t>(number_of(machine, "LastStatus"));
+    if (result == "exited") return fmt::format("exited with status {}", status);
+    if (result == "signalled") return fmt::format("ended by signal {}", status);
+    return result;
+}
+
+std::string operating_system(Client& client, const std::string& name)
+{
+    auto fields = client.ask<systemd::Labels>("GetMachineOSRelease", name);  // unreadable or absent: no line
+    if (!fields) return {};
+    auto pretty = fields->find("PRETTY_NAME");
+    return pretty == fields->end() ? std::string() : pretty->second;
+}
+
+std::string last_lines(const std::string& name, uint64_t lines)
+{
+    auto machine = machine::parse_name(name);
+    if (lines == 0 || !machine) return {};
+    auto journal = Journal::open(*machine);
+    if (!journal || !journal->seek(lines)) return {};
+    std::string text;
+    for (;;) {
+        auto entry = journal->next();
+        if (!entry || !*entry) return text.empty() ? text : "\n" + text;
+        text += describe_entry(**entry, JsonStyle::Off);
+    }
+}
+
+std::string describe_machine(Client& client, const Properties& machine, uint64_t lines)
+{
+    const bool colour = colour_wanted(STDOUT_FILENO);
+    std::string name = text_of(machine, "Name"), description = text_of(machine, "Description");
+    std::string text = printable(name) + (description.empty() ? "" : " - " + printable(description)) + "\n";
+    auto line = [&](std::string_view title, const std::string& value) {
+        if (!value.empty()) text += fmt::format("{:>12}: {}\n", title, value);
+    };
+    line("State", describe_machine_state(machine, colour));
+    line("Why", printable(text_of(machine, "LastFailure"), 4096));
+    line("Last run", describe_last_run(machine));
+    line("Unit", printable(text_of(machine, "Unit")));
+    line("Leader", describe_leader(machine));
+    line("Service", printable(text_of(machine, "Service") + "; class " + text_of(machine, "Class")));
+    line("Root", printable(text_of(machine, "RootDirectory"), 4096));
+    if (flag_of(machine, "Started")) line("OS", printable(operating_system(client, name)));
+    if (uint64_t boots = number_of(machine, "Boots"); boots > 1) line("Boots", fmt::format("{}", boots));
+    line("CGroup", printable(text_of(machine, "ControlGroup"), 4096));
+    line("Definition", printable(text_of(machine, "Definition"), 4096));
+    line("Owner", printable(text_of(machine, "Owner")));
+    if (auto labels = machine.find("Labels"); labels != machine.end()) line("Labels", describe_value(*labels));
+    return text + last_lines(name, lines);
+}
+
+std::vector<std::string> wanted_properties(const Invocation& call)
+{
+    std::vector<std::string> wanted;
+    for (const std::string& text : call.values("--property"))
+        for (const std::string_view name : split(text, ',')) wanted.emplace_back(name);
+    return wanted;
+}
+
+// Only those that are wanted, in the order in which they were asked for.
+Result<Properties> select(const Properties& all, const std::vector<std::string>& wanted)
+{
+    if (wanted.empty()) return all;
+    std::vector<std::string> names;
+    for (auto& [name, value] : all.items()) names.push_back(name);
+    Properties some = Properties::object();
+    for (const std::string& name : wanted) {
+        auto found = all.find(name);
+        if (found == all.end()) return error(Errc::NotFound, "there is no property '{}'{}", printable(name), did_you_mean(name, names));
+        some[name] = *found;
+    }
+    return some;
+}
+
+std::string describe_properties(const Properties& properties, bool only_values)
+{
+    std::string text;
+    for (auto& [name, value] : properties.items()) text += (only_values ? "" : name + "=") + describe_value(value) + "\n";
+    return text;
+}
+
+// What was asked of one machine is an object, of several a list of them.
+Result<> print_json(const Properties& all, const Invocation& call)
+{
+    if (all.empty()) return {};
+    return print(describe_json(call.operands.size() > 1 ? all : all.front(), call.json));
+}
+
+}  // namespace
+
+Result<int> status(const Invocation& call)
+{
+    auto lines = parse_number(call.value("--lines", std::to_string(default_lines)), 1'000'000);
+    if (!lines) return error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines")));
+    Client client = TRY(connect(call));
+    Properties all = Properties::array();
+    std::string text;
+    auto add = [&](const std::string& name) -> Result<> {
+        const Properties machine = TRY(observe_machine(client, name), cannot("show the status of", name));
+        if (call.json != JsonStyle::Off) all.push_back(machine);
+        else text += (text.empty() ? "" : "\n") + describe_machine(client, machine, *lines);
+        return {};
+    };
+    int status = TRY(for_each_machine(call, add));
+    if (call.json != JsonStyle::Off) TRY(print_json(all, call));
+    else TRY(print_paged(text, call));
+    return status;
+}
+
+Result<int> show(const Invocation& call)
+{
+    std::vector<std::string> wanted = wanted_properties(call);
+    Client client = TRY(connect(call));
+    Properties all = Properties::array();
+    std::string text;
+    auto take = [&](const Properties& properties) -> Result<> {
+        Properties some = TRY(select(properties, wanted));
+        text += (text.empty() ? "" : "\n") + describe_properties(some, call.has("--value"));
+        all.push_back(std::move(some));
+        return {};
+    };
+    auto add = [&](const std::string& name) -> Result<> {
+        const Properties machine = TRY(observe_machine(client, name), cannot("show", name));
+        TRY(take(machine), cannot("show", name));
+        return {};
+    };
+    if (call.operands.empty()) {
+        const MessageHandle answer = TRY(client.manager_properties(), "cannot show the manager");
+        const Properties manager = TRY(read_properties(answer.get()));
+        TRY(take(manager), "cannot show the manager");
+    }
+    int status = TRY(for_each_machine(call, add));
+    if (call.json != JsonStyle::Off) TRY(print_json(all, call));
+    else TRY(print_paged(text, call));
+    return status;
+}
+
+}  // namespace holm::cli::verbs

@@ -1,0 +1,57 @@
+// The verbs of holmctl: one function each, which gives the exit status or the error of the whole. Effects.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "cli/client.h"
+#include "cli/parse.h"
+
+namespace holm::cli::verbs {
+
+Result<int> list(const Invocation& call);
+Result<int> status(const Invocation& call);
+Result<int> show(const Invocation& call);
+Result<int> wait(const Invocation& call);
+
+Result<int> start(const Invocation& call);
+Result<int> stop(const Invocation& call);
+Result<int> restart(const Invocation& call);
+Result<int> enable(const Invocation& call);
+Result<int> disable(const Invocation& call);
+Result<int> reboot(const Invocation& call);
+Result<int> terminate(const Invocation& call);
+Result<int> kill(const Invocation& call);
+Result<int> freeze(const Invocation& call);
+Result<int> thaw(const Invocation& call);
+
+Result<int> run(const Invocation& call);
+Result<int> exec(const Invocation& call);
+Result<int> shell(const Invocation& call);
+Result<int> attach(const Invocation& call);  // and login
+Result<int> logs(const Invocation& call);
+
+Result<int> create(const Invocation& call);
+Result<int> edit(const Invocation& call);
+Result<int> cat(const Invocation& call);
+Result<int> verify(const Invocation& call);
+Result<int> plan(const Invocation& call);
+Result<int> remove(const Invocation& call);
+
+Result<int> reload(const Invocation& call);
+
+// A connection as the user wants it (--no-ask-password).
+Result<Client> connect(const Invocation& call);
+
+// Does the same for each operand. A failure is said on standard error, the others are done all the same: 1, else 0.
+Result<int> for_each_machine(const Invocation& call, const std::function<Result<>(const std::string& name)>& act);
+
+// "cannot start machine 'web'": before the sentence of a failure.
+std::string cannot(std::string_view what, std::string_view machine);
+
+// The working directory, for paths on the command line.
+Result<std::string> working_folder();
+
+}  // namespace holm::cli::verbs

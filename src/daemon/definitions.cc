@@ -1,0 +1,80 @@
+#include "daemon/definitions.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "api/limits.h"
+#include "api/names.h"
+#include "base/fd.h"
+#include "machine/spec_file.h"
+#include "rootfs/remove.h"
+
+namespace holm::daemon {
+
+namespace {
+
+// A profile's file: /etc/holm before /usr/lib/holm.
+Result<machine::Source> read_profile(const std::string& profile, const kernel::Places& places)
+{
+    auto name = TRY(machine::parse_name(profile), "profile");
+    for (const std::string& folder : {places.etc, places.vendor}) {
+        const std::string path = fmt::format("{}{}/profiles/{}.toml", places.prefix, folder, name.text());
+        auto text = read_file(path, api::max_definition);
+        if (text) {
+            machine::Source source{path, std::move(*text)};
+            if (TRY(machine::profiles_of(source)).empty()) return source;
+            return error(Errc::Invalid, "profile '{}' names profiles itself; only a machine's definition can", path);
+        }
+        if (text.error().code != Errc::NotFound) return text.error();
+    }
+    return error(Errc::NotFound, "no profile '{}' in {}/profiles or {}/profiles", profile, places.etc, places.vendor);
+}
+
+Result<> remove_below(const std::string& folder, const std::string& name)
+{
+    auto parent = open_file(folder, O_PATH | O_DIRECTORY);
+    if (!parent) return parent.error().code == Errc::NotFound ? Result<>() : Result<>(parent.error());
+    return rootfs::remove_tree(parent->get(), name);
+}
+
+const std::string definitions_folder = fmt::format("{}/machines", api::etc_folder);
+
+}  // namespace
+
+Result<machine::Spec> parse_definition(const machine::MachineName& name, const std::string& text, const std::string& file,
+                                       const kernel::Places& places)
+{
+    if (text.size() > api::max_definition) return error(Errc::Invalid, "the definition is larger than {} bytes", api::max_definition);
+    const machine::Source own{file, text};
+    std::vector<std::string> profiles = TRY(machine::profiles_of(own));
+    if (!places.default_profile.empty()) profiles.insert(profiles.begin(), places.default_profile);
+    std::vector<machine::Source> sources;
+    for (const std::string& profile : profiles) sources.push_back(TRY(read_profile(profile, places)));
+    sources.push_back(own);
+    machine::Spec spec = TRY(machine::parse_spec(name, sources));
+    TRY(machine::check_supported(spec));
+    return spec;
+}
+
+std::string definition_path(const machine::MachineName& name) { return fmt::format("{}/{}.toml", definitions_folder, name.text()); }
+
+Result<> write_definition(const machine::MachineName& name, const std::string& text)
+{
+    TRY(make_folders(definitions_folder));
+    return replace_file(definition_path(name), text, 0600);
+}
+
+Result<> remove_definition(const machine::MachineName& name)
+{
+    if (::access(definition_path(name).c_str(), F_OK))
+        return error(Errc::Denied, "the definition of machine '{}' is the vendor's: mask it with an empty {}", name.text(), definition_path(name));
+    TRY(remove_below(definitions_folder, name.text() + ".toml.d"));
+    return remove_below(definitions_folder, name.text() + ".toml");
+}
+
+Result<> remove_runtime_properties(const machine::MachineName& name)
+{
+    return remove_below("/run/systemd/system.control", api::service_name(name) + ".d");
+}
+
+}  // namespace holm::daemon

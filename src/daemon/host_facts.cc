@@ -1,0 +1,55 @@
+#include "daemon/host_facts.h"
+
+#include <limits.h>
+#include <linux/magic.h>
+#include <sys/sysinfo.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+
+namespace holm::daemon {
+
+namespace {
+
+constexpr size_t most_text = 64 << 10;  // of a file that is copied into machines
+
+// A file's text; "" of one that is not there or that a plan cannot hold. What machines get of it is a courtesy.
+std::string text_of(const char* path)
+{
+    Result<std::string> text = read_file(path, most_text);
+    return text && is_valid_utf8(*text) && !text->contains('\0') ? *text : "";
+}
+
+// "Europe/Berlin" of /etc/localtime -> ../usr/share/zoneinfo/Europe/Berlin: localtime(5).
+std::string observe_zone()
+{
+    char target[PATH_MAX];
+    ssize_t length = readlink("/etc/localtime", target, sizeof target);
+    std::string_view link(target, length > 0 ? static_cast<size_t>(length) : 0);
+    constexpr std::string_view folder = "/zoneinfo/";
+    size_t at = link.find(folder);
+    if (at == link.npos) return "";
+    std::string_view zone = link.substr(at + folder.size());
+    return is_valid_utf8(zone) && !zone.contains("..") ? std::string(zone) : "";
+}
+
+}  // namespace
+
+Result<launch::HostFacts> observe_host()
+{
+    launch::HostFacts facts;
+    struct sysinfo memory;
+    if (sysinfo(&memory)) return sys_error("cannot read the size of memory");
+    facts.memory = uint64_t{memory.totalram} * memory.mem_unit;
+    struct statfs cgroup;
+    facts.unified_cgroup = statfs("/sys/fs/cgroup", &cgroup) == 0 && cgroup.f_type == CGROUP2_SUPER_MAGIC;
+    facts.os_release = text_of("/etc/os-release");
+    if (facts.os_release.empty()) facts.os_release = text_of("/usr/lib/os-release");  // os-release(5)
+    facts.zone = observe_zone();
+    facts.resolv_conf = text_of("/etc/resolv.conf");
+    return facts;
+}
+
+}  // namespace holm::daemon

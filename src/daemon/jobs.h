@@ -1,0 +1,46 @@
+// Jobs: what a client has asked for and what came of it, by number. They live from JobNew to JobRemoved. Effects: signals.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "machine/name.h"
+#include "systemd/bus.h"
+
+namespace holm::daemon {
+
+enum class JobKind { Start, Stop, Restart };
+enum class JobResult { Done, Failed, Canceled };
+
+struct Job {
+    uint32_t id = 0;
+    machine::MachineName machine;
+    JobKind kind = JobKind::Start;
+};
+
+class Jobs {
+public:
+    explicit Jobs(systemd::Bus& bus) : bus_(bus) {}
+
+    // A new job; JobNew is emitted.
+    uint32_t begin(const machine::MachineName& machine, JobKind kind);
+    // JobRemoved is emitted; `failure`: its sentence. A job of id 0 or that has ended already is none.
+    void end(uint32_t id, JobResult result, const std::string& failure = "");
+
+    const Job* find(uint32_t id) const;
+    const std::map<uint32_t, Job>& all() const { return jobs_; }
+
+private:
+    systemd::Bus& bus_;
+    std::map<uint32_t, Job> jobs_;
+    uint32_t last_ = 0;
+};
+
+std::string job_path(uint32_t id);         // "/org/holm1/job/7"
+std::string machine_path(const machine::MachineName& name);  // "/org/holm1/machine/web_2d1"
+std::string_view describe_kind(JobKind kind);
+
+}  // namespace holm::daemon

@@ -1,0 +1,171 @@
+#include "daemon/lifecycle.h"
+
+#include <utility>
+
+#include "api/names.h"
+#include "base/log.h"
+
+namespace holm::daemon {
+
+using machine::Action;
+using machine::Event;
+using machine::EventKind;
+using machine::MachineName;
+
+std::string unit_of(const MachineEntry& machine)
+{
+    if (machine.plan) return machine.plan->unit.name;
+    return machine.life.unit == machine::UnitForm::Service ? api::service_name(machine.name) : api::scope_name(machine.name);
+}
+
+const MachineEntry* Lifecycle::find(const MachineName& name) const
+{
+    auto machine = machines_.find(name);
+    return machine == machines_.end() ? nullptr : machine->second.get();
+}
+
+MachineEntry* Lifecycle::lookup(const MachineName& name) { return const_cast<MachineEntry*>(find(name)); }
+
+MachineEntry& Lifecycle::entry(const MachineName& name)
+{
+    auto& machine = machines_[name];
+    if (!machine) machine = std::make_unique<MachineEntry>(name);
+    return *machine;
+}
+
+std::vector<const MachineEntry*> Lifecycle::all() const
+{
+    std::vector<const MachineEntry*> machines;
+    for (auto& [name, machine] : machines_) machines.push_back(machine.get());
+    return machines;
+}
+
+Error Lifecycle::unknown(const MachineName& name) const
+{
+    std::vector<MachineName> others;
+    for (auto& [other, machine] : machines_)
+        if (is_active(machine->life)) others.push_back(other);
+    return error(Errc::NotFound, "no machine '{}'{}", name.text(), host_.catalogue.did_you_mean(name, others));
+}
+
+// -- the queue ------------------------------------------------------------------------------------------------------------------
+
+void Lifecycle::enqueue(systemd::Callback task)
+{
+    queue_.push_back(std::move(task));
+    if (drain_) return;
+    auto source = host_.loop.defer([this] { drain(); });
+    if (source) drain_ = std::move(*source);
+    else {
+        // Without its loop holmd is of no use: a new one rebuilds itself.
+        log_error("{}", source.error().text);
+        host_.loop.exit(1);
+    }
+}
+
+void Lifecycle::drain()
+{
+    drain_.reset();
+    for (auto tasks = std::exchange(queue_, {}); !tasks.empty(); tasks.pop_front()) tasks.front()();
+}
+
+void Lifecycle::post(const MachineName& name, Event event)
+{
+    enqueue([this, name, event = std::move(event)] { handle(name, event); });
+}
+
+// What a supervisor has said already comes before a request that its machine's state decides.
+void Lifecycle::catch_up(const MachineName& name)
+{
+    MachineEntry* machine = lookup(name);
+    if (machine && machine->control) machine->control->catch_up();
+}
+
+void Lifecycle::handle(const MachineName& name, const Event& event)
+{
+    MachineEntry& machine = entry(name);
+    const bool was_active = is_active(machine.life), was_fresh = machine.life.record == machine::Record::Fresh;
+    machine::Step step = machine::step(machine.life, event);
+    machine.life = std::move(step.next);
+    const bool ends = was_active && !is_active(machine.life);
+    if (ends) note_end(machine);
+    if (was_fresh && machine.life.record == machine::Record::Kept)
+        if (auto kept = unmark_record(name); !kept) log_error("machine '{}': {}", name.text(), kept.error().text);
+    for (Action action : step.actions) perform(machine, action);
+    if (ends) settle(machine);
+    forget_if_gone(name);
+}
+
+// How a life went: before anybody is told that it has ended.
+void Lifecycle::note_end(MachineEntry& machine)
+{
+    const bool failed = machine.life.stage == machine::Stage::Failed;
+    machine.last = LastRun{machine.ended.value_or(Outcome{machine::EndResult::Failed, 1, "", machine.life.boots}), failed};
+    if (machine.last->outcome.why.empty()) machine.last->outcome.why = machine.life.why;
+    if (failed) log_warning("machine '{}' failed: {}", machine.name.text(), machine.life.why);
+    else log_info("machine '{}' has stopped", machine.name.text());
+}
+
+// The life is over and told: what it had is let go, and who has waited for that goes on.
+void Lifecycle::settle(MachineEntry& machine)
+{
+    machine.ended.reset();
+    machine.unit_gone = false;
+    machine.failure.reset();
+    machine.told = {};
+    machine.heard = false;
+    if (machine.remover) return;
+    write_last_run(machine.name, *machine.last);
+    for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
+}
+
+// Without a life, a definition or a record there is no machine.
+void Lifecycle::forget_if_gone(const MachineName& name)
+{
+    MachineEntry* machine = lookup(name);
+    if (!machine || is_active(machine->life) || machine->remover || machine->planner || !machine->when_gone.empty()) return;
+    const Known* known = host_.catalogue.find(name);
+    if (known && known->origin != Origin::Temporary) return;
+    machines_.erase(name);
+    announcer_.vanished(name);
+}
+
+// -- what the host tells --------------------------------------------------------------------------------------------------------
+
+// Jobs that nobody here asked for: `systemctl start holm@web` whose supervisor never came up.
+void Lifecycle::on_job_removed(const std::string& unit, const std::string& result)
+{
+    if (result != "failed" && result != "timeout" && result != "dependency") return;
+    auto name = api::machine_of_unit(unit);
+    const MachineEntry* machine = name ? find(*name) : nullptr;
+    if (!machine || machine->control || unit_of(*machine) != unit) return;
+    Event event{.kind = EventKind::UnitFailed};
+    if (auto failed = systemd::result_of_job(unit, result); !failed) event.why = failed.error().text;
+    post(*name, std::move(event));
+}
+
+void Lifecycle::on_unit_removed(const std::string& unit)
+{
+    auto name = api::machine_of_unit(unit);
+    if (!name) return;
+    enqueue([this, name = *name, unit] {
+        MachineEntry* machine = lookup(name);
+        if (!machine || !is_active(machine->life) || unit_of(*machine) != unit) return;
+        machine->unit_gone = true;
+        if (machine->control) return;
+        if (machine->ended) end_life(*machine);
+        else if (machine->life.unit == machine::UnitForm::Scope && !machine->blocked)
+            post(name, {.kind = EventKind::UnitFailed, .why = fmt::format("unit '{}' ended without a word of its supervisor", unit)});
+    });
+}
+
+// A service that was asked for on a connection that is gone: asking again joins the job, or finds the unit up.
+void Lifecycle::on_connected()
+{
+    enqueue([this] {
+        for (auto& [name, machine] : machines_)
+            if (machine->life.stage == machine::Stage::Asked) start_service(*machine);
+    });
+}
+
+}  // namespace holm::daemon

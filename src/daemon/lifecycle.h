@@ -1,0 +1,151 @@
+// Lifecycle: carries out what machine/state decides. Callbacks translate and post, one queue drains, from the loop and never from
+// within a callback. Effects: by way of systemd/, the supervisor and the workers.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/catalogue.h"
+#include "daemon/jobs.h"
+#include "daemon/machine_entry.h"
+#include "machine/settings.h"
+#include "systemd/bus.h"
+#include "systemd/loop.h"
+#include "systemd/machined.h"
+#include "systemd/unit.h"
+
+namespace holm::daemon {
+
+// What the lifecycle works with; all of it outlives it.
+struct Host {
+    systemd::Loop& loop;
+    systemd::Bus& bus;
+    systemd::Units& units;
+    systemd::Machined& machined;
+    Jobs& jobs;
+    Catalogue& catalogue;
+    const machine::Settings& settings;
+};
+
+// Who tells the clients: signals of the Machine objects.
+struct Announcer {
+    std::move_only_function<void(const MachineEntry&)> changed;              // PropertiesChanged
+    std::move_only_function<void(const machine::MachineName&)> appeared;     // the machine exists now
+    std::move_only_function<void(const machine::MachineName&)> vanished;
+};
+
+class Lifecycle {
+public:
+    Lifecycle(Host host, Announcer announcer) : host_(host), announcer_(std::move(announcer)) {}
+    Lifecycle(const Lifecycle&) = delete;
+    Lifecycle& operator=(const Lifecycle&) = delete;
+
+    // Null: no life of this name here; it may still have a definition or a record.
+    const MachineEntry* find(const machine::MachineName& name) const;
+    std::vector<const MachineEntry*> all() const;
+    // The Error that says that there is no such machine, with the nearest name.
+    Error unknown(const machine::MachineName& name) const;
+
+    // -- requests of clients, authorised; each reply is answered in time --------------------------------------------------------
+    void run(const machine::MachineName& name, RunRequest request);
+    void start(const machine::MachineName& name, Reply reply);
+    void stop(const machine::MachineName& name, Reply reply);
+    void restart(const machine::MachineName& name, Reply reply);
+    void terminate(const machine::MachineName& name, Reply reply);
+    void remove(const machine::MachineName& name, Reply reply);
+    void prepare(const machine::MachineName& name, Reply reply);
+    // Asks the supervisor of a machine that runs; `answered` has its answer, a refusal goes to the reply.
+    void ask(const machine::MachineName& name, kernel::Message message, Reply reply,
+             std::move_only_function<void(Reply, kernel::Message)> answered);
+
+    // -- what the host tells -----------------------------------------------------------------------------------------------------
+    void on_job_removed(const std::string& unit, const std::string& result);
+    void on_unit_removed(const std::string& unit);
+    // A supervisor says that it has come up.
+    void on_supervisor_up(const machine::MachineName& name);
+    void on_connected();
+    // Reads /run/holm/machines and the marks of temporary machines: the ordinary start of holmd.
+    void rebuild();
+
+private:
+    using Actions = std::vector<machine::Action>;
+
+    // queue (lifecycle.cc)
+    void enqueue(systemd::Callback task);
+    void post(const machine::MachineName& name, machine::Event event);
+    void drain();
+    void handle(const machine::MachineName& name, const machine::Event& event);
+    MachineEntry& entry(const machine::MachineName& name);
+    MachineEntry* lookup(const machine::MachineName& name);
+    void note_end(MachineEntry& machine);
+    void settle(MachineEntry& machine);
+    void forget_if_gone(const machine::MachineName& name);
+    void catch_up(const machine::MachineName& name);
+
+    // requests (lifecycle_requests.cc)
+    void do_run(const machine::MachineName& name, RunRequest request);
+    void do_start(const machine::MachineName& name, Reply reply);
+    void do_stop(const machine::MachineName& name, Reply reply);
+    void do_restart(const machine::MachineName& name, Reply reply);
+    void do_remove(const machine::MachineName& name, Reply reply);
+    void do_prepare(const machine::MachineName& name, Reply reply);
+    void start_image(const machine::MachineName& name, Reply reply);
+    void restart_service(MachineEntry& machine, Reply reply);
+    bool refuse_protected(const machine::MachineName& name, const char* verb, Reply& reply);
+
+    // actions (lifecycle_actions.cc)
+    void perform(MachineEntry& machine, machine::Action action);
+    void plan(MachineEntry& machine);
+    void planned(const machine::MachineName& name, Result<launch::Plan> plan);
+    void answer_prepare(MachineEntry& machine);
+    void refuse_prepare(MachineEntry& machine);
+    void spawn(MachineEntry& machine);
+    void start_scope(MachineEntry& machine);
+    void go(MachineEntry& machine);
+    void start_service(MachineEntry& machine);
+    void stop_unit(MachineEntry& machine);
+    void terminate_all(MachineEntry& machine);
+    void kill_unit(MachineEntry& machine);
+    void register_with_machined(MachineEntry& machine);
+    void release_runtime(MachineEntry& machine);
+    void remove_record(MachineEntry& machine);
+    void removed(const machine::MachineName& name, const Result<>& result);
+    void answer_removal(MachineEntry& machine, const Result<>& result);
+    void start_ended(MachineEntry& machine, JobResult result);
+    void stop_ended(MachineEntry& machine);
+
+    // the supervisor (lifecycle_supervisor.cc)
+    ControlClient::Listener listener(const machine::MachineName& name);
+    Result<> connect(MachineEntry& machine);
+    void on_state(const machine::MachineName& name, const SupervisorState& state);
+    void on_lost(const machine::MachineName& name);
+    void take_last_word(MachineEntry& machine, Outcome outcome);
+    void end_life(MachineEntry& machine);
+    void note_times(MachineEntry& machine, const SupervisorState& state);
+    machine::Event event_of(const MachineEntry& machine, machine::EventKind kind) const;
+
+    // when holmd starts (lifecycle_rebuild.cc)
+    void rebuild_one(const std::string& folder);
+    void adopt(const machine::MachineName& name, launch::Plan plan);
+    void await_supervisor(const machine::MachineName& name, unsigned attempt);
+    void found_dead(MachineEntry& machine);
+    void quarantine(const std::string& folder, const std::string& why);
+
+    Host host_;
+    Announcer announcer_;
+    std::map<machine::MachineName, std::unique_ptr<MachineEntry>> machines_;
+    std::deque<systemd::Callback> queue_;
+    systemd::Source drain_;
+    std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed
+};
+
+// "its payload exited with status 3": the sentence of an end that says none itself; "" for a good one.
+std::string describe_end(const Outcome& outcome);
+
+std::string unit_of(const MachineEntry& machine);
+
+}  // namespace holm::daemon

@@ -1,0 +1,345 @@
+// Lifecycle: what each action of machine/state is here.
+#include <csignal>
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "api/names.h"
+#include "base/log.h"
+#include "daemon/lifecycle.h"
+#include "daemon/planner_child.h"
+#include "kernel/process.h"
+
+namespace holm::daemon {
+
+using machine::Action;
+using machine::EventKind;
+using machine::MachineName;
+using machine::UnitForm;
+
+namespace {
+
+constexpr std::chrono::seconds scope_deadline{60};
+constexpr std::chrono::seconds last_word_deadline{10};  // from the end of a unit to that of its supervisor
+
+uint64_t file_time(const std::string& path)
+{
+    struct stat status;
+    return ::stat(path.c_str(), &status) ? 0 : static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000 + static_cast<uint64_t>(status.st_mtim.tv_nsec) / 1000;
+}
+
+// What a reply about a start that failed says: the step's own error, or the sentence of the life.
+Error failure_of(const MachineEntry& machine)
+{
+    if (machine.failure) return *machine.failure;
+    return error(Errc::Failed, "{}", machine.life.why.empty() ? "it was stopped" : machine.life.why);
+}
+
+}  // namespace
+
+void Lifecycle::perform(MachineEntry& machine, Action action)
+{
+    switch (action) {
+    case Action::Plan: return plan(machine);
+    case Action::CancelPlan: return machine.planner.reset();
+    case Action::AnswerPrepare: return answer_prepare(machine);
+    case Action::RefusePrepare: return refuse_prepare(machine);
+    case Action::SpawnSupervisor: return spawn(machine);
+    case Action::StartScope: return start_scope(machine);
+    case Action::Go: return go(machine);
+    case Action::StartService: return start_service(machine);
+    case Action::StopUnit: return stop_unit(machine);
+    case Action::Terminate: return terminate_all(machine);
+    case Action::Register: return register_with_machined(machine);
+    case Action::Unregister:
+        machine.registered_leader = 0;
+        return host_.machined.unregister_machine(machine.name.text());
+    case Action::EmitNew:
+        return host_.bus.emit(api::root_path, api::manager_interface, "MachineNew", machine.name.text(), systemd::ObjectPath{machine_path(machine.name)});
+    case Action::EmitRemoved:
+        return host_.bus.emit(api::root_path, api::manager_interface, "MachineRemoved", machine.name.text(),
+                              systemd::ObjectPath{machine_path(machine.name)});
+    case Action::PublishState: return announcer_.changed(machine);
+    case Action::StartDone: return start_ended(machine, JobResult::Done);
+    case Action::StartFailed: return start_ended(machine, JobResult::Failed);
+    case Action::StartCanceled: return start_ended(machine, JobResult::Canceled);
+    case Action::StopDone: return stop_ended(machine);
+    case Action::RefuseBusy: return answer_removal(machine, error(Errc::Busy, "machine '{}' runs, as {}", machine.name.text(), unit_of(machine)));
+    case Action::Release: return release_runtime(machine);
+    case Action::RemoveRecord: return remove_record(machine);
+    }
+}
+
+// -- plan -----------------------------------------------------------------------------------------------------------------------
+
+void Lifecycle::plan(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    const bool scope = machine.life.unit == UnitForm::Scope;
+    PlanRequest request{.name = name, .unit = scope ? launch::UnitKind::Scope : launch::UnitKind::Service, .settings = host_.settings};
+    if (machine.run) {
+        request.spec = machine.run->spec;
+        request.console = machine.run->console;
+        request.remove_at_end = machine.run->remove;
+        request.term = machine.run->term;
+    } else if (scope) {
+        const Known* known = host_.catalogue.find(name);
+        if (!known || !known->spec) return planned(name, known ? known->spec.error() : unknown(name));
+        request.spec = *known->spec;
+    }
+    machine.planner = start_planning(host_.loop, std::move(request), [this, name](Result<launch::Plan> plan) { planned(name, std::move(plan)); });
+}
+
+void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
+{
+    enqueue([this, name, plan = std::move(plan)]() mutable {
+        MachineEntry& machine = entry(name);
+        machine.planner.reset();
+        if (!plan) {
+            machine.failure = plan.error();
+            return handle(name, {.kind = EventKind::PlanFailed, .why = plan.error().text});
+        }
+        for (const std::string& warning : plan->warnings) log_warning("machine '{}': {}", name.text(), warning);
+        machine.plan = std::move(*plan);
+        machine.times = {.created = file_time(api::plan_path(name))};
+        handle(name, {.kind = EventKind::Planned});
+    });
+}
+
+// The properties that the generator cannot give: the whole list, since systemd keeps those of earlier starts.
+void Lifecycle::answer_prepare(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    auto set = [this, name](Result<> done) {
+        enqueue([this, name, done = std::move(done)] {
+            MachineEntry& prepared = entry(name);
+            if (!prepared.prepare) return;
+            if (done) prepared.prepare->ok(api::plan_path(name));
+            else {
+                prepared.failure = with_context(done.error(), fmt::format("systemd refuses a property of unit '{}'", unit_of(prepared)));
+                prepared.prepare->fail(*prepared.failure);
+            }
+            prepared.prepare.reset();
+        });
+    };
+    machine.properties_operation = host_.units.set_runtime_properties(unit_of(machine), machine.plan->unit.properties, std::move(set));
+}
+
+void Lifecycle::refuse_prepare(MachineEntry& machine)
+{
+    if (!machine.prepare) return;
+    machine.prepare->fail(failure_of(machine));
+    machine.prepare.reset();
+}
+
+// -- a scope --------------------------------------------------------------------------------------------------------------------
+
+void Lifecycle::spawn(MachineEntry& machine)
+{
+    auto fail = [&](const Error& why) {
+        machine.failure = why;
+        post(machine.name, {.kind = EventKind::UnitFailed, .why = why.text});
+    };
+    auto supervisor = spawn_supervisor(machine.name);
+    if (!supervisor) return fail(supervisor.error());
+    auto control = ControlClient::adopt(host_.loop, machine.name, std::move(supervisor->channel), listener(machine.name));
+    machine.blocked = std::move(*supervisor);
+    if (!control) return fail(control.error());
+    machine.control = std::move(*control);
+}
+
+void Lifecycle::start_scope(MachineEntry& machine)
+{
+    if (!machine.control) return;  // the spawn has failed
+    const MachineName name = machine.name;
+    auto started = [this, name](Result<> done) {
+        enqueue([this, name, done = std::move(done)] {
+            MachineEntry& entered = entry(name);
+            entered.deadline.reset();
+            if (done) return handle(name, {.kind = EventKind::UnitStarted});
+            entered.failure = done.error();
+            handle(name, {.kind = EventKind::UnitFailed, .why = done.error().text});
+        });
+    };
+    machine.unit_gone = false;
+    machine.start_operation = host_.units.start_scope(
+        {.name = machine.plan->unit.name, .pid = static_cast<uint32_t>(machine.blocked->pid), .properties = machine.plan->unit.properties},
+        std::move(started));
+    auto deadline = host_.loop.after(scope_deadline, [this, name] {
+        post(name, {.kind = EventKind::Timeout, .why = fmt::format("systemd did not make its scope within {} s", scope_deadline.count())});
+    });
+    if (deadline) machine.deadline = std::move(*deadline);
+}
+
+// The client that runs it in the foreground has its session from here on; holmd has no part in that.
+void Lifecycle::go(MachineEntry& machine)
+{
+    kernel::Message message("go");
+    Fd session;
+    if (machine.run) {
+        auto pair = make_socket_pair();
+        if (!pair) return post(machine.name, {.kind = EventKind::UnitFailed, .why = pair.error().text});
+        session = std::move(pair->first);
+        if (machine.run->rows) message.add("rows", static_cast<int64_t>(machine.run->rows)).add("cols", static_cast<int64_t>(machine.run->columns));
+        if (!machine.run->detach) message.fds.push_back(std::move(pair->second));
+        for (Fd& fd : std::exchange(machine.run->fds, {})) message.fds.push_back(std::move(fd));
+    }
+    auto told = machine.control->go(message);
+    if (told) told = machine.control->subscribe();
+    if (!told) {
+        machine.failure = with_context(told.error(), "its supervisor cannot be told to go");
+        return post(machine.name, {.kind = EventKind::SupervisorLost});
+    }
+    machine.blocked.reset();
+    if (machine.run)
+        machine.run->reply.ok(machine.name.text(), systemd::ObjectPath{machine_path(machine.name)}, systemd::ObjectPath{job_path(machine.start_job)}, session);
+    machine.run.reset();
+}
+
+// -- a service, and both --------------------------------------------------------------------------------------------------------
+
+void Lifecycle::start_service(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    auto started = [this, name](Result<> done) {
+        enqueue([this, name, done = std::move(done)] {
+            if (done) return handle(name, {.kind = EventKind::UnitStarted});
+            if (done.error().code == Errc::Unavailable) return;  // no bus: its supervisor tells, or on_connected() asks again
+            MachineEntry& failed = entry(name);
+            if (!failed.failure) failed.failure = done.error();
+            handle(name, {.kind = EventKind::UnitFailed, .why = done.error().text});
+        });
+    };
+    machine.start_operation = host_.units.run_job(systemd::UnitVerb::Start, api::service_name(name), std::move(started));
+}
+
+void Lifecycle::stop_unit(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    auto stopped = [this, name](Result<> done) {
+        enqueue([this, name, done = std::move(done)] {
+            MachineEntry* machine_now = lookup(name);
+            if (!machine_now || !is_active(machine_now->life)) return;
+            if (!done && done.error().code != Errc::NotFound) {
+                log_warning("machine '{}': {}", name.text(), done.error().text);
+                host_.jobs.end(std::exchange(machine_now->stop_job, 0), JobResult::Failed, done.error().text);
+                return;
+            }
+            const std::string why = "its unit ended without a word of its supervisor";
+            if (!machine_now->control && !machine_now->ended) return handle(name, {.kind = EventKind::UnitFailed, .why = why});
+            auto deadline = host_.loop.after(last_word_deadline, [this, name, why] { post(name, {.kind = EventKind::UnitFailed, .why = why}); });
+            if (deadline) machine_now->deadline = std::move(*deadline);
+        });
+    };
+    machine.stop_operation = host_.units.run_job(systemd::UnitVerb::Stop, unit_of(machine), std::move(stopped));
+}
+
+void Lifecycle::terminate_all(MachineEntry& machine)
+{
+    if (machine.blocked) {
+        static_cast<void>(kernel::signal_process(machine.blocked->process.get(), SIGKILL));
+        machine.blocked.reset();
+        machine.control.reset();
+    } else if (machine.control) {
+        const MachineName name = machine.name;
+        machine.control->ask(kernel::Message("terminate"), [this, name](const Result<kernel::Message>& answer) {
+            if (answer) return;
+            enqueue([this, name] {
+                if (MachineEntry* stuck = lookup(name)) kill_unit(*stuck);
+            });
+        });
+    } else kill_unit(machine);
+    stop_unit(machine);
+}
+
+// The supervisor does not answer: systemd kills it with all the rest.
+void Lifecycle::kill_unit(MachineEntry& machine)
+{
+    machine.kill_operation = host_.units.kill(unit_of(machine), SIGKILL, [name = machine.name](const Result<>& done) {
+        if (!done) log_debug("machine '{}': {}", name.text(), done.error().text);
+    });
+}
+
+void Lifecycle::register_with_machined(MachineEntry& machine)
+{
+    if (machine.told.leader == 0 || machine.told.leader == machine.registered_leader) return;
+    machine.registered_leader = machine.told.leader;
+    systemd::Registration registration{.name = machine.name.text(), .leader = static_cast<uint32_t>(machine.told.leader)};
+    if (machine.plan) {
+        registration.uuid = machine.plan->uuid;
+        if (!machine.plan->rootfs.overlay()) registration.root_directory = machine.plan->rootfs.lower.front();
+    }
+    host_.machined.register_machine(registration);
+}
+
+// -- the end --------------------------------------------------------------------------------------------------------------------
+
+void Lifecycle::release_runtime(MachineEntry& machine)
+{
+    machine.control.reset();
+    machine.blocked.reset();
+    machine.deadline.reset();
+    machine.start_operation.reset();
+    machine.plan.reset();
+    machine.times = {};
+    machine.control_group.clear();
+    // Its folder in /run alone, which is memory: quick.
+    if (auto released = release(machine.name, Keep::Record); !released) log_warning("machine '{}': {}", machine.name.text(), released.error().text);
+}
+
+void Lifecycle::remove_record(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    machine.remover = start_removal(host_.loop, name, [this, name](Result<> result) {
+        enqueue([this, name, result = std::move(result)] { removed(name, result); });
+    });
+}
+
+void Lifecycle::removed(const MachineName& name, const Result<>& result)
+{
+    MachineEntry& machine = entry(name);
+    machine.remover.reset();
+    if (!result) log_error("machine '{}': what it has left cannot be removed: {}", name.text(), result.error().text);
+    for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
+    answer_removal(machine, result);
+    forget_if_gone(name);
+}
+
+void Lifecycle::answer_removal(MachineEntry& machine, const Result<>& result)
+{
+    if (!machine.removal) return;
+    Removal removal = std::move(*machine.removal);
+    machine.removal.reset();
+    if (!result) return removal.reply.fail(result.error());
+    if (!removal.defined) return removal.reply.ok();
+    auto disabled = [this, name = machine.name, reply = std::move(removal.reply)](const Result<>& done) mutable {
+        if (done) reply.ok();
+        else reply.fail(done.error());
+        enqueue([this, name] { disabling_.erase(name); });
+    };
+    disabling_[machine.name] = host_.units.change_files(systemd::UnitFiles::Disable, api::service_name(machine.name), std::move(disabled));
+}
+
+void Lifecycle::start_ended(MachineEntry& machine, JobResult result)
+{
+    const Error why = failure_of(machine);
+    auto tell = [this, result, why, start = std::exchange(machine.start_job, 0), run = std::exchange(machine.run, std::nullopt),
+                 restart = machine.life.unit == UnitForm::Scope ? std::exchange(machine.restart_job, 0) : 0]() mutable {
+        if (run && result != JobResult::Done) run->reply.fail(why);
+        for (uint32_t job : {start, restart}) host_.jobs.end(job, result, result == JobResult::Failed ? why.text : "");
+    };
+    // A failed start that is to leave nothing is told when nothing is left.
+    if (machine.remover) machine.when_gone.emplace_back(std::move(tell));
+    else tell();
+}
+
+void Lifecycle::stop_ended(MachineEntry& machine)
+{
+    const uint32_t stop = std::exchange(machine.stop_job, 0);
+    if (machine.remover) machine.when_gone.emplace_back([this, stop] { host_.jobs.end(stop, JobResult::Done); });
+    else host_.jobs.end(stop, JobResult::Done);
+    if (machine.restart_job == 0 || machine.life.unit == UnitForm::Service) return;
+    post(machine.name, {.kind = EventKind::StartRequested, .unit = UnitForm::Scope, .record = machine::Record::Kept});
+}
+
+}  // namespace holm::daemon

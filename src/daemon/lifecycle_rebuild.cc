@@ -1,0 +1,122 @@
+// Lifecycle: the start of holmd. Every machine begins as an empty life; what is found of it in /run/holm is posted as events.
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ctime>
+
+#include "api/names.h"
+#include "base/handle.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/lifecycle.h"
+#include "daemon/planner_child.h"
+#include "daemon/process_facts.h"
+
+namespace holm::daemon {
+
+using machine::Event;
+using machine::EventKind;
+using machine::MachineName;
+
+namespace {
+
+constexpr const char* quarantine_folder = "/run/holm/quarantine";
+constexpr std::chrono::milliseconds supervisor_pause{100};
+constexpr unsigned supervisor_attempts = 150;  // 15 s: a supervisor that is there opens its socket within milliseconds
+
+std::vector<std::string> names_in(const char* folder)
+{
+    std::vector<std::string> names;
+    Handle<DIR, ::closedir> entries(::opendir(folder));
+    while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr)
+        if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    return names;
+}
+
+}  // namespace
+
+void Lifecycle::rebuild()
+{
+    for (const std::string& folder : names_in(api::runtime_machines_folder)) rebuild_one(folder);
+    // A power cut, or a holmd that was killed at the wrong moment, has left what a first start or `run --rm` was to remove.
+    for (const MachineName& name : list_marked()) {
+        if (find(name)) continue;
+        log_info("machine '{}': removing what its last run has left", name.text());
+        remove_record(entry(name));
+    }
+}
+
+void Lifecycle::rebuild_one(const std::string& folder)
+{
+    auto name = machine::parse_name(folder);
+    if (!name) return quarantine(folder, name.error().text);
+    auto plan = read_plan(api::plan_path(*name));
+    if (plan && plan->name != *name) plan = error(Errc::Invalid, "it is the plan of machine '{}'", plan->name.text());
+    if (plan) return adopt(*name, std::move(*plan));
+    if (plan.error().code != Errc::NotFound) return quarantine(folder, plan.error().text);
+    // A start that never came to its plan.
+    log_info("machine '{}': releasing a start that was never finished", name->text());
+    if (auto released = release(*name, Keep::Record); !released) log_warning("machine '{}': {}", name->text(), released.error().text);
+}
+
+// Out of the way, and there to look at; the folder may hold the socket of a supervisor that lives, whose unit is systemd's to stop.
+void Lifecycle::quarantine(const std::string& folder, const std::string& why)
+{
+    const std::string from = fmt::format("{}/{}", api::runtime_machines_folder, folder),
+                      to = fmt::format("{}/{}-{}", quarantine_folder, folder, ::time(nullptr));
+    log_error("{} cannot be used and is moved to {}: {}", from, to, why);
+    auto made = make_folders(quarantine_folder, 0700);
+    if (!made || ::rename(from.c_str(), to.c_str())) log_error("cannot move {}", from);
+}
+
+void Lifecycle::adopt(const MachineName& name, launch::Plan plan)
+{
+    MachineEntry& machine = entry(name);
+    struct stat status;
+    if (::stat(api::plan_path(name).c_str(), &status) == 0) machine.times.created = static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000;
+    machine.control_group = fmt::format("{}/{}", cgroup_of_slice(plan.unit.slice), plan.unit.name);
+    machine.plan = std::move(plan);
+    await_supervisor(name, 0);
+}
+
+// A supervisor that listens is asked for its state. One that is just starting is waited for while its unit has processes; else the
+// machine is dead.
+void Lifecycle::await_supervisor(const MachineName& name, unsigned attempt)
+{
+    MachineEntry& machine = entry(name);
+    if (machine.control || is_active(machine.life)) return;  // it has called meanwhile, or was started anew
+    if (connect(machine)) return;
+    if (attempt == supervisor_attempts || !is_populated(machine.control_group)) return found_dead(machine);
+    auto again = host_.loop.after(supervisor_pause, [this, name, attempt] {
+        enqueue([this, name, attempt] { await_supervisor(name, attempt + 1); });
+    });
+    if (again) machine.deadline = std::move(*again);
+    else found_dead(machine);
+}
+
+void Lifecycle::found_dead(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    Event event = event_of(machine, EventKind::FoundDead);
+    event.result = machine::EndResult::Failed;
+    event.why = "its supervisor was gone when holmd started";
+    auto text = read_file(api::result_path(name), 16 << 10);
+    if (auto outcome = text ? parse_outcome(*text) : std::nullopt) {
+        event.result = outcome->result;
+        event.status = outcome->status;
+        event.why = outcome->why.empty() ? describe_end(*outcome) : outcome->why;
+        machine.ended = std::move(*outcome);
+    }
+    if (is_populated(machine.control_group)) kill_unit(machine);  // what does not listen after all this time is no supervisor
+    enqueue([this, name, event = std::move(event)] {
+        handle(name, event);
+        MachineEntry* machine_now = lookup(name);
+        if (!machine_now) return;
+        note_end(*machine_now);
+        settle(*machine_now);
+        forget_if_gone(name);
+    });
+}
+
+}  // namespace holm::daemon

@@ -1,0 +1,258 @@
+// Lifecycle: the requests of clients, each done when the queue comes to it.
+#include "daemon/lifecycle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/names.h"
+#include "base/log.h"
+#include "daemon/definitions.h"
+#include "daemon/planner_child.h"
+
+namespace holm::daemon {
+
+using machine::EventKind;
+using machine::MachineName;
+using machine::Record;
+using machine::UnitForm;
+
+namespace {
+
+Error busy(const MachineEntry& machine)
+{
+    return error(Errc::Busy, "machine '{}' is {} as {}", machine.name.text(), machine::describe_state(machine::state_of(machine.life)),
+                 unit_of(machine));
+}
+
+bool is_active(const MachineEntry* machine) { return machine && machine::is_active(machine->life); }
+
+}  // namespace
+
+void Lifecycle::run(const MachineName& name, RunRequest request)
+{
+    catch_up(name);
+    enqueue([this, name, request = std::move(request)]() mutable { do_run(name, std::move(request)); });
+}
+
+void Lifecycle::start(const MachineName& name, Reply reply)
+{
+    catch_up(name);
+    enqueue([this, name, reply = std::move(reply)]() mutable { do_start(name, std::move(reply)); });
+}
+
+void Lifecycle::stop(const MachineName& name, Reply reply)
+{
+    catch_up(name);
+    enqueue([this, name, reply = std::move(reply)]() mutable { do_stop(name, std::move(reply)); });
+}
+
+void Lifecycle::restart(const MachineName& name, Reply reply)
+{
+    catch_up(name);
+    enqueue([this, name, reply = std::move(reply)]() mutable { do_restart(name, std::move(reply)); });
+}
+
+void Lifecycle::remove(const MachineName& name, Reply reply)
+{
+    catch_up(name);
+    enqueue([this, name, reply = std::move(reply)]() mutable { do_remove(name, std::move(reply)); });
+}
+
+void Lifecycle::prepare(const MachineName& name, Reply reply)
+{
+    catch_up(name);
+    enqueue([this, name, reply = std::move(reply)]() mutable { do_prepare(name, std::move(reply)); });
+}
+
+void Lifecycle::terminate(const MachineName& name, Reply reply)
+{
+    catch_up(name);
+    enqueue([this, name, reply = std::move(reply)]() mutable {
+        if (!is_active(find(name))) return reply.fail(host_.catalogue.find(name) ? error(Errc::Busy, "machine '{}' does not run", name.text()) : unknown(name));
+        if (refuse_protected(name, "stop", reply)) return;
+        handle(name, {.kind = EventKind::TerminateRequested});
+        reply.ok();
+    });
+}
+
+void Lifecycle::ask(const MachineName& name, kernel::Message message, Reply reply,
+                    std::move_only_function<void(Reply, kernel::Message)> answered)
+{
+    MachineEntry* machine = lookup(name);
+    if (!machine || !machine::is_active(machine->life))
+        return reply.fail(host_.catalogue.find(name) ? error(Errc::Busy, "machine '{}' does not run", name.text()) : unknown(name));
+    if (!machine->control || !machine->heard)
+        return reply.fail(error(Errc::Busy, "machine '{}' is {}: its supervisor does not listen yet", name.text(),
+                                machine::describe_state(machine::state_of(machine->life))));
+    machine->control->ask(std::move(message), [name, reply = std::move(reply), answered = std::move(answered)](Result<kernel::Message> answer) mutable {
+        if (!answer) return reply.fail(with_context(answer.error(), fmt::format("machine '{}'", name.text())));
+        answered(std::move(reply), std::move(*answer));
+    });
+}
+
+// True: refused.
+bool Lifecycle::refuse_protected(const MachineName& name, const char* verb, Reply& reply)
+{
+    const Known* known = host_.catalogue.find(name);
+    if (!known || !known->spec || std::ranges::find(known->spec->protect, verb) == known->spec->protect.end()) return false;
+    reply.fail(error(Errc::Denied, "machine '{}' is protected against '{}'{}", name.text(), verb, machine::describe_origin(*known->spec, "protect")));
+    return true;
+}
+
+// -- run ------------------------------------------------------------------------------------------------------------------------
+
+void Lifecycle::do_run(const MachineName& name, RunRequest request)
+{
+    MachineEntry& machine = entry(name);
+    if (machine.ended || machine.remover) {
+        machine.when_gone.push_back([this, name, request = std::move(request)]() mutable { do_run(name, std::move(request)); });
+        return;
+    }
+    if (is_active(&machine)) return request.reply.fail(error(Errc::Exists, "machine '{}' runs already, as {}", name.text(), unit_of(machine)));
+    if (const Known* known = host_.catalogue.find(name))
+        return request.reply.fail(error(Errc::Exists, "machine '{}' exists already: {}", name.text(), known->path));
+    if (has_state(name))
+        return request.reply.fail(error(Errc::Exists, "machine '{}' has left its state in {}: 'holmctl remove {}' removes it", name.text(),
+                                        api::state_path(name), name.text()));
+    const RecordLife life = request.remove ? RecordLife::Temporary : RecordLife::Kept;
+    auto written = write_record(name, life, request.definition);
+    if (!written) {
+        request.reply.fail(with_context(written.error(), fmt::format("cannot keep a record of machine '{}'", name.text())));
+        static_cast<void>(release(name, Keep::Nothing));  // nothing but the record is there
+        return forget_if_gone(name);
+    }
+    machine.run = std::move(request);
+    machine.start_job = host_.jobs.begin(name, JobKind::Start);
+    announcer_.appeared(name);
+    handle(name, {.kind = EventKind::StartRequested, .unit = UnitForm::Scope, .record = life == RecordLife::Kept ? Record::Fresh : Record::Temporary});
+}
+
+// -- start ----------------------------------------------------------------------------------------------------------------------
+
+void Lifecycle::do_start(const MachineName& name, Reply reply)
+{
+    MachineEntry* machine = lookup(name);
+    if (machine && (machine->ended || machine->remover)) {
+        machine->when_gone.push_back([this, name, reply = std::move(reply)]() mutable { do_start(name, std::move(reply)); });
+        return;
+    }
+    if (refuse_protected(name, "start", reply)) return;
+    if (is_active(machine)) {
+        if (machine->start_job == 0) return reply.fail(busy(*machine));
+        return reply.ok(systemd::ObjectPath{job_path(machine->start_job)});
+    }
+    const Known* known = host_.catalogue.find(name);
+    if (!known) return start_image(name, std::move(reply));
+    const bool defined = known->origin == Origin::Definition;
+    const machine::Event event{.kind = EventKind::StartRequested,
+                               .unit = defined ? UnitForm::Service : UnitForm::Scope,
+                               .record = defined ? Record::None : Record::Kept};
+    uint32_t job = entry(name).start_job = host_.jobs.begin(name, JobKind::Start);
+    reply.ok(systemd::ObjectPath{job_path(job)});
+    handle(name, event);
+}
+
+// A name that nobody has defined may be an image's: planning it tells, without a unit that fails for a slip of the keyboard.
+void Lifecycle::start_image(const MachineName& name, Reply reply)
+{
+    MachineEntry& machine = entry(name);
+    if (machine.planner) return reply.fail(error(Errc::Busy, "machine '{}' is being looked for", name.text()));
+    auto described = [this, name, reply = std::move(reply)](Result<std::string> text) mutable {
+        enqueue([this, name, reply = std::move(reply), text = std::move(text)]() mutable {
+            MachineEntry& found = entry(name);
+            found.planner.reset();
+            if (text && !machine::is_active(found.life)) {
+                uint32_t job = found.start_job = host_.jobs.begin(name, JobKind::Start);
+                reply.ok(systemd::ObjectPath{job_path(job)});
+                return handle(name, {.kind = EventKind::StartRequested, .unit = UnitForm::Service});
+            }
+            reply.fail(text ? busy(found) : text.error().code == Errc::NotFound ? unknown(name) : text.error());
+            forget_if_gone(name);
+        });
+    };
+    PlanRequest request{.name = name, .unit = launch::UnitKind::Service, .settings = host_.settings};
+    machine.planner = start_describing(host_.loop, std::move(request), std::move(described));
+}
+
+// -- stop, restart, remove --------------------------------------------------------------------------------------------------------
+
+void Lifecycle::do_stop(const MachineName& name, Reply reply)
+{
+    MachineEntry* machine = lookup(name);
+    if (!is_active(machine) && !host_.catalogue.find(name)) return reply.fail(unknown(name));
+    if (refuse_protected(name, "stop", reply)) return;
+    MachineEntry& stopping = entry(name);
+    if (stopping.stop_job == 0) stopping.stop_job = host_.jobs.begin(name, JobKind::Stop);
+    reply.ok(systemd::ObjectPath{job_path(stopping.stop_job)});
+    handle(name, {.kind = EventKind::StopRequested});
+}
+
+void Lifecycle::do_restart(const MachineName& name, Reply reply)
+{
+    MachineEntry* machine = lookup(name);
+    if (!is_active(machine)) return do_start(name, std::move(reply));
+    if (refuse_protected(name, "stop", reply) || refuse_protected(name, "start", reply)) return;
+    if (machine->life.record == Record::Temporary)
+        return reply.fail(error(Errc::Busy, "machine '{}' was run to be removed at its end: it cannot be restarted", name.text()));
+    if (machine->restart_job != 0) return reply.ok(systemd::ObjectPath{job_path(machine->restart_job)});
+    if (machine->life.unit == UnitForm::Service) return restart_service(*machine, std::move(reply));
+    machine->restart_job = host_.jobs.begin(name, JobKind::Restart);
+    reply.ok(systemd::ObjectPath{job_path(machine->restart_job)});
+    handle(name, {.kind = EventKind::StopRequested});
+}
+
+// systemd restarts the unit and what depends on it; the states follow from what the supervisors say.
+void Lifecycle::restart_service(MachineEntry& machine, Reply reply)
+{
+    const MachineName name = machine.name;
+    machine.restart_job = host_.jobs.begin(name, JobKind::Restart);
+    reply.ok(systemd::ObjectPath{job_path(machine.restart_job)});
+    auto done = [this, name](Result<> result) {
+        enqueue([this, name, result = std::move(result)] {
+            MachineEntry& restarted = entry(name);
+            const std::string why = result ? "" : restarted.life.why.empty() ? result.error().text : restarted.life.why;
+            host_.jobs.end(std::exchange(restarted.restart_job, 0), result ? JobResult::Done : JobResult::Failed, why);
+        });
+    };
+    machine.restart_operation = host_.units.run_job(systemd::UnitVerb::Restart, api::service_name(name), std::move(done));
+}
+
+void Lifecycle::do_remove(const MachineName& name, Reply reply)
+{
+    MachineEntry* machine = lookup(name);
+    if (machine && (machine->ended || machine->remover)) {
+        machine->when_gone.push_back([this, name, reply = std::move(reply)]() mutable { do_remove(name, std::move(reply)); });
+        return;
+    }
+    if (is_active(machine)) return reply.fail(with_context(busy(*machine), "stop it first"));
+    const Known* known = host_.catalogue.find(name);
+    if (!known && !has_state(name)) return reply.fail(unknown(name));
+    if (refuse_protected(name, "remove", reply)) return;
+    const bool defined = known && known->origin == Origin::Definition;
+    if (defined) {
+        auto gone = remove_definition(name);
+        if (!gone) return reply.fail(gone.error());
+        if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
+    }
+    entry(name).removal = Removal{std::move(reply), defined};
+    handle(name, {.kind = EventKind::RemoveRequested});
+}
+
+// -- prepare ----------------------------------------------------------------------------------------------------------------------
+
+void Lifecycle::do_prepare(const MachineName& name, Reply reply)
+{
+    MachineEntry* before = lookup(name);
+    if (before && before->remover) {
+        before->when_gone.push_back([this, name, reply = std::move(reply)]() mutable { do_prepare(name, std::move(reply)); });
+        return;
+    }
+    if (is_active(before) && before->life.unit == UnitForm::Scope)
+        return reply.fail(error(Errc::Busy, "machine '{}' runs already, as {}", name.text(), unit_of(*before)));
+    // The service's last life is over when systemd starts it anew.
+    if (before && before->ended) end_life(*before);
+    entry(name).prepare = std::move(reply);
+    handle(name, {.kind = EventKind::PrepareRequested});
+}
+
+}  // namespace holm::daemon

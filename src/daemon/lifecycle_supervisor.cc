@@ -1,0 +1,159 @@
+// Lifecycle: what a supervisor says becomes events.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "api/names.h"
+#include "base/log.h"
+#include "daemon/lifecycle.h"
+#include "daemon/process_facts.h"
+
+namespace holm::daemon {
+
+using machine::Event;
+using machine::EventKind;
+using machine::MachineName;
+using machine::UnitForm;
+using Phase = SupervisorState::Phase;
+
+namespace {
+
+constexpr std::chrono::seconds unit_deadline{5};  // from the end of a supervisor to that of its scope
+
+// When the machine was first ready, for a holmd that was not there: the time of an empty file in its folder of /run.
+std::string ready_mark(const MachineName& name) { return api::runtime_path(name) + "/ready"; }
+
+uint64_t time_of_mark(const MachineName& name)
+{
+    struct stat status;
+    if (::stat(ready_mark(name).c_str(), &status)) return 0;
+    return static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000 + static_cast<uint64_t>(status.st_mtim.tv_nsec) / 1000;
+}
+
+}  // namespace
+
+std::string describe_end(const Outcome& outcome)
+{
+    switch (outcome.result) {
+    case machine::EndResult::Exited: return outcome.status == 0 ? "" : fmt::format("its payload exited with status {}", outcome.status);
+    case machine::EndResult::Signalled: {
+        const char* signal = ::sigabbrev_np(outcome.status);
+        return fmt::format("its payload was ended by signal {}", signal ? "SIG" + std::string(signal) : std::to_string(outcome.status));
+    }
+    case machine::EndResult::Killed: return "its payload was killed";
+    case machine::EndResult::Failed: return "its payload failed";
+    case machine::EndResult::Poweroff: return "";
+    }
+    std::unreachable();
+}
+
+ControlClient::Listener Lifecycle::listener(const MachineName& name)
+{
+    return {.state = [this, name](const SupervisorState& state) { enqueue([this, name, state] { on_state(name, state); }); },
+            .warning = [name](const std::string& text) { log_warning("machine '{}': {}", name.text(), text); },
+            .lost = [this, name] { enqueue([this, name] { on_lost(name); }); }};
+}
+
+Result<> Lifecycle::connect(MachineEntry& machine)
+{
+    machine.control = TRY(ControlClient::connect(host_.loop, machine.name, listener(machine.name)));
+    return {};
+}
+
+// The event of a supervisor that may be new to us: it carries the form of its unit.
+Event Lifecycle::event_of(const MachineEntry& machine, EventKind kind) const
+{
+    const bool service = machine.plan && machine.plan->unit.kind == launch::UnitKind::Service;
+    Event event{.kind = kind, .unit = service ? UnitForm::Service : UnitForm::Scope, .boots = machine.told.boots};
+    if (service) event.record = machine::Record::None;
+    else if (machine.plan && machine.plan->remove_at_end) event.record = machine::Record::Temporary;
+    else event.record = is_marked(machine.name) ? machine::Record::Fresh : machine::Record::Kept;
+    return event;
+}
+
+void Lifecycle::note_times(MachineEntry& machine, const SupervisorState& state)
+{
+    if (state.leader != machine.told.leader) machine.times.started = state.leader ? start_time_of(state.leader) : 0;
+    if (state.leader && machine.control_group.empty())
+        if (auto cgroup = cgroup_of(state.leader)) machine.control_group = cgroup_of_unit(*cgroup, unit_of(machine));
+    if (state.phase != Phase::Running || machine.times.ready) return;
+    machine.times.ready = time_of_mark(machine.name);
+    if (machine.times.ready) return;
+    Fd mark(::open(ready_mark(machine.name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    machine.times.ready = time_of_mark(machine.name);
+}
+
+void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
+{
+    MachineEntry* machine = lookup(name);
+    if (!machine || !machine->control) return;
+    note_times(*machine, state);
+    machine->heard = true;
+    machine->told = state;
+    switch (state.phase) {
+    case Phase::Starting: handle(name, event_of(*machine, EventKind::SupervisorStarting)); break;
+    case Phase::Started: handle(name, event_of(*machine, EventKind::Started)); break;
+    case Phase::Running: handle(name, event_of(*machine, EventKind::Ready)); break;
+    case Phase::Stopping:
+        if (state.leader && !machine->life.started) handle(name, event_of(*machine, EventKind::Started));
+        handle(name, event_of(*machine, EventKind::Stopping));
+        break;
+    case Phase::Ended: return take_last_word(*machine, state.outcome);
+    }
+    if (state.frozen != machine->life.frozen) handle(name, {.kind = state.frozen ? EventKind::Frozen : EventKind::Thawed});
+}
+
+void Lifecycle::take_last_word(MachineEntry& machine, Outcome outcome)
+{
+    const bool own_end = outcome.result == machine::EndResult::Exited || outcome.result == machine::EndResult::Signalled;
+    const bool asked = own_end && machine.life.stage == machine::Stage::Stopping;  // then its status is no failure
+    if (outcome.why.empty() && !asked) outcome.why = describe_end(outcome);
+    machine.ended = std::move(outcome);
+}
+
+// The supervisor is gone. The life ends when its unit is gone too: until then the unit's name is taken.
+void Lifecycle::on_lost(const MachineName& name)
+{
+    MachineEntry* machine = lookup(name);
+    if (!machine || !machine->control) return;
+    machine->control.reset();
+    if (!machine->ended)
+        if (auto text = read_file(api::result_path(name), 16 << 10))
+            if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));
+    if (!machine->ended) return handle(name, {.kind = EventKind::SupervisorLost});
+    if (machine->life.unit == UnitForm::Service || machine->unit_gone || !host_.bus.connected()) return end_life(*machine);
+    auto deadline = host_.loop.after(unit_deadline, [this, name] {
+        enqueue([this, name] {
+            MachineEntry* waiting = lookup(name);
+            if (waiting && waiting->ended) end_life(*waiting);
+        });
+    });
+    if (deadline) machine->deadline = std::move(*deadline);
+    else end_life(*machine);
+}
+
+// From the queue: the machine may be forgotten by it.
+void Lifecycle::end_life(MachineEntry& machine)
+{
+    Event event = event_of(machine, EventKind::Ended);
+    event.result = machine.ended->result;
+    event.status = machine.ended->status;
+    event.why = machine.ended->why;
+    handle(machine.name, event);
+}
+
+// A datagram of a supervisor that has come up: of a service after PrepareMachine, or of any while holmd starts.
+void Lifecycle::on_supervisor_up(const MachineName& name)
+{
+    enqueue([this, name] {
+        MachineEntry* machine = lookup(name);
+        if (!machine || machine->control || !machine->plan) return;
+        if (auto connected = connect(*machine); !connected) log_warning("machine '{}': {}", name.text(), connected.error().text);
+    });
+}
+
+}  // namespace holm::daemon

@@ -1,0 +1,83 @@
+// MachineEntry: what holmd holds of one machine while it lives here. All of it can be made anew from /run/holm, the supervisor and
+// systemd, but for the calls that wait. A value with owners; daemon/lifecycle alone changes it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "daemon/control_client.h"
+#include "daemon/outcome.h"
+#include "daemon/records.h"
+#include "daemon/reply.h"
+#include "daemon/supervisor_process.h"
+#include "daemon/worker.h"
+#include "launch/plan.h"
+#include "machine/name.h"
+#include "machine/spec.h"
+#include "machine/state.h"
+#include "systemd/unit.h"
+
+namespace holm::daemon {
+
+// RunMachine, from its call to "go".
+struct RunRequest {
+    machine::Spec spec;
+    std::string definition;
+    bool remove = false;
+    bool detach = false;
+    launch::Console console = launch::Console::Terminal;
+    std::string term;
+    uint32_t rows = 0, columns = 0;  // 0: unknown
+    std::vector<Fd> fds;             // none, or the payload's standard input, output and error
+    Reply reply;
+};
+
+// RemoveMachine, until all of the machine is gone.
+struct Removal {
+    Reply reply;
+    bool defined = false;  // its unit is disabled then, and systemd reads its units again
+};
+
+// CLOCK_REALTIME in µs; 0: not yet.
+struct Times {
+    uint64_t created = 0;  // of this life: its plan
+    uint64_t started = 0;  // of this boot: its leader
+    uint64_t ready = 0;
+};
+
+struct MachineEntry {
+    explicit MachineEntry(machine::MachineName name_) : name(std::move(name_)) {}
+
+    machine::MachineName name;
+    machine::Life life;
+    std::optional<Error> failure;       // of the step that failed: what its reply says
+    std::optional<launch::Plan> plan;   // of plan.toml
+    std::optional<LastRun> last;        // how the last life ended
+    Times times;
+    std::string control_group;          // of the unit
+
+    std::unique_ptr<ControlClient> control;
+    SupervisorState told;               // its latest word,
+    bool heard = false;                 // if there was one: it listens
+    std::optional<Outcome> ended;       // its last word: the life ends when its unit is gone too
+    bool unit_gone = false;
+    pid_t registered_leader = 0;
+
+    std::unique_ptr<Worker> planner, remover;
+    std::optional<SupervisorProcess> blocked;  // a scope's supervisor until "go"
+    systemd::Operation start_operation, stop_operation, kill_operation, restart_operation, properties_operation;
+    systemd::Source deadline;           // of the present wait
+
+    uint32_t start_job = 0, stop_job = 0, restart_job = 0;
+    std::optional<RunRequest> run;
+    std::optional<Reply> prepare;
+    std::optional<Removal> removal;
+    std::vector<systemd::Callback> when_gone;  // done once the unit is gone and what was claimed is released
+};
+
+}  // namespace holm::daemon

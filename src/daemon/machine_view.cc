@@ -1,0 +1,92 @@
+#include "daemon/machine_view.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "api/names.h"
+
+namespace holm::daemon {
+
+using machine::MachineName;
+
+namespace {
+
+std::vector<uint8_t> bytes_of_uuid(const std::string& text)
+{
+    std::vector<uint8_t> bytes;
+    for (size_t i = 0; i + 2 <= text.size() && bytes.size() < 16; i += 2)
+        std::from_chars(text.data() + i, text.data() + i + 2, bytes.emplace_back(), 16);
+    return bytes;
+}
+
+std::string root_of(const machine::RootSpec& root)
+{
+    if (!root.path.empty()) return root.path;
+    if (!root.image.empty()) return root.image;
+    return root.lower.empty() ? "" : root.lower.front();
+}
+
+void add_files(MachineView& view, const Known& known)
+{
+    view.definition = known.path;
+    if (known.origin == Origin::Definition) view.unit = api::service_name(view.name);
+    if (!known.spec) return;
+    view.description = known.spec->description;
+    view.owner = known.spec->owner;
+    view.labels = known.spec->labels;
+    view.root = root_of(known.spec->root);
+}
+
+void add_life(MachineView& view, const MachineEntry& machine)
+{
+    view.active = is_active(machine.life);
+    view.state = machine::state_of(machine.life);
+    view.frozen = machine.life.frozen;
+    view.started = machine.life.started;
+    view.boots = machine.life.boots;
+    view.times = machine.times;
+    view.control_group = machine.control_group;
+    if (machine.last) view.last = *machine.last, view.has_last = true;
+    if (!view.active) return;
+    view.unit = unit_of(machine);
+    view.leader = static_cast<uint32_t>(machine.told.leader);
+    if (!machine.plan) return;
+    view.id = bytes_of_uuid(machine.plan->uuid);
+    if (view.description.empty()) view.description = machine.plan->unit.description;
+    if (view.root.empty() && !machine.plan->rootfs.lower.empty()) view.root = machine.plan->rootfs.lower.front();
+}
+
+}  // namespace
+
+std::optional<MachineView> find_view(const Lifecycle& lifecycle, Catalogue& catalogue, const MachineName& name)
+{
+    const Known* known = catalogue.find(name);
+    const MachineEntry* machine = lifecycle.find(name);
+    if (!known && (!machine || (!is_active(machine->life) && !machine->last))) return {};
+    MachineView view;
+    view.name = name;
+    if (known) add_files(view, *known);
+    if (machine) add_life(view, *machine);
+    if (view.active || view.has_last) return view;
+    // Of a life before this holmd's.
+    if (auto last = read_last_run(name)) {
+        view.last = std::move(*last);
+        view.has_last = true;
+        if (view.last.failed) view.state = machine::State::Failed;
+    }
+    return view;
+}
+
+std::vector<MachineView> list_views(const Lifecycle& lifecycle, Catalogue& catalogue)
+{
+    std::vector<MachineName> names = catalogue.names();
+    for (const MachineEntry* machine : lifecycle.all()) names.push_back(machine->name);
+    std::ranges::sort(names);
+    names.erase(std::ranges::unique(names).begin(), names.end());
+    std::vector<MachineView> views;
+    for (const MachineName& name : names)
+        if (auto view = find_view(lifecycle, catalogue, name)) views.push_back(std::move(*view));
+    return views;
+}
+
+}  // namespace holm::daemon

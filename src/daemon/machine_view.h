@@ -1,0 +1,40 @@
+// MachineView: a machine as clients see it, of what lives and of what its files say. Reads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/catalogue.h"
+#include "daemon/lifecycle.h"
+#include "systemd/message.h"
+
+namespace holm::daemon {
+
+// Fields as the properties of org.holm1.Machine.
+struct MachineView {
+    machine::MachineName name;
+    std::vector<uint8_t> id;  // 16 bytes, or none
+    Times times;
+    std::string unit;         // "" where it has none now and none by definition
+    uint32_t leader = 0;
+    std::string root;
+    machine::State state = machine::State::Stopped;
+    bool active = false, frozen = false, started = false;
+    uint32_t boots = 0;
+    std::string control_group, description, owner, definition;
+    systemd::Labels labels;
+    LastRun last;
+    bool has_last = false;
+};
+
+// Empty: there is no such machine.
+std::optional<MachineView> find_view(const Lifecycle& lifecycle, Catalogue& catalogue, const machine::MachineName& name);
+// All that exist, sorted by name.
+std::vector<MachineView> list_views(const Lifecycle& lifecycle, Catalogue& catalogue);
+
+inline constexpr const char* machine_class = "container";
+inline constexpr const char* machine_service = "holm";
+
+}  // namespace holm::daemon

@@ -1,0 +1,173 @@
+#include "daemon/manager_object.h"
+
+#include "api/names.h"
+
+namespace holm::daemon {
+
+using machine::MachineName;
+
+ManagerObject::ManagerObject(Host host, Lifecycle& lifecycle, Authority& authority, Reload reload)
+    : host_(host), lifecycle_(lifecycle), authority_(authority), reload_(std::move(reload))
+{
+    build_vtable();
+}
+
+// As src/api/org.holm1.Manager.xml, in its order; tests/bus compares the two.
+void ManagerObject::build_vtable()
+{
+    using M = ManagerObject;
+    builder_.property<&M::version>("Version", systemd::Changes::Const)
+        .method<&M::get_machine>("GetMachine", "name", "o", "machine")
+        .method<&M::get_machine_by_pid>("GetMachineByPID", "pid", "o", "machine")
+        .method<&M::list_machines>("ListMachines", "", "a(ssso)", "machines")
+        .method<&M::list_all>("ListAll", "", "a(sssosubsa{ss})", "machines")
+        .method<&M::describe>("DescribeMachine", "name", "a{sv}", "properties")
+        .method<&M::start>("StartMachine", "name", "o", "job")
+        .method<&M::stop>("StopMachine", "name", "o", "job")
+        .method<&M::restart>("RestartMachine", "name", "o", "job")
+        .method<&M::reboot>("RebootMachine", "name")
+        .method<&M::terminate>("TerminateMachine", "name")
+        .method<&M::kill>("KillMachine", "name whom signal")
+        .method<&M::freeze>("FreezeMachine", "name")
+        .method<&M::thaw>("ThawMachine", "name")
+        .method<&M::enable>("EnableMachine", "name now", "o", "job")
+        .method<&M::disable>("DisableMachine", "name now", "o", "job")
+        .method<&M::run>("RunMachine", "name definition options fds", "sooh", "name machine job session")
+        .method<&M::prepare>("PrepareMachine", "name", "s", "plan")
+        .method<&M::exec>("Exec", "name options command environment fds", "h", "session")
+        .method<&M::attach_machine>("AttachMachine", "name rows columns", "h", "session")
+        .method<&M::open_pty>("OpenMachinePTY", "name", "hs", "pty pty_path")
+        .method<&M::open_login>("OpenMachineLogin", "name", "hs", "pty pty_path")
+        .method<&M::open_shell>("OpenMachineShell", "name user path args environment", "hs", "pty pty_path")
+        .method<&M::os_release>("GetMachineOSRelease", "name", "a{ss}", "fields")
+        .method<&M::addresses>("GetMachineAddresses", "name", "a(iay)", "addresses")
+        .method<&M::console>("GetConsole", "name", "ay", "output")
+        .method<&M::create>("CreateMachine", "name definition")
+        .method<&M::write>("WriteDefinition", "name definition")
+        .method<&M::read>("ReadDefinition", "name", "ss", "definition origin")
+        .method<&M::remove>("RemoveMachine", "name")
+        .method<&M::verify>("Verify", "name definition")
+        .method<&M::plan_machine>("PlanMachine", "name", "s", "plan")
+        .method<&M::plan_definition>("PlanDefinition", "name definition", "s", "plan")
+        .method<&M::reload>("Reload", "")
+        .signal("MachineNew", "so", "name machine")
+        .signal("MachineRemoved", "so", "name machine")
+        .signal("JobNew", "uos", "id job machine")
+        .signal("JobRemoved", "uosss", "id job machine result error");
+    vtable_ = builder_.finish();
+}
+
+Result<> ManagerObject::attach()
+{
+    sd_bus_slot* slot = nullptr;
+    if (int r = sd_bus_add_object_vtable(host_.bus.get(), &slot, api::root_path, api::manager_interface, vtable_, this); r < 0)
+        return errno_error(-r, "cannot put {} on the bus", api::manager_interface);
+    slot_.reset(slot);
+    if (int r = sd_bus_add_object_manager(host_.bus.get(), &slot, api::root_path); r < 0)
+        return errno_error(-r, "cannot put an ObjectManager on the bus");
+    object_manager_.reset(slot);
+    return {};
+}
+
+std::optional<Reply> ManagerObject::receive(sd_bus_message* message)
+{
+    const char* sender = sd_bus_message_get_sender(message);
+    auto ticket = pending_calls_.admit(sender ? sender : "");
+    if (ticket) return Reply(message, std::move(*ticket));
+    Reply(message, {}).fail(ticket.error());
+    return {};
+}
+
+// The owner of a machine is a detail for polkit's rules; of one that does not exist it is nobody, and the answer is the same.
+void ManagerObject::authorise(Reply reply, Privilege privilege, const char* verb, const std::string& text, Allowed allowed, std::string user)
+{
+    auto name = machine::parse_name(text);
+    if (!name) return reply.fail(name.error());
+    const Known* known = host_.catalogue.find(*name);
+    Verb asked{.privilege = privilege, .name = verb, .machine = name->text(), .user = std::move(user)};
+    if (known && known->spec) asked.owner = known->spec->owner;
+    authority_.authorise(std::move(reply), std::move(asked),
+                         [name = std::move(*name), allowed = std::move(allowed)](Reply granted) mutable { allowed(std::move(granted), name); });
+}
+
+std::optional<MachineView> ManagerObject::view_or_fail(const MachineName& name, Reply& reply)
+{
+    auto view = find_view(lifecycle_, host_.catalogue, name);
+    if (!view) reply.fail(lifecycle_.unknown(name));
+    return view;
+}
+
+const MachineEntry* ManagerObject::started_or_fail(const MachineName& name, Reply& reply)
+{
+    if (!view_or_fail(name, reply)) return nullptr;
+    const MachineEntry* machine = lifecycle_.find(name);
+    if (machine && machine->life.started && machine->told.leader != 0) return machine;
+    reply.fail(error(Errc::Busy, "machine '{}' does not run", name.text()));
+    return nullptr;
+}
+
+// -- the verbs of a machine -------------------------------------------------------------------------------------------------------
+
+void ManagerObject::start(Reply reply, std::string name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "start", name,
+              [this](Reply granted, const MachineName& machine) { lifecycle_.start(machine, std::move(granted)); });
+}
+
+void ManagerObject::stop(Reply reply, std::string name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "stop", name,
+              [this](Reply granted, const MachineName& machine) { lifecycle_.stop(machine, std::move(granted)); });
+}
+
+void ManagerObject::restart(Reply reply, std::string name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "restart", name,
+              [this](Reply granted, const MachineName& machine) { lifecycle_.restart(machine, std::move(granted)); });
+}
+
+void ManagerObject::terminate(Reply reply, std::string name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "terminate", name,
+              [this](Reply granted, const MachineName& machine) { lifecycle_.terminate(machine, std::move(granted)); });
+}
+
+namespace {
+auto with_nothing()
+{
+    return [](Reply reply, const kernel::Message&) { reply.ok(); };
+}
+}  // namespace
+
+void ManagerObject::reboot(Reply reply, std::string name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "reboot", name, [this](Reply granted, const MachineName& machine) {
+        lifecycle_.ask(machine, kernel::Message("reboot"), std::move(granted), with_nothing());
+    });
+}
+
+void ManagerObject::kill(Reply reply, std::string name, std::string whom, int32_t signal)
+{
+    authorise(std::move(reply), Privilege::StartStop, "kill", name,
+              [this, whom = std::move(whom), signal](Reply granted, const MachineName& machine) {
+                  kernel::Message message("kill");
+                  message.add("whom", whom.empty() ? "all" : whom).add("signal", int64_t{signal});
+                  lifecycle_.ask(machine, std::move(message), std::move(granted), with_nothing());
+              });
+}
+
+void ManagerObject::freeze(Reply reply, std::string name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "freeze", name, [this](Reply granted, const MachineName& machine) {
+        lifecycle_.ask(machine, kernel::Message("freeze"), std::move(granted), with_nothing());
+    });
+}
+
+void ManagerObject::thaw(Reply reply, std::string name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "thaw", name, [this](Reply granted, const MachineName& machine) {
+        lifecycle_.ask(machine, kernel::Message("thaw"), std::move(granted), with_nothing());
+    });
+}
+
+}  // namespace holm::daemon

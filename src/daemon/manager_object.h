@@ -1,0 +1,113 @@
+// ManagerObject: org.holm1.Manager at /org/holm1. Decodes, authorises, hands on; what a caller may not do leaks nothing of what there
+// is. Effects: answers calls.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/authority.h"
+#include "daemon/inside.h"
+#include "daemon/lifecycle.h"
+#include "daemon/machine_view.h"
+#include "daemon/planner_child.h"
+#include "daemon/reply.h"
+#include "systemd/vtable.h"
+
+namespace holm::daemon {
+
+class ManagerObject {
+public:
+    using Reload = std::move_only_function<Result<>()>;
+
+    // `reload` reads holm.toml again.
+    ManagerObject(Host host, Lifecycle& lifecycle, Authority& authority, Reload reload);
+    ManagerObject(const ManagerObject&) = delete;
+    ManagerObject& operator=(const ManagerObject&) = delete;
+
+    // Puts the object on a new connection.
+    Result<> attach();
+
+    // The answer of a call that is let in; empty where the caller has too many waiting.
+    std::optional<Reply> receive(sd_bus_message* message);
+
+    // The verbs that Machine objects have too.
+    void start(Reply reply, std::string name);
+    void stop(Reply reply, std::string name);
+    void restart(Reply reply, std::string name);
+    void reboot(Reply reply, std::string name);
+    void terminate(Reply reply, std::string name);
+    void kill(Reply reply, std::string name, std::string whom, int32_t signal);
+    void freeze(Reply reply, std::string name);
+    void thaw(Reply reply, std::string name);
+
+private:
+    using Allowed = std::move_only_function<void(Reply, const machine::MachineName&)>;
+    using Views = std::vector<std::tuple<std::string, std::string, std::string, systemd::ObjectPath>>;
+
+    void build_vtable();
+    // Parses the name, asks whether the caller may, then calls `allowed`.
+    void authorise(Reply reply, Privilege privilege, const char* verb, const std::string& name, Allowed allowed, std::string user = "");
+    // The view of a machine that exists, or an answer that says that it does not.
+    std::optional<MachineView> view_or_fail(const machine::MachineName& name, Reply& reply);
+    // The same for one that runs and can be asked.
+    const MachineEntry* started_or_fail(const machine::MachineName& name, Reply& reply);
+
+    // what there is (manager_reads.cc)
+    std::string version(const char* path);
+    void get_machine(Reply reply, std::string name);
+    void get_machine_by_pid(Reply reply, uint32_t pid);
+    void find_by_pid(Reply reply, uint32_t pid);
+    void list_machines(Reply reply);
+    void list_all(Reply reply);
+    void describe(Reply reply, std::string name);
+    void addresses(Reply reply, std::string name);
+    void os_release(Reply reply, std::string name);
+    void console(Reply reply, std::string name);
+
+    // run, plan and definitions (manager_definitions.cc)
+    void run(Reply reply, std::string name, std::string definition, systemd::Options options, std::vector<Fd> fds);
+    void prepare(Reply reply, std::string name);
+    void create(Reply reply, std::string name, std::string definition);
+    void write(Reply reply, std::string name, std::string definition);
+    void store(Reply reply, const machine::MachineName& name, const std::string& definition);
+    void read(Reply reply, std::string name);
+    void remove(Reply reply, std::string name);
+    void verify(Reply reply, std::string name, std::string definition);
+    void plan_machine(Reply reply, std::string name);
+    void plan_definition(Reply reply, std::string name, std::string definition);
+    void plan_as_text(Reply reply, PlanRequest request);
+    void enable(Reply reply, std::string name, bool now);
+    void disable(Reply reply, std::string name, bool now);
+    void change_files(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
+    void reload(Reply reply);
+
+    // inside (manager_inside.cc)
+    void exec(Reply reply, std::string name, systemd::Options options, std::vector<std::string> command, std::vector<std::string> environment,
+              std::vector<Fd> fds);
+    void attach_machine(Reply reply, std::string name, uint32_t rows, uint32_t columns);
+    void open_pty(Reply reply, std::string name);
+    void open_login(Reply reply, std::string name);
+    void open_shell(Reply reply, std::string name, std::string user, std::string path, std::vector<std::string> arguments,
+                    std::vector<std::string> environment);
+    void ask_with_session(const machine::MachineName& name, kernel::Message message, Reply reply,
+                          std::move_only_function<void(Reply, Fd session)> answered);
+    void open_terminal_of(const machine::MachineName& name, kernel::Message message, Reply reply);
+
+    Host host_;
+    Lifecycle& lifecycle_;
+    Authority& authority_;
+    Reload reload_;
+    PendingCalls pending_calls_;
+    std::list<std::unique_ptr<Worker>> workers_;
+    std::list<systemd::Operation> operations_;
+    std::list<std::shared_ptr<struct TerminalWait>> terminals_;
+    systemd::VtableBuilder<ManagerObject, Reply> builder_;
+    const sd_bus_vtable* vtable_ = nullptr;
+    Handle<sd_bus_slot, sd_bus_slot_unref> slot_, object_manager_;
+};
+
+}  // namespace holm::daemon

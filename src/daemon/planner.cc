@@ -1,0 +1,175 @@
+#include "daemon/planner.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/names.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "base/undo.h"
+#include "daemon/host_facts.h"
+#include "daemon/identity.h"
+#include "kernel/definition_files.h"
+#include "launch/make_plan.h"
+#include "launch/payload.h"
+#include "launch/plan_file.h"
+#include "machine/spec_file.h"
+#include "rootfs/observe.h"
+#include "rootfs/remove.h"
+
+namespace holm::daemon {
+
+namespace {
+
+using machine::MachineName;
+using machine::Spec;
+
+// Where a bare name is looked for; machinectl's images are ours too.
+const std::vector<std::string>& image_places()
+{
+    static const std::vector<std::string> places = {"/var/lib/holm/images", "/var/lib/machines"};
+    return places;
+}
+
+// What of the host is holm's own, and not to be seen in a machine that has the host's root as a layer.
+const std::vector<std::string>& own_folders()
+{
+    static const std::vector<std::string> folders = {api::state_folder, api::runtime_folder, std::string(api::etc_folder) + "/secrets"};
+    return folders;
+}
+
+void looking_at(const PlanRequest& request, std::string_view path)
+{
+    if (request.looking_at) request.looking_at(path);
+}
+
+// The definition of a name; a name that is only an image's is a machine with all defaults that boots it.
+Result<Spec> read_spec(const PlanRequest& request)
+{
+    if (request.spec) return *request.spec;
+    kernel::Places places{.default_profile = request.settings.defaults.profile};
+    looking_at(request, places.etc);
+    auto definition = kernel::read_definition(request.name, places);
+    if (definition) return std::move(definition->spec);
+    if (definition.error().code != Errc::NotFound) return definition.error();
+    for (const std::string& place : image_places()) looking_at(request, place);
+    if (!rootfs::find_image(request.name.text(), image_places())) return definition.error();
+    Spec spec;
+    spec.name = request.name;
+    spec.root.image = request.name.text();
+    spec.payload.boot = true;
+    return spec;
+}
+
+Result<Spec> resolve_spec(const PlanRequest& request)
+{
+    Spec spec = TRY(read_spec(request));
+    TRY(machine::check_supported(spec));
+    const std::string& network = request.settings.defaults.network;
+    if (spec.networks.empty() && !network.empty() && network != "none") spec.networks.push_back({.network = network});
+    return spec;
+}
+
+Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec, const std::string& zone)
+{
+    rootfs::ObserveInput input{.state = api::state_path(request.name)};
+    if (!spec.root.image.empty()) {
+        for (const std::string& place : image_places()) looking_at(request, place);
+        input.image_path = TRY(rootfs::find_image(spec.root.image, image_places()),
+                               fmt::format("machine '{}'{}", request.name.text(), describe_origin(spec, "root.image")));
+    }
+    using machine::UsersKind;
+    input.shifts_ids = spec.security.users.kind == UsersKind::Auto || spec.security.users.kind == UsersKind::Range;
+    input.zone = zone;
+    input.search_path = launch::payload_path(spec.payload);
+    input.own_folders = own_folders();
+    input.looking_at = request.looking_at;
+    return rootfs::observe(spec, input);
+}
+
+launch::Request request_of(const PlanRequest& request)
+{
+    return {.unit = request.unit,
+            .console = request.console,
+            .remove_at_end = request.remove_at_end,
+            .term = request.term,
+            .state_folder = api::state_machines_folder,
+            .defaults = {.start_timeout = request.settings.defaults.start_timeout,
+                         .stop_timeout = request.settings.defaults.stop_timeout,
+                         .resources = request.settings.resources}};
+}
+
+IdentityRequest identity_request(const PlanRequest& request, const Spec& spec)
+{
+    return {.name = request.name, .users = spec.security.users, .pool = {request.settings.users.base, request.settings.users.count}};
+}
+
+Result<> save_plan(const launch::Plan& plan)
+{
+    std::string text = describe_plan_file(plan), path = api::plan_path(plan.name);
+    Result<launch::Plan> read = launch::parse_plan_file(text, path);
+    if (!read) return with_context(read.error(), fmt::format("the plan of machine '{}' cannot be saved", plan.name.text()));
+    if (*read != plan) return error(Errc::Failed, "the plan of machine '{}' cannot be saved: it reads back as another", plan.name.text());
+    TRY(make_folders(api::runtime_path(plan.name), 0700));
+    return replace_file(path, text, 0600);
+}
+
+Result<> remove_below(const char* folder, const MachineName& name)
+{
+    Result<Fd> parent = open_file(folder, O_PATH | O_DIRECTORY);
+    if (!parent && parent.error().sys_errno == ENOENT) return {};
+    if (!parent) return parent.error();
+    return rootfs::remove_tree(parent->get(), name.text());
+}
+
+bool exists(const std::string& path)
+{
+    struct stat status;
+    return lstat(path.c_str(), &status) == 0;
+}
+
+// Draws, writes and saves under the lock of the ranges; takes back what it has made if a step fails.
+Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch::Facts facts)
+{
+    Fd lock = TRY(lock_ranges());
+    auto before = TRY(read_identity(request.name));
+    bool had_state = exists(api::state_path(request.name)), had_runtime = exists(api::runtime_path(request.name));
+    facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
+    launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
+
+    Undo claimed([&] {
+        Result<> undone;
+        if (!had_state) undone = remove_below(api::state_machines_folder, request.name);
+        else if (before) undone = write_identity(request.name, *before);
+        else unlink((api::state_path(request.name) + "/identity.toml").c_str());
+        if (undone && !had_runtime) undone = remove_below(api::runtime_machines_folder, request.name);
+    });
+    if (!before || *before != facts.identity) TRY(write_identity(request.name, facts.identity));
+    TRY(save_plan(plan));
+    claimed.keep();
+    return plan;
+}
+
+}  // namespace
+
+Result<launch::Plan> prepare(const PlanRequest& request)
+{
+    Spec spec = TRY(resolve_spec(request));
+    launch::Facts facts;
+    facts.host = TRY(observe_host());
+    facts.rootfs = TRY(observe_root(request, spec, facts.host.zone));
+    facts.fresh_id = TRY(draw_uuid());
+    if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, std::move(facts));
+    facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
+    return make_plan(spec, facts, request_of(request));
+}
+
+Result<> release(const MachineName& name, Keep keep)
+{
+    TRY(remove_below(api::runtime_machines_folder, name));
+    if (keep == Keep::Nothing) TRY(remove_below(api::state_machines_folder, name));
+    return {};
+}
+
+}  // namespace holm::daemon

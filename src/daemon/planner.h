@@ -1,0 +1,47 @@
+// The planner: from a definition to a plan that is claimed and saved. Runs in holmd's planner child, which has a deadline: all of
+// it may block on a dead file system. Observes and applies (identity, plan.toml); outside.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "launch/plan.h"
+#include "machine/name.h"
+#include "machine/settings.h"
+#include "machine/spec.h"
+
+namespace holm::daemon {
+
+struct PlanRequest {
+    enum class Mode {
+        Claim,     // draw or take the identity, write plan.toml
+        PlanOnly,  // `holmctl plan`: nothing is written, the id range is the one that would be drawn
+    };
+    machine::MachineName name;
+    std::optional<machine::Spec> spec;  // none: the definition of `name`, read from the folders of definitions
+    Mode mode = Mode::Claim;
+    launch::UnitKind unit = launch::UnitKind::Scope;
+    launch::Console console = launch::Console::Terminal;
+    bool remove_at_end = false;  // --rm
+    std::string term;            // of the client's terminal; "" where there is none
+    machine::Settings settings;
+    // Told each path before it is touched, so that who waits can name the one that hangs: "/srv/base".
+    std::function<void(std::string_view path)> looking_at;
+};
+
+// Read, observe, claim, plan, save /run/holm/machines/NAME/plan.toml. What a failure leaves behind is what was there before.
+Result<launch::Plan> prepare(const PlanRequest& request);
+
+enum class Keep {
+    Record,   // the identity and upper stay: the machine has a definition or a record
+    Nothing,  // --rm, remove: /var/lib/holm/machines/NAME goes too
+};
+
+// Takes back by name what prepare claimed: /run/holm/machines/NAME and, with Keep::Nothing, the machine's state. Idempotent; the
+// machine must not run. Removing a large upper takes time: call it where blocking is allowed.
+Result<> release(const machine::MachineName& name, Keep keep);
+
+}  // namespace holm::daemon

@@ -1,0 +1,55 @@
+#include "daemon/planner_child.h"
+
+#include "api/names.h"
+#include "launch/describe.h"
+#include "launch/plan_file.h"
+
+namespace holm::daemon {
+
+Result<launch::Plan> read_plan(const std::string& path)
+{
+    std::string text = TRY(read_file(path, launch::max_plan_file));
+    return launch::parse_plan_file(text, path);
+}
+
+std::unique_ptr<Worker> start_planning(systemd::Loop& loop, PlanRequest request, Planned planned)
+{
+    request.mode = PlanRequest::Mode::Claim;
+    auto job = [&request](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
+        request.looking_at = looking_at;
+        TRY(prepare(request));
+        return kernel::Message("ok");
+    };
+    auto finished = [path = api::plan_path(request.name), planned = std::move(planned)](Result<kernel::Message> done) mutable {
+        planned(done ? read_plan(path) : Result<launch::Plan>(done.error()));
+    };
+    return Worker::start(loop, fmt::format("planning machine '{}'", request.name.text()), planner_deadline, job, std::move(finished));
+}
+
+std::unique_ptr<Worker> start_describing(systemd::Loop& loop, PlanRequest request, Described described)
+{
+    request.mode = PlanRequest::Mode::PlanOnly;
+    auto job = [&request](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
+        request.looking_at = looking_at;
+        launch::Plan plan = TRY(prepare(request));
+        return std::move(kernel::Message("ok").add("text", launch::describe_plan(plan)));
+    };
+    auto finished = [described = std::move(described)](Result<kernel::Message> done) mutable {
+        described(done ? Result<std::string>(std::string(done->get("text"))) : Result<std::string>(done.error()));
+    };
+    return Worker::start(loop, fmt::format("planning machine '{}'", request.name.text()), planner_deadline, job, std::move(finished));
+}
+
+std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::MachineName& name, Released released)
+{
+    auto job = [&name](const Worker::LookingAt&) -> Result<kernel::Message> {
+        TRY(release(name, Keep::Nothing));
+        return kernel::Message("ok");
+    };
+    auto finished = [released = std::move(released)](Result<kernel::Message> done) mutable {
+        released(done ? Result<>() : Result<>(done.error()));
+    };
+    return Worker::start(loop, fmt::format("removing machine '{}'", name.text()), removal_deadline, job, std::move(finished));
+}
+
+}  // namespace holm::daemon

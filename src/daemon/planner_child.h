@@ -1,0 +1,32 @@
+// The planner in a child of holmd: prepare() of planner.h with a deadline. Effects: makes a process.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "daemon/planner.h"
+#include "daemon/worker.h"
+#include "launch/plan.h"
+
+namespace holm::daemon {
+
+inline constexpr std::chrono::seconds planner_deadline{10};
+inline constexpr std::chrono::seconds removal_deadline{600};  // a large upper takes its time
+
+using Planned = std::move_only_function<void(Result<launch::Plan>)>;
+using Described = std::move_only_function<void(Result<std::string>)>;
+using Released = std::move_only_function<void(Result<>)>;
+
+// Claims and saves the plan of a start. The plan that is given back is the one that is in plan.toml now.
+std::unique_ptr<Worker> start_planning(systemd::Loop& loop, PlanRequest request, Planned planned);
+// The plan as text for a person; nothing is written.
+std::unique_ptr<Worker> start_describing(systemd::Loop& loop, PlanRequest request, Described described);
+// Removes the machine's state: identity, upper, record.
+std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::MachineName& name, Released released);
+
+// The plan in a plan.toml of /run. Errors: NotFound, Invalid.
+Result<launch::Plan> read_plan(const std::string& path);
+
+}  // namespace holm::daemon

@@ -1,0 +1,57 @@
+// holm-generator: a systemd generator (systemd.generator(7)). For each definition a drop-in of holm@NAME.service with what systemd
+// reads at load alone. Runs early in the boot: no bus, no network, and whatever fails, the boot goes on.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "api/names.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "generator/drop_in.h"
+#include "kernel/definition_files.h"
+
+namespace {
+
+using namespace holm;
+
+// Standard error of a generator goes nowhere: the kernel's log has what systemd itself says at that time.
+void use_kernel_log()
+{
+    const char* scope = std::getenv("SYSTEMD_SCOPE");  // set by systemd 251 and later
+    if (!scope || std::string_view(scope) != "system") return;
+    if (Fd log{::open("/dev/kmsg", O_WRONLY | O_NOCTTY | O_CLOEXEC)}) ::dup2(log.get(), STDERR_FILENO);
+}
+
+Result<> write_drop_in(const machine::MachineName& name, const kernel::Places& places, const std::string& target)
+{
+    kernel::Definition definition = TRY(kernel::read_definition(name, places));
+    const std::string folder = fmt::format("{}/{}.d", target, api::service_name(name));
+    TRY(make_folders(folder));
+    Fd file = TRY(open_file(folder + "/10-holm.conf", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
+    return write_all(file.get(), generator::describe_drop_in(definition.spec));
+}
+
+}  // namespace
+
+int main(int argc, char* argv[])
+{
+    if (argc != 2 && argc != 4) {
+        log_error("usage: holm-generator NORMAL-FOLDER [EARLY-FOLDER LATE-FOLDER]");
+        return 2;
+    }
+    use_kernel_log();
+
+    kernel::Places places;
+    if (auto settings = kernel::read_settings(places)) places.default_profile = settings->defaults.profile;
+    else log_warning("{}", settings.error().text);
+
+    auto names = kernel::list_definitions(places);
+    if (!names) log_error("{}", names.error().text);
+    for (const machine::MachineName& name : names.value_or(std::vector<machine::MachineName>()))
+        // without a drop-in the unit has no more than its template, and its start says the same
+        if (auto written = write_drop_in(name, places, argv[1]); !written)
+            log_error("holm-generator: machine '{}': {}", name.text(), written.error().text);
+    return 0;
+}

@@ -1,0 +1,47 @@
+#include "kernel/namespace.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+namespace holm::kernel {
+
+Result<> unshare_namespaces(int flags)
+{
+    if (::unshare(flags)) return sys_error("cannot make a namespace");
+    return {};
+}
+
+Result<> join_namespaces(int pidfd, int flags)
+{
+    if (::setns(pidfd, flags)) return sys_error("cannot enter the machine's namespaces");
+    return {};
+}
+
+Result<> unshare_time(const ClockOffsets& offsets)
+{
+    using namespace std::chrono;
+    TRY(unshare_namespaces(CLONE_NEWTIME), "time namespace");
+    std::string lines;
+    auto add = [&](const char* clock, const std::optional<nanoseconds>& offset) {
+        if (!offset) return;
+        auto whole = floor<seconds>(*offset);  // the nanoseconds are never negative
+        lines += fmt::format("{} {} {}\n", clock, whole.count(), (*offset - whole).count());
+    };
+    add("monotonic", offsets.monotonic);
+    add("boottime", offsets.boottime);
+    return lines.empty() ? Result<>() : write_value("/proc/self/timens_offsets", lines);
+}
+
+Result<Fd> open_user_namespace(int pid)
+{
+    return open_file(fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
+}
+
+Result<> set_hostname(const std::string& name)
+{
+    if (::sethostname(name.c_str(), name.size())) return sys_error("cannot set the hostname '{}'", name);
+    return {};
+}
+
+}  // namespace holm::kernel

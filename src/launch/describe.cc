@@ -1,0 +1,333 @@
+#include "launch/describe.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "launch/payload.h"
+#include "launch/plan_codecs.h"
+#include "machine/grammar.h"
+#include "security/capability_set.h"
+
+namespace holm::launch {
+
+namespace {
+
+using machine::MountType;
+using rootfs::Upper;
+
+constexpr size_t width = 100;  // of a line of a list of words
+
+// A heading and its lines of name and text; a text of several lines is indented under its first.
+class Section {
+public:
+    explicit Section(std::string_view title) : title_(title) {}
+
+    void line(std::string_view name, std::string_view text)
+    {
+        for (std::string_view part : split(text, '\n')) rows_.emplace_back(std::exchange(name, ""), part);
+    }
+    // Words, as many on a line as fit.
+    void words(std::string_view name, const std::vector<std::string>& words)
+    {
+        std::string text;
+        for (const std::string& word : words) {
+            bool full = text.size() - (text.rfind('\n') + 1) + word.size() > width;
+            text += (text.empty() ? "" : full ? "\n" : " ") + word;
+        }
+        line(name, text.empty() ? "none" : text);
+    }
+    std::string text() const
+    {
+        size_t column = 0;
+        for (const auto& [name, text] : rows_) column = std::max(column, name.size());
+        std::string all = fmt::format("{}\n", title_);
+        for (const auto& [name, text] : rows_) all += fmt::format("  {:<{}}  {}\n", name, column, text);
+        return all;
+    }
+    bool empty() const { return rows_.empty(); }
+
+private:
+    std::string title_;
+    std::vector<std::pair<std::string, std::string>> rows_;
+};
+
+std::string long_text(std::string_view text)
+{
+    return printable(text, 4096);
+}
+
+std::vector<std::string> long_texts(const std::vector<std::string>& texts)
+{
+    std::vector<std::string> all;
+    all.reserve(texts.size());
+    for (const std::string& text : texts) all.push_back(long_text(text));
+    return all;
+}
+
+// An argument as a shell would want it.
+std::string quoted(const std::string& argument)
+{
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=+,@%";
+    if (!argument.empty() && argument.find_first_not_of(plain) == argument.npos) return argument;
+    std::string text = "'";
+    for (char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return long_text(text + "'");
+}
+
+std::string describe_number(uint64_t value)
+{
+    return value == UINT64_MAX ? "infinity" : fmt::format("{}", value);
+}
+
+struct DescribeValue {
+    std::string operator()(bool value) const { return value ? "yes" : "no"; }
+    std::string operator()(int32_t value) const { return fmt::format("{}", value); }
+    std::string operator()(uint32_t value) const { return describe_number(value == UINT32_MAX ? UINT64_MAX : value); }
+    std::string operator()(uint64_t value) const { return describe_number(value); }
+    std::string operator()(const std::string& value) const { return long_text(value); }
+    std::string operator()(const UnitProperty::Strings& value) const { return long_text(fmt::format("{}", fmt::join(value, " "))); }
+    // A bit mask of processors or memory nodes, as "0-3,8".
+    std::string operator()(const UnitProperty::Bytes& value) const
+    {
+        auto has = [&](size_t bit) { return bit / 8 < value.size() && (value[bit / 8] >> bit % 8 & 1); };
+        std::string text;
+        for (size_t bit = 0, last = 0; bit < value.size() * 8; bit = last + 1) {
+            for (last = bit; has(bit) && has(last + 1);) ++last;
+            if (has(bit))
+                text += fmt::format("{}{}", text.empty() ? "" : ",", last > bit ? fmt::format("{}-{}", bit, last) : fmt::format("{}", bit));
+        }
+        return text;
+    }
+    std::string operator()(const UnitProperty::Pairs& value) const
+    {
+        std::string text;
+        for (const auto& [first, second] : value)
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", long_text(first), long_text(second));
+        return text;
+    }
+    std::string operator()(const UnitProperty::Limits& value) const
+    {
+        std::string text;
+        for (const auto& [first, second] : value)
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", long_text(first), describe_number(second));
+        return text;
+    }
+};
+
+// Numbers whose meaning is in the name: times, weights, and shares of all there is (UINT32_MAX is 100 %).
+std::string describe_by_name(const UnitProperty& property)
+{
+    const auto* number = std::get_if<uint64_t>(&property.value);
+    const auto* scale = std::get_if<uint32_t>(&property.value);
+    if (scale && (property.name.ends_with("Scale") || property.name.ends_with("Limit")))
+        return fmt::format("{:.4g}%", *scale * 100.0 / UINT32_MAX);
+    if (number && *number == UINT64_MAX && property.name.ends_with("Weight")) return "(not set)";
+    if (number && *number != UINT64_MAX && property.name.ends_with("USec"))
+        return machine::describe_duration(std::chrono::microseconds(*number));
+    if (property.name == "KillSignal") return machine::describe_signal(std::get<int32_t>(property.value));
+    return "";
+}
+
+std::string describe_property(const UnitProperty& property)
+{
+    if (std::string text = describe_by_name(property); !text.empty()) return text;
+    std::string text = std::visit(DescribeValue(), property.value);
+    return text.empty() ? "(none)" : text;
+}
+
+std::string describe_unit(const Plan& plan)
+{
+    Section section("Unit");
+    section.line("name", fmt::format("{} ({})", plan.unit.name, plan.unit.kind == UnitKind::Scope ? "transient scope" : "service"));
+    section.line("slice", plan.unit.slice);
+    for (const UnitProperty& property : plan.unit.properties) section.line(property.name, describe_property(property));
+    return section.text();
+}
+
+std::string describe_ids(const machine::IdRange& ids)
+{
+    switch (ids.mapping) {
+    case machine::IdMapping::Range:
+        return fmt::format("0-{} inside are {}-{} of the host; on disk 0-{}", ids.count - 1, ids.base, uint64_t{ids.base} + ids.count - 1,
+                           ids.count - 1);
+    case machine::IdMapping::Identity: return "a user namespace with the same ids as the host";
+    case machine::IdMapping::Host: return "no user namespace: root inside is root of the host";
+    }
+    return "";
+}
+
+std::string describe_memory(const rootfs::Plan& plan)
+{
+    return fmt::format("in memory, at most {}; gone at the end of the unit", machine::describe_size(plan.memory_size));
+}
+
+std::string describe_upper(const rootfs::Plan& plan)
+{
+    if (plan.only_usr) return "only /usr of it, read-only; all else " + describe_memory(plan);
+    switch (plan.upper) {
+    case Upper::None: return plan.read_only ? "read-only" : "used in place";
+    case Upper::Memory: return describe_memory(plan);
+    case Upper::Directory:
+        return fmt::format("{}{}\nwork folder {}", long_text(plan.upper_path), plan.empty_at_end ? " (emptied at the end of the unit)" : "",
+                           long_text(plan.work_path));
+    }
+    return "";
+}
+
+std::string describe_root(const Plan& plan)
+{
+    Section section("Root");
+    const rootfs::Plan& root = plan.rootfs;
+    if (!root.overlay()) section.line("folder", long_text(root.lower.front()));
+    for (size_t i = 0; root.overlay() && i < root.lower.size(); ++i)
+        section.line(i == 0 ? "layers, topmost first" : "", long_text(root.lower[i]));
+    section.line("changes", describe_upper(root));
+    section.line("user ids", describe_ids(root.ids));
+    for (const std::string& path : plan.locked_paths) section.line("locked for others", long_text(path));
+    if (!plan.range_lock.empty()) section.line("locked for others", plan.range_lock);
+    return section.text();
+}
+
+std::string describe_mount(const rootfs::Mount& mount)
+{
+    std::string text;
+    switch (mount.type) {
+    case MountType::Bind: text = long_text(mount.source); break;
+    case MountType::Tmpfs: text = "tmpfs " + long_text(mount.options); break;
+    case MountType::Inaccessible: text = "inaccessible"; break;
+    case MountType::Overlay:
+    case MountType::Volume:
+    case MountType::Image: text = long_text(mount.source); break;
+    }
+    const std::pair<bool, const char*> flags[] = {{mount.read_only, "read-only"},
+                                                  {mount.nosuid, "nosuid"},
+                                                  {mount.nodev, "nodev"},
+                                                  {mount.noexec, "noexec"},
+                                                  {mount.optional, "optional"},
+                                                  {mount.type == MountType::Bind && mount.id_mapped, "id-mapped"},
+                                                  {mount.type == MountType::Bind && !mount.recursive, "without mounts below"}};
+    for (const auto& [set, word] : flags)
+        if (set) text += fmt::format(", {}", word);
+    return text;
+}
+
+// In the order in which they are made; the kernel's own come with each machine and cannot be chosen.
+std::string describe_mounts(const Plan& plan)
+{
+    Section section("Mounts, in this order");
+    std::string root = plan.rootfs.overlay() ? "overlay of the layers" : long_text(plan.rootfs.lower.front());
+    if (plan.rootfs.only_usr) section.line("/", "tmpfs"), section.line("/usr", root + ", its usr, read-only");
+    else section.line("/", root + (plan.rootfs.read_only ? ", read-only" : ""));
+    for (const std::string& path : plan.rootfs.hidden) section.line(long_text(path), "hidden: an empty read-only folder");
+    section.line("/dev", "tmpfs with null zero full random urandom tty, fd, ptmx, console, pts, shm, mqueue");
+    section.line("/run", "tmpfs; /run/host read-only");
+    section.line("/tmp", "tmpfs");
+    for (const rootfs::Mount& mount : plan.rootfs.mounts) section.line(long_text(mount.target), describe_mount(mount));
+    section.line("/proc", "proc of its own processes");
+    section.line("/sys", plan.network.kind == network::Kind::Host ? "sysfs of the host's network" : "sysfs of its own network");
+    section.line("/sys/fs/cgroup", "cgroup2, its own subtree");
+    return section.text();
+}
+
+std::string describe_files(const Plan& plan)
+{
+    Section section("Files");
+    for (const rootfs::File& file : plan.rootfs.files) {
+        bool link = file.kind == rootfs::File::Kind::Symlink;
+        section.line(long_text(file.path), link ? "link to " + long_text(file.content)
+                                                : fmt::format("{} bytes{}", file.content.size(),
+                                                              file.kind == rootfs::File::Kind::IfMissing ? ", if missing" : ""));
+    }
+    for (const rootfs::File& file : plan.rootfs.host_files)
+        section.line("/run/host/" + long_text(file.path), fmt::format("{} bytes", file.content.size()));
+    for (const Credential& credential : plan.credentials)
+        section.line("/run/host/credentials/" + long_text(credential.name), "of " + long_text(credential.path));
+    return section.empty() ? "" : section.text();
+}
+
+std::string describe_processes(const Plan& plan)
+{
+    const Payload& payload = plan.payload;
+    std::string command;
+    for (const std::string& argument : payload.command) command += (command.empty() ? "" : " ") + quoted(argument);
+    Section section("Processes");
+    section.line("supervisor", "/usr/lib/holm/holm-supervisor --machine=" + plan.name.text());
+    if (payload.stub) section.line("PID 1", "a small init of holm's that reaps and forwards signals");
+    section.line(payload.stub ? "PID 2" : "PID 1", command);
+    section.line("init", describe_init(payload.init_kind));
+    section.line("user", fmt::format("{}, in {}", printable(payload.user), long_text(payload.working_directory)));
+    section.line("hostname", payload.hostname);
+    section.line("namespaces", fmt::format("mount pid uts ipc cgroup{}{}{}", plan.network.kind == network::Kind::Host ? "" : " net",
+                                           plan.rootfs.ids.has_namespace() ? " user" : "",
+                                           plan.security.boottime_offset || plan.security.monotonic_offset ? " time" : ""));
+    section.line("console", plan.console == Console::Pipes ? "the client's own standard input, output and error"
+                                                           : "a terminal, copied by lines to the journal");
+    section.line("running", payload.ready_by_notify ? "when PID 1 says READY=1" : "when it is executed");
+    section.line("start timeout", machine::describe_duration(payload.start_timeout));
+    section.line("stop", fmt::format("{}, after {} SIGKILL", machine::describe_signal(payload.stop_signal),
+                                     machine::describe_duration(payload.stop_timeout)));
+    if (plan.remove_at_end) section.line("at the end", "the machine is removed");
+    return section.text();
+}
+
+std::string describe_environment(const Plan& plan)
+{
+    Section section("Environment");
+    for (const auto& [name, value] : plan.payload.environment) section.line(printable(name), long_text(value));
+    return section.text();
+}
+
+std::string describe_security(const Plan& plan)
+{
+    const security::Plan& security = plan.security;
+    Section section("Privileges");
+    section.words("capabilities", security::describe_capabilities(security.capabilities));
+    section.line("no new privileges", security.no_new_privileges ? "yes" : "no");
+    for (const auto& [name, limits] : security.rlimits)
+        section.line("limit " + name, fmt::format("{}:{}", describe_number(limits.first), describe_number(limits.second)));
+    if (security.oom_score_adjust) section.line("OOM score", fmt::format("{}", *security.oom_score_adjust));
+    if (security.boottime_offset) section.line("boottime", machine::describe_clock_offset(*security.boottime_offset));
+    if (security.monotonic_offset) section.line("monotonic", machine::describe_clock_offset(*security.monotonic_offset));
+    section.words("masked", long_texts(security.masked));
+    section.words("read-only", long_texts(security.read_only));
+    section.words("writable below", long_texts(security.writable));
+    return section.text();
+}
+
+std::string describe_network(const Plan& plan)
+{
+    Section section("Network");
+    switch (plan.network.kind) {
+    case network::Kind::None: section.line("kind", "none: its own, with loopback alone"); break;
+    case network::Kind::Host: section.line("kind", "host: the host's own interfaces"); break;
+    }
+    return section.text();
+}
+
+}  // namespace
+
+std::string describe_plan(const Plan& plan)
+{
+    Section head("Machine " + plan.name.text());
+    head.line("id", dashed_uuid(plan.uuid));
+    head.line("state", long_text(plan.state));
+    for (const std::string& warning : plan.warnings) head.line("warning", long_text(warning));
+    const std::string sections[] = {head.text(),
+                                    describe_unit(plan),
+                                    describe_root(plan),
+                                    describe_mounts(plan),
+                                    describe_files(plan),
+                                    describe_network(plan),
+                                    describe_processes(plan),
+                                    describe_environment(plan),
+                                    describe_security(plan)};
+    std::string text;
+    for (const std::string& section : sections)
+        if (!section.empty()) text += (text.empty() ? "" : "\n") + section;
+    return text;
+}
+
+}  // namespace holm::launch

@@ -1,0 +1,106 @@
+#include "launch/make_plan.h"
+
+#include "api/names.h"
+#include "base/text.h"
+#include "launch/payload.h"
+#include "launch/unit_properties.h"
+
+namespace holm::launch {
+
+namespace {
+
+using machine::MachineIdKind;
+using machine::Spec;
+using rootfs::File;
+
+// The one id of the machine: container_uuid, machined's, and the machine-id where holm gives one.
+std::string plan_uuid(const Spec& spec, const Facts& facts)
+{
+    switch (spec.identity.machine_id) {
+    case MachineIdKind::Given: return spec.identity.machine_id_value;
+    case MachineIdKind::Fresh: return facts.fresh_id;
+    case MachineIdKind::Default:
+    case MachineIdKind::Keep:
+    case MachineIdKind::Derived: break;
+    }
+    return facts.identity.uuid;
+}
+
+Result<Unit> plan_unit(const Spec& spec, const Request& request, const Payload& payload)
+{
+    Unit unit;
+    unit.kind = request.unit;
+    unit.name = request.unit == UnitKind::Scope ? api::scope_name(spec.name) : api::service_name(spec.name);
+    unit.slice = spec.unit.slice;
+    unit.description = spec.description.empty() ? "Machine " + spec.name.text() : spec.description;
+    unit.properties = TRY(plan_unit_properties(spec, request, payload.stop_timeout), "[resources] of machine '" + spec.name.text() + "'");
+    return unit;
+}
+
+// As systemd-nspawn's --timezone=symlink, where the root has the host's zone and does not say the same already.
+void append_timezone(const Spec& spec, const Facts& facts, std::vector<File>& files)
+{
+    std::string target = "../usr/share/zoneinfo/" + facts.host.zone;
+    if (spec.identity.timezone != "copy" || facts.host.zone.empty() || !facts.rootfs.has_host_zone) return;
+    if (facts.rootfs.localtime.ends_with("/zoneinfo/" + facts.host.zone)) return;
+    files.push_back({"/etc/localtime", target, File::Kind::Symlink});
+}
+
+// Files in the machine's own tree: only where the machine can be written to, and systemd is not told otherwise.
+std::vector<File> plan_files(const Spec& spec, const Facts& facts, const Plan& plan)
+{
+    std::vector<File> files;
+    if (plan.rootfs.read_only) return files;
+    append_timezone(spec, facts, files);
+    bool own_resolver = facts.rootfs.resolv_conf_is_link;  // it points to what the machine's own resolver writes
+    bool wanted = spec.identity.resolv_conf == "auto" && plan.network.kind == network::Kind::Host;
+    if (wanted && !own_resolver && !facts.host.resolv_conf.empty())
+        files.push_back({"/etc/resolv.conf", facts.host.resolv_conf, File::Kind::Replace});
+    MachineIdKind kind = spec.identity.machine_id;
+    bool asked = kind == MachineIdKind::Given || kind == MachineIdKind::Fresh || kind == MachineIdKind::Derived;
+    if (asked && plan.payload.init_kind != InitKind::Systemd) files.push_back({"/etc/machine-id", plan.uuid + "\n", File::Kind::Replace});
+    return files;
+}
+
+// What a payload may know of its host: systemd's CONTAINER_INTERFACE, /run/host.
+std::vector<File> plan_host_files(const Facts& facts, const Plan& plan)
+{
+    return {{"os-release", facts.host.os_release, File::Kind::Replace},
+            {"container-manager", "holm\n", File::Kind::Replace},
+            {"container-uuid", dashed_uuid(plan.uuid) + "\n", File::Kind::Replace}};
+}
+
+Result<> check_host(const Facts& facts)
+{
+    if (!facts.host.unified_cgroup)
+        return error(Errc::NotSupported, "the host has no cgroup v2 at /sys/fs/cgroup: boot it with systemd.unified_cgroup_hierarchy=1");
+    return {};
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& request)
+{
+    TRY(check_host(facts));
+    Plan plan;
+    plan.name = spec.name;
+    plan.uuid = plan_uuid(spec, facts);
+    plan.console = request.console;
+    plan.remove_at_end = request.remove_at_end;
+    plan.state = request.state_folder + "/" + spec.name.text();
+    plan.network = TRY(network::plan_network(spec));
+    plan.security = TRY(security::plan_security(spec, plan.network.kind));
+    plan.payload = TRY(plan_payload(spec, facts, request, plan.uuid));
+    plan.unit = TRY(plan_unit(spec, request, plan.payload));
+    rootfs::PlanInput input{.ids = facts.identity.ids, .state = plan.state, .memory = facts.host.memory};
+    plan.rootfs = TRY(rootfs::plan_rootfs(spec, facts.rootfs, input, plan.warnings));
+    plan.rootfs.files = plan_files(spec, facts, plan);
+    plan.rootfs.host_files = plan_host_files(facts, plan);
+    for (const machine::CredentialSpec& credential : spec.credentials) plan.credentials.push_back({credential.name, credential.file});
+    if (plan.rootfs.upper == rootfs::Upper::Directory) plan.locked_paths = {plan.rootfs.upper_path};
+    if (plan.rootfs.in_place()) plan.locked_paths = {plan.rootfs.lower.front()};
+    if (facts.identity.ids.shifts()) plan.range_lock = fmt::format("/run/systemd/nspawn-uid/{}", facts.identity.ids.base);
+    return plan;
+}
+
+}  // namespace holm::launch

@@ -1,0 +1,184 @@
+#include "launch/plan_file.h"
+
+#include "launch/plan_codecs.h"
+#include "machine/toml_schema.h"
+
+namespace holm::launch {
+
+namespace {
+
+using machine::field;
+using machine::Field;
+using machine::table_field;
+using machine::tables_field;
+using machine::Word;
+using rootfs::File;
+using rootfs::Mount;
+using rootfs::Upper;
+using std::pair;
+using std::string_view;
+
+// ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+constexpr pair<string_view, UnitKind> unit_kinds[] = {{"scope", UnitKind::Scope}, {"service", UnitKind::Service}};
+constexpr pair<string_view, Console> consoles[] = {{"pipes", Console::Pipes}, {"terminal", Console::Terminal}};
+constexpr pair<string_view, network::Kind> networks[] = {{"none", network::Kind::None}, {"host", network::Kind::Host}};
+constexpr pair<string_view, Upper> uppers[] = {{"none", Upper::None}, {"directory", Upper::Directory}, {"memory", Upper::Memory}};
+constexpr pair<string_view, machine::IdMapping> mappings[] = {
+    {"range", machine::IdMapping::Range}, {"identity", machine::IdMapping::Identity}, {"host", machine::IdMapping::Host}};
+constexpr pair<string_view, machine::MountType> mount_types[] = {
+    {"bind", machine::MountType::Bind},     {"tmpfs", machine::MountType::Tmpfs}, {"overlay", machine::MountType::Overlay},
+    {"volume", machine::MountType::Volume}, {"image", machine::MountType::Image}, {"inaccessible", machine::MountType::Inaccessible}};
+constexpr pair<string_view, File::Kind> file_kinds[] = {
+    {"replace", File::Kind::Replace}, {"if-missing", File::Kind::IfMissing}, {"symlink", File::Kind::Symlink}};
+constexpr pair<string_view, InitKind> init_kinds[] = {
+    {"command", InitKind::Command}, {"systemd", InitKind::Systemd}, {"openrc", InitKind::OpenRc}, {"sysv", InitKind::Sysv},
+    {"busybox", InitKind::Busybox}, {"runit", InitKind::Runit},     {"s6", InitKind::S6},         {"other", InitKind::Other}};
+
+const std::string& describe_name(const machine::MachineName& name)
+{
+    return name.text();
+}
+
+// ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+constexpr Field<Unit> unit_fields[] = {
+    field<&Unit::kind, Word<unit_kinds>>("kind"),
+    field<&Unit::name, AnyText>("name"),
+    field<&Unit::slice, AnyText>("slice"),
+    field<&Unit::description, AnyText>("description"),
+    field<&Unit::properties, UnitProperties>("properties"),
+};
+
+constexpr Field<machine::IdRange> id_fields[] = {
+    field<&machine::IdRange::mapping, Word<mappings>>("mapping"),
+    field<&machine::IdRange::base, UserId>("base"),
+    field<&machine::IdRange::count, UserId>("count"),
+};
+
+constexpr Field<Mount> mount_fields[] = {
+    field<&Mount::key, AnyText>("key"),
+    field<&Mount::type, Word<mount_types>>("type"),
+    field<&Mount::source, Path>("source"),
+    field<&Mount::target, Path>("target"),
+    field<&Mount::read_only, machine::Boolean>("read_only"),
+    field<&Mount::nosuid, machine::Boolean>("nosuid"),
+    field<&Mount::nodev, machine::Boolean>("nodev"),
+    field<&Mount::noexec, machine::Boolean>("noexec"),
+    field<&Mount::recursive, machine::Boolean>("recursive"),
+    field<&Mount::optional, machine::Boolean>("optional"),
+    field<&Mount::id_mapped, machine::Boolean>("id_mapped"),
+    field<&Mount::options, AnyText>("options"),
+};
+
+constexpr Field<File> file_fields[] = {
+    field<&File::path, AnyText>("path"),
+    field<&File::kind, Word<file_kinds>>("kind"),
+    field<&File::content, AnyText>("content"),
+};
+
+constexpr Field<rootfs::Plan> rootfs_fields[] = {
+    field<&rootfs::Plan::machine, AnyText>("machine"),
+    field<&rootfs::Plan::lower, machine::List<Path, 64>>("lower"),
+    field<&rootfs::Plan::upper, Word<uppers>>("upper"),
+    field<&rootfs::Plan::upper_path, Path>("upper_path"),
+    field<&rootfs::Plan::work_path, Path>("work_path"),
+    field<&rootfs::Plan::memory_size, Count>("memory_size"),
+    field<&rootfs::Plan::create_upper, machine::Boolean>("create_upper"),
+    field<&rootfs::Plan::empty_at_end, machine::Boolean>("empty_at_end"),
+    field<&rootfs::Plan::read_only, machine::Boolean>("read_only"),
+    field<&rootfs::Plan::only_usr, machine::Boolean>("only_usr"),
+    field<&rootfs::Plan::hidden, machine::List<Path>>("hidden"),
+    table_field<&rootfs::Plan::ids, id_fields>("ids"),
+    tables_field<&rootfs::Plan::mounts, mount_fields>("mount"),
+    tables_field<&rootfs::Plan::files, file_fields>("file"),
+    tables_field<&rootfs::Plan::host_files, file_fields>("host_file"),
+};
+
+constexpr Field<network::Plan> network_fields[] = {field<&network::Plan::kind, Word<networks>>("kind")};
+
+constexpr Field<security::Plan> security_fields[] = {
+    field<&security::Plan::capabilities, Capabilities>("capabilities"),
+    field<&security::Plan::no_new_privileges, machine::Boolean>("no_new_privileges"),
+    field<&security::Plan::oom_score_adjust, machine::Integer<int, -1000, 1000>>("oom_score_adjust"),
+    field<&security::Plan::masked, machine::List<Path>>("masked"),
+    field<&security::Plan::read_only, machine::List<Path>>("read_only"),
+    field<&security::Plan::writable, machine::List<Path>>("writable"),
+    field<&security::Plan::boottime_offset, ClockOffset>("boottime_offset"),
+    field<&security::Plan::monotonic_offset, ClockOffset>("monotonic_offset"),
+    machine::map_field<&security::Plan::rlimits, machine::parse_limit_name, Limit>("rlimits"),
+};
+
+constexpr Field<Payload> payload_fields[] = {
+    field<&Payload::init_kind, Word<init_kinds>>("init_kind"),
+    field<&Payload::boot, machine::Boolean>("boot"),
+    field<&Payload::stub, machine::Boolean>("stub"),
+    field<&Payload::command, machine::List<AnyText, max_arguments>>("command"),
+    field<&Payload::user, AnyText>("user"),
+    field<&Payload::working_directory, AnyText>("working_directory"),
+    field<&Payload::hostname, AnyText>("hostname"),
+    field<&Payload::stop_signal, machine::Integer<int, 0, 64>>("stop_signal"),
+    field<&Payload::start_timeout, Duration>("start_timeout"),
+    field<&Payload::stop_timeout, Duration>("stop_timeout"),
+    field<&Payload::ready_by_notify, machine::Boolean>("ready_by_notify"),
+    machine::map_field<&Payload::environment, parse_any, AnyText>("environment"),
+};
+
+constexpr Field<Credential> credential_fields[] = {
+    field<&Credential::name, AnyText>("name"),
+    field<&Credential::path, Path>("path"),
+};
+
+constexpr Field<Plan> plan_fields[] = {
+    field<&Plan::name, machine::Text<machine::parse_name, describe_name>>("name"),
+    field<&Plan::uuid, machine::Text<machine::parse_machine_id>>("uuid"),
+    field<&Plan::console, Word<consoles>>("console"),
+    field<&Plan::remove_at_end, machine::Boolean>("remove_at_end"),
+    field<&Plan::state, Path>("state"),
+    field<&Plan::locked_paths, machine::List<Path>>("locked_paths"),
+    field<&Plan::range_lock, Path>("range_lock"),
+    field<&Plan::warnings, machine::List<AnyText>>("warnings"),
+    table_field<&Plan::unit, unit_fields>("unit"),
+    table_field<&Plan::rootfs, rootfs_fields>("rootfs"),
+    table_field<&Plan::network, network_fields>("network"),
+    table_field<&Plan::security, security_fields>("security"),
+    table_field<&Plan::payload, payload_fields>("payload"),
+    tables_field<&Plan::credentials, credential_fields>("credential"),
+};
+
+// What a plan without would do wrong, not only nothing.
+Result<> check_plan(const Plan& plan)
+{
+    const machine::IdRange& ids = plan.rootfs.ids;
+    if (plan.name.text().empty() || plan.rootfs.machine != plan.name.text()) return error(Errc::Invalid, "names no machine");
+    if (plan.uuid.empty()) return error(Errc::Invalid, "has no uuid");
+    if (plan.rootfs.lower.empty()) return error(Errc::Invalid, "has no root");
+    if (plan.payload.command.empty() || plan.payload.command[0].empty()) return error(Errc::Invalid, "has no command");
+    if (plan.rootfs.upper == Upper::Directory && (plan.rootfs.upper_path.empty() || plan.rootfs.work_path.empty()))
+        return error(Errc::Invalid, "has no place for its upper");
+    if (ids.count == 0 || uint64_t{ids.base} + ids.count > UINT32_MAX || (ids.mapping == machine::IdMapping::Range && ids.base == 0))
+        return error(Errc::Invalid, "has no valid range of user ids");
+    return {};
+}
+
+}  // namespace
+
+std::string describe_plan_file(const Plan& plan)
+{
+    machine::TomlWriter writer;
+    write_fields(plan, plan_fields, writer);
+    return fmt::format("# Made by holm at the start of the machine; what its supervisor does, and no more.\n{}", writer.text());
+}
+
+Result<Plan> parse_plan_file(std::string_view text, std::string_view file)
+{
+    if (text.size() > max_plan_file) return error(Errc::Invalid, "'{}' is no plan: larger than {} bytes", file, max_plan_file);
+    machine::TomlValue document = TRY(machine::parse_toml({.file = std::string(file), .text = std::string(text)}));
+    Plan plan;
+    machine::OriginMap origins;
+    TRY(read_document(document, plan, plan_fields, origins));
+    TRY(check_plan(plan), fmt::format("the plan '{}'", file));
+    return plan;
+}
+
+}  // namespace holm::launch

@@ -1,0 +1,88 @@
+#include "launch/unit_properties.h"
+
+#include <csignal>
+
+#include <algorithm>
+
+#include "machine/resources.h"
+
+namespace holm::launch {
+
+namespace {
+
+constexpr const char* default_tasks_max = "4096";
+
+UnitProperty property_of(machine::ResourceProperty resource)
+{
+    auto widen = [](auto&& value) { return UnitProperty::Value(std::forward<decltype(value)>(value)); };
+    return {std::move(resource.name), std::visit(widen, std::move(resource.value))};
+}
+
+// Those of the definition after holm.toml's after holm's own: the last of a name wins, lists add up.
+Result<std::vector<machine::ResourceProperty>> asked_resources(const machine::Spec& spec, const Defaults& defaults)
+{
+    std::vector<std::pair<std::string, std::string>> assignments = {{"TasksMax", default_tasks_max}};
+    assignments.insert(assignments.end(), defaults.resources.begin(), defaults.resources.end());
+    assignments.insert(assignments.end(), spec.resources.begin(), spec.resources.end());
+    return machine::parse_resources(assignments);
+}
+
+// A list property that is set adds to what is there; an empty list clears it.
+bool is_list(const machine::ResourceProperty& resource)
+{
+    return std::holds_alternative<machine::ResourceProperty::Limits>(resource.value);
+}
+
+void append_resources(std::vector<UnitProperty>& properties, UnitKind kind, std::vector<machine::ResourceProperty> asked)
+{
+    if (kind == UnitKind::Service) {
+        for (machine::ResourceProperty& initial : machine::resource_defaults()) {
+            bool replaced = std::ranges::any_of(asked, [&](const auto& resource) { return resource.name == initial.name; });
+            if (!replaced || is_list(initial)) properties.push_back(property_of(std::move(initial)));
+        }
+    }
+    for (machine::ResourceProperty& resource : asked) properties.push_back(property_of(std::move(resource)));
+}
+
+// "closed" has null, zero, full, random, urandom, tty and ptmx; a machine's terminals are beside them. mknod of other devices
+// fails in the machine's user namespace; this is the second gate, and the only one with users = "host".
+void append_devices(std::vector<UnitProperty>& properties, UnitKind kind)
+{
+    properties.push_back({"DevicePolicy", "closed"});
+    if (kind == UnitKind::Service) properties.push_back({"DeviceAllow", UnitProperty::Pairs{}});
+    properties.push_back({"DeviceAllow", UnitProperty::Pairs{{"char-pts", "rw"}}});
+}
+
+// Order at the host's shutdown is the reverse of After=: machines stop while what serves them is still there.
+void append_scope(std::vector<UnitProperty>& properties, const machine::Spec& spec, std::chrono::microseconds stop_timeout)
+{
+    UnitProperty::Strings after = {"dbus.service", "holmd.service", "systemd-machined.service"};
+    for (const std::string& unit : spec.unit.after)
+        if (std::ranges::find(after, unit) == after.end()) after.push_back(unit);
+    properties.push_back({"Slice", spec.unit.slice});
+    properties.push_back({"After", std::move(after)});
+    if (!spec.unit.requires_.empty()) properties.push_back({"Requires", spec.unit.requires_});
+    if (!spec.unit.wants.empty()) properties.push_back({"Wants", spec.unit.wants});
+    properties.push_back({"CollectMode", "inactive-or-failed"});
+    properties.push_back({"Delegate", true});
+    // A stop of a scope signals all its processes. SIGCONT harms none; the supervisor takes it from PID 1 as the wish to stop.
+    properties.push_back({"KillMode", "control-group"});
+    properties.push_back({"KillSignal", int32_t{SIGCONT}});
+    properties.push_back({"SendSIGHUP", false});
+    properties.push_back({"TimeoutStopUSec", static_cast<uint64_t>((stop_timeout + stop_margin).count())});
+}
+
+}  // namespace
+
+Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec, const Request& request,
+                                                       std::chrono::microseconds stop_timeout)
+{
+    std::vector<UnitProperty> properties;
+    properties.push_back({"Description", spec.description.empty() ? "Machine " + spec.name.text() : spec.description});
+    if (request.unit == UnitKind::Scope) append_scope(properties, spec, stop_timeout);
+    append_devices(properties, request.unit);
+    append_resources(properties, request.unit, TRY(asked_resources(spec, request.defaults)));
+    return properties;
+}
+
+}  // namespace holm::launch

@@ -1,0 +1,22 @@
+// The properties of a machine's unit, as systemd's D-Bus API takes them. Pure: of the spec and the request alone.
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "base/error.h"
+#include "launch/make_plan.h"
+#include "launch/plan.h"
+#include "machine/spec.h"
+
+namespace holm::launch {
+
+// How much later than the supervisor systemd loses patience with a stop.
+inline constexpr std::chrono::microseconds stop_margin = std::chrono::seconds(10);
+
+// Of a scope: all that StartTransientUnit is given, but PIDs. Of a service: all that SetUnitProperties(runtime) is given, a key that
+// is not in the definition by its default, since systemd keeps what an earlier start has set. Errors: Invalid (a bad value).
+Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec, const Request& request,
+                                                       std::chrono::microseconds stop_timeout);
+
+}  // namespace holm::launch

@@ -1,0 +1,318 @@
+#include "machine/resources.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/text.h"
+#include "machine/grammar.h"
+#include "machine/identifiers.h"
+
+namespace holm::machine {
+
+namespace {
+
+using Value = ResourceProperty::Value;
+
+enum class Kind {
+    Boolean,
+    Weight,           // 1 to 10000
+    CpuWeight,        // the same, or idle
+    MemoryProtected,  // bytes, % of RAM or infinity; 0 is good
+    MemoryLimit,      // the same; not 0
+    Swap,             // bytes or infinity, 0 is good
+    Tasks,            // a number, % of the system's or infinity; not 0
+    Quota,            // % of one CPU
+    Period,           // time span
+    Indexes,          // "0-3,8"
+    DeviceWeight,     // path and what behind it
+    DeviceRate,
+    DeviceTime,
+    AutoOrKill,
+    Percent,
+    Preference,
+    Reserved,  // holm sets it
+    Later,     // systemd has it, holm cannot pass it on yet
+};
+
+struct Property {
+    std::string_view name;
+    Kind kind;
+    std::string_view bus_name = {};  // where D-Bus has another
+};
+
+// systemd.resource-control(5) of systemd 252, names on the bus from its bus-unit-util.c.
+constexpr Property properties[] = {
+    {"CPUAccounting", Kind::Boolean},
+    {"CPUWeight", Kind::CpuWeight},
+    {"StartupCPUWeight", Kind::CpuWeight},
+    {"CPUQuota", Kind::Quota, "CPUQuotaPerSecUSec"},
+    {"CPUQuotaPeriodSec", Kind::Period, "CPUQuotaPeriodUSec"},
+    {"AllowedCPUs", Kind::Indexes},
+    {"StartupAllowedCPUs", Kind::Indexes},
+    {"AllowedMemoryNodes", Kind::Indexes},
+    {"StartupAllowedMemoryNodes", Kind::Indexes},
+    {"MemoryAccounting", Kind::Boolean},
+    {"MemoryMin", Kind::MemoryProtected},
+    {"MemoryLow", Kind::MemoryProtected},
+    {"DefaultMemoryMin", Kind::MemoryProtected},
+    {"DefaultMemoryLow", Kind::MemoryProtected},
+    {"MemoryHigh", Kind::MemoryLimit},
+    {"MemoryMax", Kind::MemoryLimit},
+    {"MemorySwapMax", Kind::Swap},
+    {"TasksAccounting", Kind::Boolean},
+    {"TasksMax", Kind::Tasks},
+    {"IOAccounting", Kind::Boolean},
+    {"IOWeight", Kind::Weight},
+    {"StartupIOWeight", Kind::Weight},
+    {"IODeviceWeight", Kind::DeviceWeight},
+    {"IOReadBandwidthMax", Kind::DeviceRate},
+    {"IOWriteBandwidthMax", Kind::DeviceRate},
+    {"IOReadIOPSMax", Kind::DeviceRate},
+    {"IOWriteIOPSMax", Kind::DeviceRate},
+    {"IODeviceLatencyTargetSec", Kind::DeviceTime, "IODeviceLatencyTargetUSec"},
+    {"IPAccounting", Kind::Boolean},
+    {"ManagedOOMSwap", Kind::AutoOrKill},
+    {"ManagedOOMMemoryPressure", Kind::AutoOrKill},
+    {"ManagedOOMMemoryPressureLimit", Kind::Percent},
+    {"ManagedOOMPreference", Kind::Preference},
+    {"Delegate", Kind::Reserved},
+    {"DeviceAllow", Kind::Reserved},
+    {"DevicePolicy", Kind::Reserved},
+    {"DisableControllers", Kind::Reserved},
+    {"Slice", Kind::Reserved},
+    {"BPFProgram", Kind::Later},
+    {"IPAddressAllow", Kind::Later},
+    {"IPAddressDeny", Kind::Later},
+    {"IPEgressFilterPath", Kind::Later},
+    {"IPIngressFilterPath", Kind::Later},
+    {"RestrictNetworkInterfaces", Kind::Later},
+    {"SocketBindAllow", Kind::Later},
+    {"SocketBindDeny", Kind::Later},
+};
+
+constexpr uint64_t unset = UINT64_MAX;  // CGROUP_LIMIT_MAX, CGROUP_WEIGHT_INVALID, USEC_INFINITY
+
+Error bad(std::string_view value, std::string_view rule)
+{
+    return error(Errc::Invalid, "'{}' must be {}", printable(value, 80), rule);
+}
+
+// Hundredths of a percent of "50%" or "12.5%".
+std::optional<uint64_t> find_permyriad(std::string_view text)
+{
+    if (!text.ends_with('%')) return {};
+    text.remove_suffix(1);
+    size_t dot = std::min(text.find('.'), text.size());
+    auto whole = parse_number(text.substr(0, dot), UINT32_MAX);
+    std::string decimals(dot == text.size() ? "0" : text.substr(dot + 1));
+    if (decimals.empty() || decimals.size() > 2) return {};
+    decimals.resize(2, '0');
+    auto part = parse_number(decimals);
+    if (!whole || !part) return {};
+    return *whole * 100 + *part;
+}
+
+// The fraction of UINT32_MAX by which "Scale" properties are set (UINT32_SCALE_FROM_PERMYRIAD of systemd).
+Value scale(uint64_t permyriad)
+{
+    return static_cast<uint32_t>((permyriad * UINT32_MAX + 5000) / 10000);
+}
+
+Result<Value> parse_boolean(std::string_view text)
+{
+    for (std::string_view yes : {"1", "yes", "y", "true", "t", "on"})
+        if (text == yes) return Value(true);
+    for (std::string_view no : {"0", "no", "n", "false", "f", "off"})
+        if (text == no) return Value(false);
+    return bad(text, "yes or no");
+}
+
+Result<uint64_t> parse_weight(std::string_view text)
+{
+    auto weight = parse_number(text, 10000);
+    if (!weight || *weight == 0) return bad(text, "a weight of 1 to 10000");
+    return *weight;
+}
+
+// A limit; of `least` or more, by digits or, where `units`, as a size.
+Result<uint64_t> parse_amount(std::string_view text, bool units, uint64_t least)
+{
+    if (text == "infinity") return unset;
+    uint64_t amount = 0;
+    if (units) amount = TRY(parse_size(text));
+    else if (auto number = parse_number(text, INT64_MAX)) amount = *number;
+    else return bad(text, "digits, a percentage or 'infinity'");
+    if (amount < least) return bad(text, "more than 0");
+    return amount;
+}
+
+Result<Value> parse_quota(std::string_view text)
+{
+    if (text.empty()) return Value(unset);
+    auto permyriad = find_permyriad(text);
+    if (!permyriad || *permyriad == 0) return bad(text, "a percentage of one CPU such as '50%' or '200%'");
+    return Value(*permyriad * 100);  // microseconds of CPU in each second
+}
+
+// A set of small numbers as the bits of bytes, lowest first (cpu_set_to_dbus of systemd).
+Result<Value> parse_indexes(std::string_view text)
+{
+    constexpr uint64_t highest = 8191;
+    ResourceProperty::Bytes bits;
+    std::string spaced(text);
+    std::ranges::replace(spaced, ',', ' ');
+    for (std::string_view range : split(spaced, ' ')) {
+        if (range.empty()) continue;
+        size_t dash = range.find('-');
+        auto first = parse_number(range.substr(0, dash), highest);
+        auto last = dash == range.npos ? first : parse_number(range.substr(dash + 1), highest);
+        if (!first || !last || *last < *first) return bad(text, "numbers and ranges such as '0-3,8', up to 8191");
+        if (bits.size() <= *last / 8) bits.resize(*last / 8 + 1);
+        for (uint64_t i = *first; i <= *last; ++i) bits[i / 8] |= static_cast<uint8_t>(1u << (i % 8));
+    }
+    return Value(bits);
+}
+
+Result<uint64_t> parse_rate_per_second(std::string_view text)
+{
+    constexpr std::string_view units = "KMGT";
+    if (text == "infinity") return unset;
+    size_t at = text.empty() ? units.npos : units.find(text.back());
+    auto number = parse_number(at == units.npos ? text : text.substr(0, text.size() - 1), INT64_MAX);
+    uint64_t rate = number.value_or(0);
+    for (size_t i = 0; at != units.npos && i <= at; ++i)
+        if (__builtin_mul_overflow(rate, uint64_t{1000}, &rate)) return bad(text, "a number that 64 bits hold");
+    if (!number || rate == 0) return bad(text, "digits, and K, M, G or T (of 1000) behind them");
+    return rate;
+}
+
+// "PATH VALUE": a device, or any file of the file system that lies on it.
+Result<Value> parse_device_value(std::string_view text, Kind kind)
+{
+    size_t space = text.rfind(' ');
+    if (space == text.npos) return bad(text, "a path and a value with a space between them");
+    std::string path = TRY(parse_path(trim(text.substr(0, space))));
+    std::string_view amount = text.substr(space + 1);
+    uint64_t value = 0;
+    if (kind == Kind::DeviceWeight) value = TRY(parse_weight(amount));
+    else if (kind == Kind::DeviceRate) value = TRY(parse_rate_per_second(amount));
+    else value = static_cast<uint64_t>(TRY(parse_duration(amount)).count());
+    return Value(ResourceProperty::Limits{{std::move(path), value}});
+}
+
+Result<Value> parse_word(std::string_view text, std::initializer_list<std::string_view> words)
+{
+    for (std::string_view word : words)
+        if (text == word) return Value(std::string(word));
+    return bad(text, fmt::format("one of {}", fmt::join(words, ", ")));
+}
+
+Result<Value> parse_value(Kind kind, std::string_view text)
+{
+    switch (kind) {
+    case Kind::Boolean: return parse_boolean(text);
+    case Kind::Weight: return Value(TRY(parse_weight(text)));
+    case Kind::CpuWeight: return Value(text == "idle" ? uint64_t{0} : TRY(parse_weight(text)));  // CGROUP_WEIGHT_IDLE
+    case Kind::MemoryProtected:
+    case Kind::Swap: return Value(TRY(parse_amount(text, true, 0)));
+    case Kind::MemoryLimit: return Value(TRY(parse_amount(text, true, 1)));
+    case Kind::Tasks: return Value(TRY(parse_amount(text, false, 1)));
+    case Kind::Quota: return parse_quota(text);
+    case Kind::Period: {
+        if (text.empty()) return Value(unset);
+        auto period = TRY(parse_duration(text));
+        if (period < std::chrono::milliseconds(1) || period > std::chrono::seconds(1)) return bad(text, "1ms to 1s");
+        return Value(static_cast<uint64_t>(period.count()));
+    }
+    case Kind::Indexes: return parse_indexes(text);
+    case Kind::DeviceWeight:
+    case Kind::DeviceRate:
+    case Kind::DeviceTime: return parse_device_value(text, kind);
+    case Kind::AutoOrKill: return parse_word(text, {"auto", "kill"});
+    case Kind::Preference: return parse_word(text, {"none", "avoid", "omit"});
+    case Kind::Percent: return bad(text, "a percentage of 0% to 100%");
+    case Kind::Reserved:
+    case Kind::Later: break;
+    }
+    return error(Errc::NotSupported, "not supported yet");
+}
+
+bool takes_percent(Kind kind)
+{
+    return kind == Kind::MemoryProtected || kind == Kind::MemoryLimit || kind == Kind::Swap || kind == Kind::Tasks || kind == Kind::Percent;
+}
+
+Result<const Property*> find_property(std::string_view name)
+{
+    auto known = std::ranges::find(properties, name, &Property::name);
+    if (known == std::end(properties)) {
+        std::vector<std::string_view> names;
+        for (const Property& property : properties) names.push_back(property.name);
+        return error(Errc::Invalid, "'{}' is no property of systemd.resource-control(5){}", printable(name, 80), did_you_mean(name, names));
+    }
+    if (known->kind == Kind::Reserved) return error(Errc::Invalid, "'{}' is set by holm itself: see security.devices and unit.slice", name);
+    return &*known;
+}
+
+}  // namespace
+
+Result<ResourceProperty> parse_resource(std::string_view name, std::string_view value)
+{
+    const Property& property = *TRY(find_property(name));
+    const std::string_view bus_name = property.bus_name.empty() ? property.name : property.bus_name;
+    if (auto permyriad = find_permyriad(value); permyriad && takes_percent(property.kind)) {
+        if (*permyriad > 10000) return bad(value, "at most 100%");
+        if (*permyriad == 0 && (property.kind == Kind::Tasks || property.kind == Kind::MemoryLimit)) return bad(value, "more than 0");
+        return ResourceProperty{fmt::format("{}{}", bus_name, property.kind == Kind::Percent ? "" : "Scale"), scale(*permyriad)};
+    }
+    return ResourceProperty{std::string(bus_name), TRY(parse_value(property.kind, value))};
+}
+
+Result<std::vector<ResourceProperty>> parse_resources(std::span<const std::pair<std::string, std::string>> assignments)
+{
+    std::vector<std::pair<std::string_view, ResourceProperty>> parsed;  // by the name of the assignment: "MemoryMax=50%" replaces "=1G"
+    for (const auto& [name, value] : assignments) {
+        ResourceProperty next = TRY(parse_resource(name, value), name);
+        auto known = std::ranges::find(parsed, name, &std::pair<std::string_view, ResourceProperty>::first);
+        auto* added = std::get_if<ResourceProperty::Limits>(&next.value);
+        if (known == parsed.end()) parsed.emplace_back(name, std::move(next));
+        else if (added) std::ranges::move(*added, std::back_inserter(std::get<ResourceProperty::Limits>(known->second.value)));
+        else known->second = std::move(next);
+    }
+    std::vector<ResourceProperty> all;
+    for (auto& [name, property] : parsed) all.push_back(std::move(property));
+    return all;
+}
+
+std::vector<ResourceProperty> resource_defaults()
+{
+    std::vector<ResourceProperty> defaults;
+    auto add = [&](const Property& property, Value value) {
+        defaults.push_back({std::string(property.bus_name.empty() ? property.name : property.bus_name), std::move(value)});
+    };
+    for (const Property& property : properties) {
+        switch (property.kind) {
+        case Kind::Boolean:  // accounting: its default is the admin's (systemd-system.conf(5)), and one left on harms nobody
+        case Kind::Reserved:
+        case Kind::Later: break;
+        case Kind::MemoryProtected: add(property, uint64_t{0}); break;
+        case Kind::Weight:
+        case Kind::CpuWeight:
+        case Kind::MemoryLimit:
+        case Kind::Swap:
+        case Kind::Tasks:
+        case Kind::Quota:
+        case Kind::Period: add(property, unset); break;
+        case Kind::Indexes: add(property, ResourceProperty::Bytes{}); break;
+        case Kind::DeviceWeight:
+        case Kind::DeviceRate:
+        case Kind::DeviceTime: add(property, ResourceProperty::Limits{}); break;
+        case Kind::AutoOrKill: add(property, std::string("auto")); break;
+        case Kind::Preference: add(property, std::string("none")); break;
+        case Kind::Percent: add(property, uint32_t{0}); break;
+        }
+    }
+    return defaults;
+}
+
+}  // namespace holm::machine

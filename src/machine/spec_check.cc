@@ -1,0 +1,199 @@
+// check_consistent: rules over more than one key; check_supported: what a later version will do.
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "machine/grammar.h"
+#include "machine/resources.h"
+#include "machine/spec_file.h"
+#include "machine/spec_schema.h"
+
+namespace holm::machine {
+
+namespace {
+
+// "FILE:LINE:COLUMN: 'root.upper': …" of a key that may have come from a default.
+template <typename... Args>
+Error at(const Spec& spec, std::string_view key, fmt::format_string<Args...> format, Args&&... args)
+{
+    auto origin = spec.origins.find(std::string(key));
+    std::string position = origin == spec.origins.end() ? "" : describe_position(origin->second);
+    return error(Errc::Invalid, "{}'{}': {}", position, key, fmt::format(format, std::forward<Args>(args)...));
+}
+
+// By their text alone; that two paths are the same folder is found out with the kernel's help (rootfs/observe).
+Result<> check_layers(const Spec& spec)
+{
+    const RootSpec& root = spec.root;
+    std::vector<std::pair<std::string, std::string>> layers;  // key, path
+    if (!root.path.empty()) layers.emplace_back("root.path", root.path);
+    for (size_t i = 0; i < root.lower.size(); ++i) layers.emplace_back(fmt::format("root.lower[{}]", i), root.lower[i]);
+    std::set<std::string_view> seen;
+    for (const auto& [key, path] : layers) {
+        if (!seen.insert(path).second) return at(spec, key, "'{}' is in the list twice", printable(path));
+        if (root.upper.empty()) continue;
+        if (path == root.upper) return at(spec, "root.upper", "'{}' is {} too", printable(path), key);
+        if (is_within(path, root.upper)) return at(spec, key, "'{}' lies inside root.upper '{}'", printable(path), printable(root.upper));
+    }
+    return {};
+}
+
+Result<> check_root(const Spec& spec)
+{
+    const RootSpec& root = spec.root;
+    const int given = !root.path.empty() + !root.image.empty() + !root.lower.empty();
+    if (given == 0) return at(spec, "root", "one of path, image and lower must be given");
+    if (given > 1) {
+        std::string_view second = !root.lower.empty() ? "root.lower" : "root.image";
+        return at(spec, second, "only one of path, image and lower can be given");
+    }
+    if (!root.upper.empty() && (root.mode == RootMode::ReadOnly || root.mode == RootMode::Volatile))
+        return at(spec, "root.upper", "nothing is written to it with root.mode = \"{}\"",
+                  root.mode == RootMode::ReadOnly ? "read-only" : "volatile");
+    if (root.size && (root.mode != RootMode::Ephemeral || !root.upper.empty()))
+        return at(spec, "root.size", "is the cap of an upper in memory: root.mode = \"ephemeral\", without root.upper");
+    if (root.size && *root.size == 0) return at(spec, "root.size", "must be more than 0");
+    return check_layers(spec);
+}
+
+Result<> check_payload(const Spec& spec)
+{
+    const PayloadSpec& payload = spec.payload;
+    if (!payload.command.empty() && payload.command[0].empty() && !payload.boot.value_or(false))
+        return at(spec, "payload.command", "its first element, the program, is empty");
+    if (payload.boot == false && payload.command.empty()) return at(spec, "payload.boot", "is false, and there is no payload.command");
+    if (payload.init && boots(payload)) return at(spec, "payload.init", "is for a payload.command; this machine boots its root's own init");
+    if (payload.start_timeout == Microseconds(0)) return at(spec, "payload.start_timeout", "must be more than 0");
+    if (payload.restart_delay > std::chrono::hours(1)) return at(spec, "payload.restart_delay", "must be at most one hour");
+    return {};
+}
+
+Result<> check_mount(const Spec& spec, const MountSpec& mount, const std::string& key)
+{
+    auto sub = [&](std::string_view name) { return fmt::format("{}.{}", key, name); };
+    const bool source = mount.type != MountType::Tmpfs && mount.type != MountType::Inaccessible;
+    if (mount.target.empty()) return at(spec, key, "has no target");
+    if (mount.target == "/") return at(spec, sub("target"), "is the root itself: see the table [root]");
+    if (source && mount.source.empty()) return at(spec, key, "has no source");
+    if (!source && !mount.source.empty()) return at(spec, sub("source"), "a mount of this type has none");
+    if (source && (mount.type == MountType::Volume) == mount.source.starts_with('/'))
+        return at(spec, sub("source"), "'{}' must be {}", printable(mount.source),
+                  mount.type == MountType::Volume ? "the name of a volume" : "an absolute path");
+    for (const std::string& option : mount.options)
+        if (mount.type != MountType::Tmpfs && option.find('=') != option.npos)
+            return at(spec, sub("options"), "'{}' is an option of a tmpfs", option);
+    if (!source && mount.owner != MountOwner::Machine) return at(spec, sub("owner"), "a mount of this type has no ids to map");
+    return {};
+}
+
+Result<> check_lists(const Spec& spec)
+{
+    std::set<std::string_view> targets, credentials;
+    for (size_t i = 0; i < spec.mounts.size(); ++i) {
+        const std::string key = fmt::format("mount[{}]", i);
+        TRY(check_mount(spec, spec.mounts[i], key));
+        if (!targets.insert(spec.mounts[i].target).second)
+            return at(spec, key + ".target", "'{}' is the target of another mount", printable(spec.mounts[i].target));
+    }
+    for (size_t i = 0; i < spec.credentials.size(); ++i) {
+        const CredentialSpec& credential = spec.credentials[i];
+        const std::string key = fmt::format("credential[{}]", i);
+        if (credential.name.empty() || credential.file.empty()) return at(spec, key, "needs a name and a file");
+        if (!credentials.insert(credential.name).second) return at(spec, key + ".name", "'{}' is given twice", credential.name);
+    }
+    for (size_t i = 0; i < spec.networks.size(); ++i) {
+        const std::string key = fmt::format("network[{}]", i), &network = spec.networks[i].network;
+        if (network.empty()) return at(spec, key, "has no network");
+        if ((network == "none" || network == "host") && spec.networks.size() > 1)
+            return at(spec, key + ".network", "'{}' excludes every other network", network);
+    }
+    return {};
+}
+
+Result<> check_rest(const Spec& spec)
+{
+    for (const std::string& name : spec.security.capabilities_drop)
+        if (std::ranges::find(spec.security.capabilities_add, name) != spec.security.capabilities_add.end())
+            return at(spec, "security.capabilities.drop", "{} is in both lists", name);
+    if (spec.health) {
+        const HealthSpec& health = *spec.health;
+        if (!health.command.empty() + health.port.has_value() + !health.unit.empty() != 1)
+            return at(spec, "health", "exactly one of command, port and unit must be given");
+    }
+    return {};
+}
+
+// Whether anything but the network's name is set.
+bool has_details(const NetworkSpec& network)
+{
+    return network != NetworkSpec{.network = network.network};
+}
+
+std::string unsupported_mount(const MountSpec& mount, const std::string& key)
+{
+    switch (mount.type) {
+    case MountType::Bind:
+    case MountType::Tmpfs:
+    case MountType::Inaccessible: break;
+    case MountType::Overlay:
+    case MountType::Volume:
+    case MountType::Image: return key + ".type";
+    }
+    return mount.owner == MountOwner::User ? key + ".owner" : "";
+}
+
+std::string unsupported_security(const SecuritySpec& security)
+{
+    const SecuritySpec fresh;
+    if (security.syscall_profile != fresh.syscall_profile) return "security.syscalls.profile";
+    if (!security.syscalls_allow.empty()) return "security.syscalls.allow";
+    if (!security.syscalls_deny.empty()) return "security.syscalls.deny";
+    if (security.syscalls_log) return "security.syscalls.log";
+    if (!security.devices.empty()) return "security.devices";
+    if (security.nesting) return "security.nesting";
+    if (!security.apparmor.empty()) return "security.apparmor";
+    if (!security.selinux.empty()) return "security.selinux";
+    if (!security.sysctl.empty()) return "security.sysctl";
+    if (security.isolation != fresh.isolation) return "security.isolation";
+    return {};
+}
+
+// The first key whose value this version cannot fulfil; "" if none.
+std::string unsupported_key(const Spec& spec)
+{
+    if (spec.payload.restart != Restart::No) return "payload.restart";
+    const ReadyKind ready = spec.payload.ready.kind;
+    if (ready == ReadyKind::Unit || ready == ReadyKind::Port || ready == ReadyKind::Command) return "payload.ready";
+    for (size_t i = 0; i < spec.mounts.size(); ++i)
+        if (std::string key = unsupported_mount(spec.mounts[i], fmt::format("mount[{}]", i)); !key.empty()) return key;
+    for (size_t i = 0; i < spec.networks.size(); ++i) {
+        const NetworkSpec& network = spec.networks[i];
+        if (network.network != "none" && network.network != "host") return fmt::format("network[{}].network", i);
+        if (has_details(network)) return fmt::format("network[{}]", i);
+    }
+    for (const auto& [name, value] : spec.resources)
+        if (auto parsed = parse_resource(name, value); !parsed && parsed.error().code == Errc::NotSupported) return "resources." + name;
+    if (std::string key = unsupported_security(spec.security); !key.empty()) return key;
+    if (spec.identity.timezone != "copy" && spec.identity.timezone != "off") return "identity.timezone";
+    if (spec.identity.resolv_conf != "auto" && spec.identity.resolv_conf != "off") return "identity.resolv_conf";
+    return spec.health ? "health" : "";
+}
+
+}  // namespace
+
+Result<> check_consistent(const Spec& spec)
+{
+    TRY(check_root(spec));
+    TRY(check_payload(spec));
+    TRY(check_lists(spec));
+    return check_rest(spec);
+}
+
+Result<> check_supported(const Spec& spec)
+{
+    std::string key = unsupported_key(spec);
+    if (key.empty()) return {};
+    return error(Errc::NotSupported, "not supported yet: '{}'{}", key, describe_origin(spec, key));
+}
+
+}  // namespace holm::machine

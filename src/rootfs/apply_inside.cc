@@ -1,0 +1,122 @@
+#include "rootfs/apply_inside.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "kernel/mount.h"
+#include "kernel/namespace.h"
+#include "kernel/path.h"
+#include "rootfs/apply_layers.h"
+
+namespace holm::rootfs {
+
+namespace {
+
+using kernel::Links;
+
+Result<Fd> attach_in(int root, const char* target, const kernel::FileSystem& file_system)
+{
+    auto made = kernel::make_mount(file_system);
+    if (!made && made.error().sys_errno == EPERM)  // mount_too_revealing() of the kernel
+        return error(Errc::NotSupported, "cannot mount '/{}' in a user namespace: on this host something covers a part of its own {}",
+                     target, file_system.type);
+    Fd mount = TRY(std::move(made), fmt::format("'/{}'", target));
+    Fd folder = TRY(kernel::open_in_root(root, target, O_PATH | O_DIRECTORY, Links::Refuse));
+    TRY(kernel::attach_mount(mount.get(), folder.get()), fmt::format("'/{}'", target));
+    return mount;
+}
+
+Result<Fd> open_host_sysfs(int root)
+{
+    Fd sys = TRY(kernel::open_in_root(root, "sys", O_PATH | O_DIRECTORY, Links::Refuse));
+    if (TRY(kernel::file_system_magic(sys.get())) != SYSFS_MAGIC) return error(Errc::Failed, "'/sys' of the machine's root was replaced");
+    return sys;
+}
+
+// The bind of the root over itself is not locked in its place as the copy is: pivot_root(2) refuses a locked one. Its flags stay locked.
+Result<Fd> open_top_of_root()
+{
+    if (::chdir(staged_root)) return sys_error("cannot enter the machine's root");
+    if (::mount(".", ".", nullptr, MS_BIND | MS_REC, nullptr)) return sys_error("cannot bind the machine's root over itself");
+    if (::chdir(staged_root)) return sys_error("cannot enter the machine's root");
+    return open_file(".", O_PATH | O_DIRECTORY);
+}
+
+Result<> write_one(int root, const File& file)
+{
+    size_t slash = file.path.rfind('/');
+    const std::string name = file.path.substr(slash + 1);
+    Fd folder = TRY(kernel::make_folder_in_root(root, file.path.substr(0, slash == std::string::npos ? 0 : slash), Links::Refuse));
+    int flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
+    if (file.kind == File::Kind::IfMissing) flags |= O_EXCL;
+    auto made = kernel::open_in_root(folder.get(), name, flags, Links::Refuse, 0644);
+    if (!made && made.error().sys_errno == EEXIST) return {};
+    Fd fd = TRY(std::move(made));
+    struct stat status;
+    if (::fstat(fd.get(), &status) || !S_ISREG(status.st_mode)) return error(Errc::Invalid, "is not a regular file");
+    if (::ftruncate(fd.get(), 0)) return sys_error("cannot empty it");
+    return write_all(fd.get(), file.content);
+}
+
+Result<> link_one(int root, const File& file)
+{
+    size_t slash = file.path.rfind('/');
+    const std::string name = file.path.substr(slash + 1);
+    Fd folder = TRY(kernel::make_folder_in_root(root, file.path.substr(0, slash == std::string::npos ? 0 : slash), Links::Refuse));
+    std::string old(file.content.size() + 1, '\0');
+    ssize_t size = ::readlinkat(folder.get(), name.c_str(), old.data(), old.size());
+    if (size >= 0 && std::string_view(old).substr(0, static_cast<size_t>(size)) == file.content) return {};
+    if (::unlinkat(folder.get(), name.c_str(), 0) && errno != ENOENT) return sys_error("cannot replace it");
+    if (::symlinkat(file.content.c_str(), folder.get(), name.c_str())) return sys_error("cannot make the link");
+    return {};
+}
+
+}  // namespace
+
+Result<Inside> mount_inside(Sysfs sysfs)
+{
+    Inside inside;
+    TRY(kernel::unshare_namespaces(CLONE_NEWNS), "mount namespace");
+    inside.root = TRY(open_top_of_root());
+    int root = inside.root.get();
+    inside.proc = TRY(attach_in(root, "proc", {.type = "proc", .options = {}, .attributes = kernel::no_suid_dev_exec}));
+    if (sysfs == Sysfs::Own)
+        inside.sys = TRY(attach_in(root, "sys", {.type = "sysfs", .options = {}, .attributes = kernel::no_suid_dev_exec}));
+    else inside.sys = TRY(open_host_sysfs(root));
+    TRY(attach_in(root, "sys/fs/cgroup", {.type = "cgroup2", .options = {}, .attributes = kernel::no_suid_dev_exec}));
+    inside.devpts = TRY(attach_in(root, "dev/pts",
+                                  {.type = "devpts",
+                                   .options = {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},  // gid 5: "tty" of every distribution
+                                   .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC}));
+    TRY(attach_in(root, "dev/mqueue", {.type = "mqueue", .options = {}, .attributes = kernel::no_suid_dev_exec}));
+    inside.masked_file = TRY(open_file(fmt::format("{}/masks/file", stage), O_PATH | O_NOFOLLOW));
+    inside.empty_folder = TRY(open_file(fmt::format("{}/masks/empty", stage), O_PATH | O_NOFOLLOW));
+    return inside;
+}
+
+Result<> change_root(const Inside& inside)
+{
+    if (::fchdir(inside.root.get())) return sys_error("cannot enter the machine's root");
+    if (::syscall(SYS_pivot_root, ".", ".")) return sys_error("cannot change the root");
+    // The old root now lies over the new one (pivot_root(2), "pivot_root(".", ".")").
+    if (::umount2(".", MNT_DETACH)) return sys_error("cannot leave the host's root");
+    if (::chdir("/")) return sys_error("cannot enter the machine's root");
+    return {};
+}
+
+std::vector<std::string> write_files(int root, const std::vector<File>& files)
+{
+    std::vector<std::string> warnings;
+    for (auto& file : files) {
+        auto done = file.kind == File::Kind::Symlink ? link_one(root, file) : write_one(root, file);
+        if (!done) warnings.push_back(fmt::format("'{}' of the machine is left as it is: {}", printable(file.path), done.error().text));
+    }
+    return warnings;
+}
+
+}  // namespace holm::rootfs

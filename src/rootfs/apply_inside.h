@@ -1,0 +1,37 @@
+// Entering the root: this process's own, locked copy of what was attached outside, the file systems that belong to the machine's
+// namespaces, and the change of root. Applies; inside.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "rootfs/plan.h"
+
+namespace holm::rootfs {
+
+enum class Sysfs {
+    Own,   // of the machine's network namespace
+    Host,  // attached outside
+};
+
+// What is opened before the change of root and used after it. Each descriptor is of a mount of ours, whatever the root's paths say.
+struct Inside {
+    Fd root;  // the top of the machine's root
+    Fd proc, sys, devpts;
+    Fd masked_file, empty_folder;  // to cover what must not be seen
+};
+
+// Makes the mount namespace whose mounts are locked, and mounts in it proc, sysfs, cgroup2, devpts and mqueue. The process must have all
+// its other namespaces, and be their root.
+Result<Inside> mount_inside(Sysfs sysfs);
+
+// Makes the machine's root the root of this process, and leaves the host's behind.
+Result<> change_root(const Inside& inside);
+
+// Writes plan.files with the machine's own privileges, regular files and links only, never through a link. What fails is a sentence of
+// the answer, not an error.
+std::vector<std::string> write_files(int root, const std::vector<File>& files);
+
+}  // namespace holm::rootfs

@@ -1,0 +1,33 @@
+// The whole root of a machine, built outside and attached at staged_root. Applies; outside, in a private mount namespace.
+#pragma once
+
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "rootfs/apply_folders.h"
+#include "rootfs/apply_layers.h"
+#include "rootfs/plan.h"
+
+namespace holm::rootfs {
+
+struct OutsideInput {
+    const Plan& plan;
+    const Sources& sources;
+    int user_namespace = -1;  // -1: the machine has none
+    bool console = false;
+    bool shares_network = false;
+    std::vector<Credential> credentials;
+    Fd memory;  // the upper in memory of the machine's last boot
+};
+
+// What outlives this process: the supervisor keeps it.
+struct Outside {
+    Fd notify;  // socket of /run/host/notify
+    Fd memory;  // upper in memory, as a detached mount; none where the plan has none
+};
+
+// Builds the root after make_stage. From here on this process makes files as the machine's root.
+Result<Outside> build_root(OutsideInput input);
+
+}  // namespace holm::rootfs

@@ -1,0 +1,77 @@
+// What the host says about the paths of a machine's root. Values, filled by rootfs/observe, read by plan_rootfs. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holm::rootfs {
+
+// A file's identity, whatever path leads to it: st_dev and st_ino.
+struct FileId {
+    uint64_t device = 0, inode = 0;
+    bool operator==(const FileId&) const = default;
+};
+
+// An existing folder on the host.
+struct Folder {
+    std::string path;
+    FileId id;
+    std::string file_system;  // "ext4", "overlay"; "0x…" (statfs magic) where the name is not known
+    bool read_only = false;
+    bool can_be_id_mapped = true;  // tried with mount_setattr(2) where the ids of the machine shift
+    std::vector<FileId> parents;   // of the same mount, nearest first
+    bool operator==(const Folder&) const = default;
+};
+
+// Where the writes go: `folder` where it exists, and the parent in which upper and work are made.
+struct UpperFacts {
+    std::optional<Folder> folder;
+    std::optional<Folder> parent;  // none: missing; of holm's own place the nearest that exists
+    std::optional<FileId> work;    // none: missing
+    bool mounted = false;          // a mount point: it and its work would not be on one mount
+    bool empty = true;
+    bool operator==(const UpperFacts&) const = default;
+};
+
+// What a path inside the machine's root names, seen over all its layers.
+struct Found {
+    enum class Kind {
+        Missing,
+        File,
+        Folder,
+        Other,    // device, FIFO, socket
+        Covered,  // below a mount of the machine: not known before it starts
+    };
+    Kind kind = Kind::Missing;
+    std::string asked;        // inside, as it was looked for
+    std::string path;         // inside, every link followed
+    bool executable = false;  // a File with an execute bit
+    bool operator==(const Found&) const = default;
+};
+
+// The source of mount[i] of the spec.
+struct SourceFacts {
+    bool exists = false;
+    bool can_be_id_mapped = true;
+    std::string file_system;
+    bool operator==(const SourceFacts&) const = default;
+};
+
+struct Facts {
+    std::vector<Folder> layers;        // of root.path, root.image or root.lower; topmost first
+    std::optional<UpperFacts> upper;   // where the spec leads to one on disk (place_upper)
+    FileId host_root;                  // "/" of the host
+    std::vector<std::string> seen;     // holm's own folders as they are seen through a layer: paths inside
+    std::vector<SourceFacts> sources;  // as many as the spec has mounts
+    Found init;                        // of a machine that boots: the first of init_paths that is there
+    bool has_inittab = false;
+    Found command;                     // of one that does not: the command, looked up as execvpe(3) would with the payload's PATH
+    std::string localtime;             // target of the root's /etc/localtime; "" where it is no link
+    bool has_host_zone = false;        // the host's zone file is in the root
+    bool resolv_conf_is_link = false;  // of the root
+    bool operator==(const Facts&) const = default;
+};
+
+}  // namespace holm::rootfs

@@ -1,0 +1,302 @@
+#include "rootfs/observe.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/handle.h"
+#include "base/text.h"
+#include "kernel/mount.h"
+#include "kernel/path.h"
+#include "rootfs/file_status.h"
+#include "rootfs/id_map_probe.h"
+#include "rootfs/plan.h"
+#include "rootfs/stack_lookup.h"
+
+namespace holm::rootfs {
+
+namespace {
+
+using machine::Spec;
+
+constexpr const char* image_endings[] = {".raw", ".img", ".qcow2", ".squashfs", ".erofs"};
+
+bool is_disk_image(std::string_view path)
+{
+    return std::ranges::any_of(image_endings, [&](std::string_view ending) { return path.ends_with(ending); });
+}
+
+std::string_view describe_type(mode_t mode)
+{
+    if (S_ISREG(mode)) return "a file";
+    if (S_ISFIFO(mode)) return "a FIFO";
+    if (S_ISSOCK(mode)) return "a socket";
+    return S_ISCHR(mode) || S_ISBLK(mode) ? "a device" : "something else";
+}
+
+// What stands in the way of opening a path, for people: a link that leads nowhere looks like a file that is there.
+Error open_error(const std::string& path, const Error& error)
+{
+    struct stat status;
+    if (error.sys_errno == ENOENT && lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+        return holm::error(Errc::NotFound, "'{}' is a link to something that does not exist", printable(path));
+    if (error.sys_errno == ENOENT || error.sys_errno == ENOTDIR) return holm::error(Errc::NotFound, "'{}' does not exist", printable(path));
+    return error;
+}
+
+// The folder at `path` of the host, opened with O_PATH. Errors: NotFound, Invalid (no folder), NotSupported (a disk image).
+Result<Fd> open_folder(const std::string& path)
+{
+    Result<Fd> opened = kernel::open_source(path, O_PATH);
+    if (!opened) return open_error(path, opened.error());
+    mode_t mode = TRY(observe_status(opened->get())).mode;
+    if (S_ISDIR(mode)) return std::move(*opened);
+    if (S_ISREG(mode) && is_disk_image(path))
+        return error(Errc::NotSupported, "'{}' is a disk image, which is not supported yet", printable(path));
+    return error(Errc::Invalid, "'{}' is {}, not a folder", printable(path), describe_type(mode));
+}
+
+// The folders above, up to the top of the mount: overlayfs looks no further for layers inside each other.
+Result<std::vector<FileId>> observe_parents(int folder)
+{
+    std::vector<FileId> parents;
+    FileStatus below = TRY(observe_status(folder));
+    Fd here = TRY(duplicate(folder));
+    for (unsigned depth = 0; depth < 4096; ++depth) {
+        Fd above = TRY(open_at(here.get(), "..", O_PATH | O_DIRECTORY));
+        FileStatus status = TRY(observe_status(above.get()));
+        if (status.mount != below.mount || status.id == below.id) break;
+        parents.push_back(status.id);
+        here = std::move(above), below = status;
+    }
+    return parents;
+}
+
+bool is_empty(int folder)
+{
+    Result<Fd> own = open_at(folder, ".", O_RDONLY | O_DIRECTORY);
+    if (!own) return false;
+    Handle<DIR, closedir> listing(fdopendir(own->get()));
+    if (!listing) return false;
+    own->release();
+    while (const dirent* entry = readdir(listing.get()))
+        if (std::string_view(entry->d_name) != "." && std::string_view(entry->d_name) != "..") return false;
+    return true;
+}
+
+std::string parent_of(const std::string& path)
+{
+    size_t slash = path.rfind('/');
+    return slash == 0 || slash == path.npos ? "/" : path.substr(0, slash);
+}
+
+// Gathers the facts of one spec.
+class Observation {
+public:
+    Observation(const Spec& spec, const ObserveInput& input) : spec_(spec), input_(input) {}
+    Result<Facts> run();
+
+private:
+    void looking_at(const std::string& path) const
+    {
+        if (input_.looking_at) input_.looking_at(path);
+    }
+    Result<Folder> describe_folder(int folder, const std::string& path);
+    Result<> observe_layers();
+    Result<> observe_upper(const UpperPlace& place);
+    Result<> observe_sources();
+    Result<> observe_own_folders();
+    Result<> observe_inside();
+    Result<Found> find_init();
+    Result<Found> find_command();
+    bool is_covered(std::string_view path) const;
+
+    const Spec& spec_;
+    const ObserveInput& input_;
+    IdMapProbe probe_;
+    Stack stack_;  // of what is inside: the upper, where it is kept, over the layers
+    Facts facts_;
+};
+
+Result<Folder> Observation::describe_folder(int folder, const std::string& path)
+{
+    Folder facts{.path = path, .id = TRY(observe_status(folder)).id};
+    facts.file_system = kernel::file_system_name(folder);
+    facts.read_only = TRY(kernel::is_read_only(folder));
+    if (input_.shifts_ids) facts.can_be_id_mapped = TRY(probe_.can_be_mapped(folder));
+    facts.parents = TRY(observe_parents(folder));
+    return facts;
+}
+
+Result<> Observation::observe_layers()
+{
+    const machine::RootSpec& root = spec_.root;
+    std::vector<std::string> paths = root.lower;
+    if (!root.path.empty()) paths = {root.path};
+    if (!root.image.empty()) paths = {input_.image_path};
+    for (size_t i = 0; i < paths.size(); ++i) {
+        looking_at(paths[i]);
+        std::string key = !root.path.empty() ? "root.path" : !root.image.empty() ? "root.image" : fmt::format("root.lower[{}]", i);
+        std::string what = root.lower.empty() ? "root" : fmt::format("layer {}", i + 1);
+        std::string context = fmt::format("{} of machine '{}'{}", what, spec_.name.text(), describe_origin(spec_, key));
+        Fd folder = TRY(open_folder(paths[i]), context);
+        facts_.layers.push_back(TRY(describe_folder(folder.get(), paths[i]), context));
+        stack_.push_back(std::move(folder));
+    }
+    return {};
+}
+
+Result<> Observation::observe_upper(const UpperPlace& place)
+{
+    UpperFacts upper;
+    looking_at(place.path);
+    std::string context = fmt::format("upper of machine '{}'{}", spec_.name.text(), describe_origin(spec_, "root.upper"));
+    std::string above = parent_of(place.path);
+    Result<Fd> parent = open_folder(above);
+    while (!parent && place.ours && parent.error().code == Errc::NotFound && above != "/")
+        above = parent_of(above), parent = open_folder(above);
+    if (!parent && parent.error().code != Errc::NotFound) return with_context(parent.error(), context);
+    if (parent) upper.parent = TRY(describe_folder(parent->get(), above), context);
+
+    Result<Fd> folder = open_folder(place.path);
+    if (!folder && folder.error().code != Errc::NotFound) return with_context(folder.error(), context);
+    if (folder) {
+        upper.folder = TRY(describe_folder(folder->get(), place.path), context);
+        upper.mounted = TRY(observe_status(folder->get())).mount != TRY(observe_status(parent->get())).mount;
+        upper.empty = is_empty(folder->get());
+        if (!place.empty_at_end) stack_.insert(stack_.begin(), std::move(*folder));
+    }
+    if (Result<Fd> work = open_folder(place.work)) upper.work = TRY(observe_status(work->get())).id;
+    facts_.upper = std::move(upper);
+    return {};
+}
+
+Result<> Observation::observe_sources()
+{
+    for (size_t i = 0; i < spec_.mounts.size(); ++i) {
+        const machine::MountSpec& mount = spec_.mounts[i];
+        SourceFacts& source = facts_.sources.emplace_back();
+        if (mount.type != machine::MountType::Bind) continue;
+        looking_at(mount.source);
+        Result<Fd> file = kernel::open_source(mount.source, O_PATH);
+        if (!file && (file.error().sys_errno == ENOENT || file.error().sys_errno == ENOTDIR)) continue;
+        std::string key = fmt::format("mount[{}]", i);
+        if (!file) return with_context(file.error(), fmt::format("source of {}{}", key, describe_origin(spec_, key + ".source")));
+        source.exists = true;
+        source.file_system = kernel::file_system_name(file->get());
+        if (input_.shifts_ids && mount.owner == machine::MountOwner::Machine)
+            source.can_be_id_mapped = TRY(probe_.can_be_mapped(file->get()));
+    }
+    return {};
+}
+
+// A layer that is a folder of the host's own, or one above them, shows holm's state to the machine: find where.
+Result<> Observation::observe_own_folders()
+{
+    for (const std::string& own : input_.own_folders) {
+        Result<Fd> folder = kernel::open_source(own, O_PATH | O_DIRECTORY);
+        if (!folder) continue;
+        std::vector<FileId> parents = TRY(observe_parents(folder->get()));
+        std::vector<std::string_view> names = split(own, '/');
+        for (size_t up = 0; up < parents.size() && up < names.size(); ++up) {
+            if (std::ranges::find(facts_.layers, parents[up], &Folder::id) == facts_.layers.end()) continue;
+            facts_.seen.push_back(fmt::format("/{}", fmt::join(std::span(names).last(up + 1), "/")));
+        }
+    }
+    return {};
+}
+
+// What a mount of the machine lies over is not what its root has there.
+bool Observation::is_covered(std::string_view path) const
+{
+    auto below = [&](std::string_view top) { return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/'); };
+    constexpr std::string_view own[] = {"/dev", "/proc", "/run", "/sys", "/tmp"};
+    return std::ranges::any_of(own, below) ||
+           std::ranges::any_of(spec_.mounts, [&](const machine::MountSpec& mount) { return below(mount.target); });
+}
+
+Result<Found> Observation::find_init()
+{
+    Found first;
+    for (const char* path : init_paths) {
+        Found found = TRY(find_in_stack(stack_, path));
+        if (found.kind == Found::Kind::File && found.executable) return found;
+        if (found.kind != Found::Kind::Missing && first.kind == Found::Kind::Missing) first = std::move(found);
+    }
+    return first;
+}
+
+// As execvpe(3): the first that can be executed; else the first that is there.
+Result<Found> Observation::find_command()
+{
+    const std::string& name = spec_.payload.command.front();
+    std::vector<std::string> candidates;
+    if (name.starts_with('/')) candidates = {name};
+    else if (name.contains('/')) candidates = {spec_.payload.working_directory + "/" + name};
+    else
+        for (std::string_view folder : split(input_.search_path, ':'))
+            if (folder.starts_with('/')) candidates.push_back(fmt::format("{}/{}", folder, name));
+    Found first{.asked = name};
+    for (const std::string& path : candidates) {
+        Found found = TRY(find_in_stack(stack_, path));
+        bool missing = found.kind == Found::Kind::Missing;
+        if (is_covered(missing ? path : found.path)) return Found{.kind = Found::Kind::Covered, .asked = name};
+        if (found.kind == Found::Kind::File && found.executable) return found;
+        if (!missing && first.kind == Found::Kind::Missing) first = std::move(found);
+    }
+    return first;
+}
+
+Result<> Observation::observe_inside()
+{
+    if (machine::boots(spec_.payload)) {
+        facts_.init = TRY(find_init());
+        facts_.has_inittab = TRY(find_in_stack(stack_, "/etc/inittab")).kind == Found::Kind::File;
+    } else if (!spec_.payload.command.empty()) {
+        facts_.command = TRY(find_command());
+    }
+    facts_.localtime = TRY(read_link_in_stack(stack_, "/etc/localtime"));
+    facts_.resolv_conf_is_link = !TRY(read_link_in_stack(stack_, "/etc/resolv.conf")).empty();
+    if (!input_.zone.empty())
+        facts_.has_host_zone = TRY(find_in_stack(stack_, "/usr/share/zoneinfo/" + input_.zone)).kind == Found::Kind::File;
+    return {};
+}
+
+Result<Facts> Observation::run()
+{
+    Fd host = TRY(open_file("/", O_PATH | O_DIRECTORY));
+    facts_.host_root = TRY(observe_status(host.get())).id;
+    TRY(observe_layers());
+    UpperPlace place = place_upper(spec_, input_.state);
+    if (place.upper == Upper::Directory) TRY(observe_upper(place));
+    TRY(observe_sources());
+    TRY(observe_own_folders());
+    TRY(observe_inside(), fmt::format("root of machine '{}'", spec_.name.text()));
+    return std::move(facts_);
+}
+
+}  // namespace
+
+Result<Facts> observe(const Spec& spec, const ObserveInput& input)
+{
+    return Observation(spec, input).run();
+}
+
+Result<std::string> find_image(const std::string& name, const std::vector<std::string>& places)
+{
+    for (const std::string& place : places) {
+        std::string path = fmt::format("{}/{}", place, name);
+        struct stat status;
+        if (stat(path.c_str(), &status) == 0) return path;
+        for (std::string_view ending : image_endings)
+            if (stat(fmt::format("{}{}", path, ending).c_str(), &status) == 0)
+                return error(Errc::NotSupported, "the image '{}' is the disk image '{}{}', which is not supported yet", printable(name),
+                             printable(path), ending);
+    }
+    return error(Errc::NotFound, "there is no image '{}': looked in {}", printable(name), fmt::join(places, ", "));
+}
+
+}  // namespace holm::rootfs

@@ -1,0 +1,32 @@
+// Observes everything about the paths of a machine's root: layers, upper, sources of mounts, its init or its command. Reads; outside.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "machine/spec.h"
+#include "rootfs/facts.h"
+
+namespace holm::rootfs {
+
+struct ObserveInput {
+    std::string state;                     // "/var/lib/holm/machines/web"
+    std::string image_path;                // of root.image, as find_image has found it
+    bool shifts_ids = true;                // the machine has a range of its own: whether each layer can be id-mapped is tried
+    std::string zone;                      // the host's, "Europe/Berlin"
+    std::string search_path;               // PATH of the payload, for its command
+    std::vector<std::string> own_folders;  // of holm, not to be seen inside: "/var/lib/holm"
+    std::function<void(std::string_view path)> looking_at;  // told each path of the host before it is touched
+};
+
+// The facts of spec's root. May block on a dead file system; needs
+// CAP_SYS_ADMIN where shifts_ids. Errors: NotFound, Invalid (not a folder): with the path, the key and where it was written.
+Result<Facts> observe(const machine::Spec& spec, const ObserveInput& input);
+
+// The path of the image of a bare name. Errors: NotFound, which names every place that was tried; NotSupported (a disk image).
+Result<std::string> find_image(const std::string& name, const std::vector<std::string>& places);
+
+}  // namespace holm::rootfs

@@ -1,0 +1,88 @@
+#include "security/plan.h"
+
+#include <linux/capability.h>
+
+#include "base/text.h"
+#include "security/capability_set.h"
+
+namespace holm::security {
+
+namespace {
+
+// What other runtimes mask, together: Docker, Podman, nspawn; and what shows the host's memory and hardware.
+// kmsg and the page maps need capabilities that no machine has over the host; masking keeps that from being the only gate.
+constexpr const char* masked_paths[] = {
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/iomem",
+    "/proc/ioports",
+    "/proc/kallsyms",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/kmsg",
+    "/proc/kpagecgroup",
+    "/proc/kpagecount",
+    "/proc/kpageflags",
+    "/proc/latency_stats",
+    "/proc/modules",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/slabinfo",
+    "/proc/sysrq-trigger",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/vmallocinfo",
+    "/sys/dev/block",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+    "/sys/fs/selinux",
+};
+constexpr const char* read_only_paths[] = {"/proc/apm", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/sys"};
+
+// Where Linux starts, or less: no core dumps of a guest through the host's core_pattern unless its programs ask for them.
+// Nothing here raises a limit, which an inner host without CAP_SYS_RESOURCE could not.
+std::map<std::string, std::pair<uint64_t, uint64_t>> default_rlimits()
+{
+    return {{"CORE", {0, UINT64_MAX}}, {"MEMLOCK", {65536, 65536}}, {"MSGQUEUE", {819200, 819200}}};
+}
+
+Result<uint64_t> parse_set(const machine::Spec& spec, const std::vector<std::string>& list, std::string_view key)
+{
+    uint64_t set = 0;
+    for (size_t i = 0; i < list.size(); ++i) {
+        Result<uint64_t> bit = parse_capability_bit(list[i]);
+        if (!bit) return error(Errc::Invalid, "{}{}", bit.error().text, describe_origin(spec, fmt::format("{}[{}]", key, i)));
+        set |= *bit;
+    }
+    return set;
+}
+
+Result<uint64_t> plan_capabilities(const machine::Spec& spec, network::Kind network)
+{
+    uint64_t set = machine::boots(spec.payload) ? boot_capabilities : command_capabilities;
+    if (network == network::Kind::Host) set &= ~capability_bit(CAP_NET_ADMIN);  // the host's interfaces are not the machine's
+    uint64_t add = TRY(parse_set(spec, spec.security.capabilities_add, "security.capabilities.add"));
+    uint64_t drop = TRY(parse_set(spec, spec.security.capabilities_drop, "security.capabilities.drop"));
+    return (set | add) & ~drop;
+}
+
+}  // namespace
+
+Result<Plan> plan_security(const machine::Spec& spec, network::Kind network)
+{
+    Plan plan;
+    plan.capabilities = TRY(plan_capabilities(spec, network));
+    plan.no_new_privileges = spec.security.no_new_privileges.value_or(!machine::boots(spec.payload));
+    plan.rlimits = default_rlimits();
+    for (const auto& [name, limits] : spec.security.rlimits) plan.rlimits[name] = limits;
+    plan.oom_score_adjust = spec.security.oom_score_adjust;
+    plan.masked.assign(std::begin(masked_paths), std::end(masked_paths));
+    plan.read_only.assign(std::begin(read_only_paths), std::end(read_only_paths));
+    if (network != network::Kind::Host) plan.writable = {"/proc/sys/net"};
+    plan.boottime_offset = spec.security.boottime_offset;
+    plan.monotonic_offset = spec.security.monotonic_offset;
+    return plan;
+}
+
+}  // namespace holm::security

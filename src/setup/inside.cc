@@ -1,0 +1,90 @@
+#include "setup/inside.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "kernel/namespace.h"
+#include "kernel/process.h"
+#include "network/apply.h"
+#include "rootfs/apply_inside.h"
+#include "security/apply.h"
+#include "setup/console.h"
+#include "setup/payload.h"
+
+namespace holm::setup {
+
+namespace {
+
+// No folder of the host may stay open (CVE-2024-21626): this process has a copy of every descriptor of the one outside.
+Result<> keep_only(const InsideInput& input, const Status& status)
+{
+    auto pipe = [&](size_t i) { return i < input.pipes.size() ? input.pipes[i].get() : -1; };
+    return kernel::close_descriptors_but({status.socket(), input.go.get(), pipe(0), pipe(1), pipe(2)});
+}
+
+// The one outside failed, and has said so, where no byte comes.
+void wait_for_go(const Fd& go)
+{
+    char byte;
+    ssize_t size;
+    while ((size = ::read(go.get(), &byte, 1)) < 0 && errno == EINTR) {}
+    if (size != 1) ::_exit(1);
+}
+
+Result<> enter_root(const launch::Plan& plan, Streams& streams, Status& status)
+{
+    bool own_sysfs = plan.network.kind == network::Kind::None || !plan.rootfs.ids.has_namespace();
+    rootfs::Inside inside = TRY(rootfs::mount_inside(own_sysfs ? rootfs::Sysfs::Own : rootfs::Sysfs::Host));
+    TRY(security::cover_kernel_files(plan.security, {.proc = inside.proc.get(),
+                                                     .sys = inside.sys.get(),
+                                                     .masked_file = inside.masked_file.get(),
+                                                     .empty_folder = inside.empty_folder.get()}));
+    if (plan.console == launch::Console::Terminal) {
+        status.enter("console");
+        streams.terminal = TRY(make_console(inside.devpts.get(), inside.root.get(), status));
+        status.enter("root");
+    }
+    return rootfs::change_root(inside);
+}
+
+Result<kernel::User> resolve_user(const launch::Plan& plan, int root)
+{
+    // PID 1 of a system starts as the kernel would start it, whatever its passwd says.
+    if (plan.payload.boot && plan.payload.user == "root") return kernel::User{.name = "root", .home = "/root"};
+    return kernel::observe_user(root, plan.payload.user, plan.rootfs.ids.count);
+}
+
+}  // namespace
+
+Result<> run_inside(InsideInput input, Status& status)
+{
+    const launch::Plan& plan = input.plan;
+    TRY(keep_only(input, status));
+    wait_for_go(input.go);
+    status.enter("users");
+    TRY(kernel::become_user({}));  // root of the machine's user namespace
+    status.enter("root");
+    Streams streams{.pipes = std::move(input.pipes), .terminal = {}};
+    TRY(enter_root(plan, streams, status), "root of the machine");
+    Fd root = TRY(open_file("/", O_PATH | O_DIRECTORY));
+    const std::vector<std::string> warnings = rootfs::write_files(root.get(), plan.rootfs.files);
+    for (auto& warning : warnings) status.warn(warning);
+    status.enter("network");
+    TRY(network::apply_inside(plan.network));
+    if (!plan.payload.hostname.empty()) TRY(kernel::set_hostname(plan.payload.hostname));
+    status.enter("user");
+    kernel::User user = TRY(resolve_user(plan, root.get()));
+    Environment environment = plan.payload.environment;
+    if (!plan.payload.boot) complete_environment(environment, user);
+    return launch_payload({.security = plan.security,
+                           .user = std::move(user),
+                           .argv = plan.payload.command,
+                           .program = "",
+                           .environment = std::move(environment),
+                           .working_directory = plan.payload.working_directory,
+                           .streams = std::move(streams),
+                           .init = plan.payload.stub ? Init::Stub : Init::None},
+                          status);
+}
+
+}  // namespace holm::setup

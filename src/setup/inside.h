@@ -1,0 +1,22 @@
+// Inside: from "go" to the payload, in the machine's namespaces. Effects; inside.
+#pragma once
+
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "launch/plan.h"
+#include "setup/status.h"
+
+namespace holm::setup {
+
+struct InsideInput {
+    const launch::Plan& plan;
+    Fd go;                  // gives a byte once the root is attached; at its end without one there is nothing to do
+    std::vector<Fd> pipes;  // Console::Pipes: the payload's standard descriptors
+};
+
+// Enters the root and becomes the payload. Returns only on failure.
+Result<> run_inside(InsideInput input, Status& status);
+
+}  // namespace holm::setup

@@ -1,0 +1,174 @@
+#include "setup/outside.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "kernel/cgroup.h"
+#include "kernel/idmap.h"
+#include "kernel/mount.h"
+#include "kernel/namespace.h"
+#include "kernel/path.h"
+#include "kernel/process.h"
+#include "launch/payload.h"
+#include "launch/plan_file.h"
+#include "rootfs/apply_outside.h"
+#include "rootfs/remove.h"
+#include "security/apply.h"
+#include "setup/inside.h"
+#include "setup/locks.h"
+
+namespace holm::setup {
+
+namespace {
+
+using kernel::Message;
+
+constexpr size_t max_credential = 1 << 20;
+
+struct Request {
+    launch::Plan plan;
+    bool locked = false;        // an earlier boot of this unit took the locks
+    bool keeps_memory = false;  // the supervisor takes an upper in memory, and gives it back at the next boot
+    Fd cgroup;
+    Fd memory;
+    std::vector<Fd> pipes;
+};
+
+Result<Request> receive_boot(Status& status)
+{
+    Message message = TRY(status.receive_request("boot"));
+    Request request;
+    const std::string path(message.get("plan"));
+    const std::string text = TRY(read_file(path, launch::max_plan_file));
+    request.plan = TRY(launch::parse_plan_file(text, path));
+    request.locked = message.get_number("locked") == 1;
+    request.keeps_memory = message.has("memory");
+    bool terminal = request.plan.console == launch::Console::Terminal;
+    auto next = message.fds.begin();
+    auto take = [&] { return next == message.fds.end() ? Fd() : std::move(*next++); };
+    request.cgroup = take();
+    if (message.get_number("memory") == 1) request.memory = take();
+    for (int i = 0; !terminal && i < 3; ++i) request.pipes.push_back(take());
+    if (!request.cgroup || (!terminal && !request.pipes.back())) return error(Errc::Invalid, "the request 'boot' lacks descriptors");
+    return request;
+}
+
+Result<> send_facts(const launch::Plan& plan, Status& status)
+{
+    const launch::Payload& payload = plan.payload;
+    Message facts("facts");
+    facts.add("name", plan.name.text()).add("unit", plan.unit.name).add("stop_signal", payload.stop_signal);
+    facts.add("start_timeout", int64_t{payload.start_timeout.count()}).add("stop_timeout", int64_t{payload.stop_timeout.count()});
+    facts.add("console", plan.console == launch::Console::Terminal ? "terminal" : "pipes");
+    facts.add("init", launch::describe_init(payload.init_kind));
+    facts.add("ready", payload.ready_by_notify ? "notify" : "started");
+    facts.add("remove", int64_t{plan.remove_at_end}).add("boot", int64_t{payload.boot});
+    if (plan.rootfs.empty_at_end) facts.add("empty", plan.rootfs.upper_path);
+    return status.send(facts);
+}
+
+Result<std::vector<rootfs::Credential>> read_credentials(const launch::Plan& plan)
+{
+    std::vector<rootfs::Credential> credentials;
+    for (auto& [name, path] : plan.credentials) {
+        if (name.empty() || name == "." || name == ".." || name.contains('/'))
+            return error(Errc::Invalid, "'{}' is no name of a credential", printable(name));
+        Fd file = TRY(kernel::open_source(path, O_RDONLY), fmt::format("credential '{}'", name));
+        credentials.push_back({name, TRY(kernel::read_regular(file.get(), path, max_credential), fmt::format("credential '{}'", name))});
+    }
+    return credentials;
+}
+
+// What a power cut left of an ephemeral upper; now that it is locked, nobody uses it.
+Result<> empty_upper(const rootfs::Plan& plan)
+{
+    for (auto& path : {plan.upper_path, plan.work_path}) {
+        Fd folder = TRY(kernel::open_source(path, O_PATH | O_DIRECTORY));
+        TRY(rootfs::empty_folder(folder.get()), fmt::format("cannot empty '{}'", printable(path)));
+    }
+    return {};
+}
+
+uint64_t namespaces_of(const launch::Plan& plan)
+{
+    uint64_t flags = CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
+    if (plan.rootfs.ids.has_namespace()) flags |= CLONE_NEWUSER;
+    if (plan.network.kind == network::Kind::None) flags |= CLONE_NEWNET;
+    return flags;
+}
+
+Result<> unshare_clocks(const security::Plan& plan)
+{
+    if (!plan.boottime_offset && !plan.monotonic_offset) return {};
+    return kernel::unshare_time({.boottime = plan.boottime_offset, .monotonic = plan.monotonic_offset});
+}
+
+// What the child cannot do for itself: its ids, its limits, its part of the cgroup tree.
+Result<> prepare_child(const Request& request, const kernel::Child& child, Status& status)
+{
+    const machine::IdRange& ids = request.plan.rootfs.ids;
+    status.enter("users");
+    if (ids.has_namespace()) TRY(kernel::write_id_maps(child.pid, ids.base, ids.count));
+    status.enter("limits");
+    const std::vector<std::string> warnings = TRY(security::apply_limits(request.plan.security, child.pid));
+    for (auto& warning : warnings) status.warn(warning);
+    status.enter("cgroup");
+    if (ids.has_namespace()) TRY(kernel::delegate_cgroup(request.cgroup.get(), ids.base));
+    return {};
+}
+
+Result<> build_root(Request& request, const rootfs::Sources& sources, const kernel::Child& child, Status& status)
+{
+    status.enter("root");
+    const launch::Plan& plan = request.plan;
+    Fd user_namespace;
+    if (plan.rootfs.ids.shifts()) user_namespace = TRY(kernel::open_user_namespace(child.pid));
+    std::vector<rootfs::Credential> credentials = TRY(read_credentials(plan));
+    rootfs::Outside built = TRY(rootfs::build_root({.plan = plan.rootfs,
+                                                    .sources = sources,
+                                                    .user_namespace = user_namespace.get(),
+                                                    .console = plan.console == launch::Console::Terminal,
+                                                    .shares_network = plan.network.kind == network::Kind::Host,
+                                                    .credentials = std::move(credentials),
+                                                    .memory = std::move(request.memory)}));
+    TRY(status.send(Message("notify"), {built.notify.get()}));
+    return built.memory && request.keeps_memory ? status.send(Message("memory"), {built.memory.get()}) : Result<>();
+}
+
+// Before any namespace but this process's own of mounts: what is opened later by path is opened now, and what can be in use is locked.
+Result<rootfs::Sources> claim_sources(const Request& request, Status& status)
+{
+    status.enter("sources");
+    TRY(kernel::unshare_namespaces(CLONE_NEWNS), "mount namespace");  // first: a bind is made of a mount of one's own namespace
+    TRY(kernel::make_mounts_slave());
+    rootfs::Sources sources = TRY(rootfs::open_sources(request.plan.rootfs));
+    status.enter("lock");
+    if (!request.locked) TRY(take_locks(request.plan, status));
+    if (!request.locked && request.plan.rootfs.empty_at_end) TRY(empty_upper(request.plan.rootfs));
+    return sources;
+}
+
+}  // namespace
+
+Result<> boot(Status& status)
+{
+    status.enter("plan");
+    Request request = TRY(receive_boot(status));
+    TRY(send_facts(request.plan, status));
+    const rootfs::Sources sources = TRY(claim_sources(request, status));
+    status.enter("namespaces");
+    TRY(rootfs::make_stage());
+    TRY(unshare_clocks(request.plan.security));
+    Pair go = TRY(make_pipe());
+    kernel::Child child =
+        TRY(kernel::clone_process(namespaces_of(request.plan) | CLONE_PARENT, request.cgroup.get()), "namespaces of the machine");
+    if (child.pid == 0) return run_inside({.plan = request.plan, .go = std::move(go.first), .pipes = std::move(request.pipes)}, status);
+    TRY(status.send_leader(child));
+    TRY(prepare_child(request, child, status));
+    TRY(build_root(request, sources, child, status));
+    return write_all(go.second.get(), "g");  // until now the child waits; at our end without it, it ends too
+}
+
+}  // namespace holm::setup

@@ -1,0 +1,67 @@
+// Setup run: one run of holm-setup, from the spawn of it to the exec of what it starts: its conversation on the status socket
+// (launch/channel.h, part 3). What comes from inside the machine is bounded and checked. Effects: spawns, signals.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/event.h"
+#include "kernel/message.h"
+#include "supervisor/child.h"
+#include "supervisor/packet_stream.h"
+#include "supervisor/state.h"
+
+namespace holm::supervisor {
+
+class SetupRun {
+public:
+    struct Program {
+        std::string path;
+        std::vector<std::string> arguments;
+        int cgroup = -1;  // where it runs; -1: the supervisor's own
+    };
+    // Each at most once, but for on_lock and on_warning. on_done is the last call; it may destroy the run.
+    struct Handlers {
+        std::function<void(Facts)> on_facts;
+        std::function<void(Fd)> on_lock;
+        std::function<void(Fd)> on_notify;
+        std::function<void(Fd)> on_memory;
+        std::function<void(pid_t, Fd)> on_leader;
+        std::function<void(Fd)> on_terminal;
+        std::function<void(std::string)> on_warning;
+        std::function<void(Result<>)> on_done;  // the payload was exec'ed, or why not. holm-setup has ended
+    };
+
+    SetupRun(kernel::EventLoop& loop, Handlers handlers) : loop_(loop), handlers_(std::move(handlers)) {}
+    // Spawns the program and tells it what to do by `first`.
+    Result<> start(const Program& program, kernel::Message first);
+    // SIGKILL; on_done follows.
+    void kill();
+
+private:
+    void on_packet(kernel::Packet packet);
+    void on_message(kernel::Message& message);
+    bool once(std::string_view kind);
+    void refuse(std::string_view what);
+    void finish();
+
+    kernel::EventLoop& loop_;
+    Handlers handlers_;
+    std::unique_ptr<PacketStream> status_;  // none: its stream has ended
+    std::unique_ptr<Child> setup_;          // none: it has ended
+    WaitStatus exit_;
+    std::string path_;
+    std::vector<std::string> heard_;        // kinds that were said
+    unsigned messages_ = 0;
+    std::optional<Error> failure_;
+};
+
+// The facts of "facts". Errors: Invalid.
+Result<Facts> parse_facts(const kernel::Message& message);
+
+}  // namespace holm::supervisor

@@ -1,0 +1,49 @@
+#include "supervisor/spawn.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "launch/channel.h"
+
+namespace holm::supervisor {
+
+namespace {
+
+rlimit descriptor_limit{};  // before raise_descriptor_limit
+
+// In the child. Returns where something is missing.
+void execute(const Spawn& program)
+{
+    constexpr int status = launch::channel::status_descriptor;
+    std::vector<char*> arguments{const_cast<char*>(program.path.c_str())};
+    for (const std::string& argument : program.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    kernel::reset_signals();
+    if (descriptor_limit.rlim_cur) ::setrlimit(RLIMIT_NOFILE, &descriptor_limit);
+    if (program.error_output >= 0 && ::dup2(program.error_output, STDERR_FILENO) < 0) return;
+    // dup2 onto itself would leave it to be closed at exec.
+    if (program.status == status ? ::fcntl(status, F_SETFD, 0) : program.status >= 0 && ::dup2(program.status, status) < 0) return;
+    ::execv(program.path.c_str(), arguments.data());
+}
+
+}  // namespace
+
+Result<kernel::Child> spawn(const Spawn& program)
+{
+    kernel::Child child = TRY(kernel::clone_process(0, program.cgroup), program.path);
+    if (child.pid != 0) return child;
+    execute(program);
+    ::_exit(127);
+}
+
+void raise_descriptor_limit()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit)) return;
+    descriptor_limit = limit;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace holm::supervisor

@@ -1,0 +1,278 @@
+#include "supervisor/state.h"
+
+#include <signal.h>
+
+#include "machine/grammar.h"
+
+namespace holm::supervisor {
+
+namespace {
+
+using Actions = std::vector<Action>;
+
+bool has_payload(const State& state)
+{
+    return state.phase == Phase::Started || state.phase == Phase::Running || state.phase == Phase::Stopping;
+}
+
+Outcome failed(Error error) { return {OutcomeKind::Failed, 1, false, std::move(error)}; }
+
+Actions drain(State& state, Outcome outcome, bool again)
+{
+    state.phase = Phase::Draining;
+    state.outcome = std::move(outcome);
+    state.again = again;
+    return {Action::KillPayload, Action::ArmDeadline, Action::Publish};
+}
+
+Actions end(State& state)
+{
+    state.phase = Phase::Ended;
+    state.leader = 0;
+    return {Action::DisarmDeadline, Action::End};
+}
+
+Actions boot(State& state)
+{
+    state.phase = Phase::Booting;
+    state.leader = state.stands_for = 0;
+    state.ready = state.said_ready = state.frozen = state.again = false;
+    state.intent = Intent::None;
+    ++state.boots;
+    return {Action::Boot, Action::ArmDeadline, Action::Publish};
+}
+
+Actions ready(State& state)
+{
+    state.phase = Phase::Running;
+    state.ready = true;
+    return {Action::DisarmDeadline, Action::TellReady, Action::Publish};
+}
+
+// What the end of PID 1 of a pid namespace tells: reboot(2) of a booted payload shows as SIGHUP (restart) or SIGINT (halt,
+// power-off); a command that really died of one of these is told as that signal.
+struct LeaderEnd {
+    Outcome outcome;
+    bool reboot = false;
+};
+
+LeaderEnd read_end(const State& state, const LeaderExited& event)
+{
+    const WaitStatus& status = event.status;
+    if (!status.signalled) return {{OutcomeKind::Exited, status.value, false, {}}};
+    if (state.facts.boot && status.value == SIGHUP) return {{OutcomeKind::Poweroff, 0, false, {}}, true};
+    if (state.facts.boot && status.value == SIGINT) return {{OutcomeKind::Poweroff, 0, false, {}}};
+    int signal = status.value == SIGKILL && state.stands_for ? state.stands_for : status.value;
+    Outcome outcome{OutcomeKind::Signalled, signal, false, {}};
+    if (event.out_of_memory) outcome.error = error(Errc::Failed, "the machine ran out of memory and was killed by the kernel");
+    return {outcome};
+}
+
+Actions leader_exited(State& state, const LeaderExited& event)
+{
+    state.leader = 0;
+    if (state.phase == Phase::Draining) return {};
+    auto [outcome, reboot] = read_end(state, event);
+    if (state.phase == Phase::Stopping) {
+        outcome.asked = state.intent == Intent::Stop;
+        return drain(state, outcome, state.intent == Intent::Reboot);
+    }
+    if (reboot) return drain(state, outcome, true);
+    // Started is a phase of those alone that say when they are ready: this one never will be.
+    if (state.phase == Phase::Started) {
+        std::string how = outcome.kind == OutcomeKind::Poweroff ? "it powered off" : describe_status(event.status);
+        outcome = failed(error(Errc::Failed, "the machine ended before it was ready: {}{}", how, event.out_of_memory ? " (out of memory)" : ""));
+    }
+    return drain(state, outcome, false);
+}
+
+Actions deadline_passed(State& state)
+{
+    switch (state.phase) {
+    case Phase::Booting:
+        return drain(state, failed(error(Errc::Timeout, "the machine was not started within {}", machine::describe_duration(deadline(state).value_or(machine::infinite)))), false);
+    case Phase::Started:
+        return drain(state, failed(error(Errc::Timeout, "the machine was not ready within {}: no READY=1 from its init",
+                                         machine::describe_duration(deadline(state).value_or(machine::infinite)))), false);
+    case Phase::Stopping: {
+        Error late = error(Errc::Timeout, "the machine did not stop within {} and was killed", machine::describe_duration(deadline(state).value_or(machine::infinite)));
+        return drain(state, {OutcomeKind::Killed, SIGKILL, false, late}, state.intent == Intent::Reboot);
+    }
+    case Phase::Draining:
+        state.outcome = failed(error(Errc::Timeout, "a process of the machine cannot be killed"));
+        return end(state);
+    case Phase::Waiting:
+    case Phase::Running:
+    case Phase::Ended: return {};
+    }
+    return {};
+}
+
+Actions stop_asked(State& state)
+{
+    constexpr Outcome stopped_early{OutcomeKind::Killed, SIGKILL, true, {}};
+    switch (state.phase) {
+    case Phase::Waiting: state.outcome = stopped_early; return end(state);
+    case Phase::Booting: return drain(state, stopped_early, false);
+    case Phase::Stopping:
+        if (state.intent == Intent::Stop) return {};
+        [[fallthrough]];  // asked to boot again before: now it is the end
+    case Phase::Started:
+    case Phase::Running:
+        state.phase = Phase::Stopping;
+        state.intent = Intent::Stop;
+        if (state.frozen) return {Action::TellStopping, Action::SendStopSignal, Action::Thaw, Action::ArmDeadline, Action::Publish};
+        return {Action::TellStopping, Action::SendStopSignal, Action::ArmDeadline, Action::Publish};
+    case Phase::Draining:
+        if (!state.again) return {};
+        state.again = false;
+        state.outcome.asked = true;
+        return {Action::Publish};
+    case Phase::Ended: return {};
+    }
+    return {};
+}
+
+Actions terminate_asked(State& state)
+{
+    if (!has_payload(state)) return stop_asked(state);
+    return drain(state, {OutcomeKind::Killed, SIGKILL, true, {}}, false);
+}
+
+Actions reboot_asked(State& state)
+{
+    if (!allow_reboot(state)) return {};
+    state.phase = Phase::Stopping;
+    state.intent = Intent::Reboot;
+    Action signal = reboot_signal(state.facts) ? Action::SendRebootSignal : Action::SendStopSignal;
+    if (state.frozen) return {signal, Action::Thaw, Action::ArmDeadline, Action::Publish};
+    return {signal, Action::ArmDeadline, Action::Publish};
+}
+
+// One overload an event.
+struct Step {
+    State& state;
+
+    Actions operator()(const PlanReady&) { return state.phase == Phase::Waiting ? boot(state) : Actions{}; }
+    Actions operator()(const Refused& event)
+    {
+        if (state.phase != Phase::Waiting) return {};
+        state.outcome = failed(event.error);
+        return end(state);
+    }
+    Actions operator()(const FactsKnown& event)
+    {
+        state.facts = event.facts;
+        return state.phase == Phase::Booting ? Actions{Action::ArmDeadline} : Actions{};
+    }
+    Actions operator()(const LeaderKnown& event)
+    {
+        state.leader = event.pid;
+        return {};
+    }
+    Actions operator()(const PayloadStarted&)
+    {
+        if (state.phase != Phase::Booting) return {};
+        state.phase = Phase::Started;
+        if (state.facts.ready_by_notify && !state.said_ready) return {Action::TellStarted, Action::Publish};
+        Actions actions = ready(state);
+        actions.insert(actions.begin(), Action::TellStarted);
+        return actions;
+    }
+    Actions operator()(const PayloadReady&)
+    {
+        state.said_ready = true;
+        return state.phase == Phase::Started ? ready(state) : Actions{};
+    }
+    Actions operator()(const BootFailed& event)
+    {
+        return state.phase == Phase::Booting ? drain(state, failed(event.error), false) : Actions{};
+    }
+    Actions operator()(const LeaderExited& event) { return leader_exited(state, event); }
+    Actions operator()(const PayloadGone&)
+    {
+        if (state.phase != Phase::Draining) return {};
+        return state.again ? boot(state) : end(state);
+    }
+    Actions operator()(const DeadlinePassed&) { return deadline_passed(state); }
+    Actions operator()(const StopAsked&) { return stop_asked(state); }
+    Actions operator()(const RebootAsked&) { return reboot_asked(state); }
+    Actions operator()(const TerminateAsked&) { return terminate_asked(state); }
+    Actions operator()(const SignalReplaced& event)
+    {
+        state.stands_for = event.signal;
+        return {};
+    }
+    Actions operator()(const FrozenChanged& event)
+    {
+        if (state.frozen == event.frozen) return {};
+        state.frozen = event.frozen;
+        return {Action::Publish};
+    }
+};
+
+}  // namespace
+
+Actions step(State& state, const Event& event) { return std::visit(Step{state}, event); }
+
+std::optional<Microseconds> deadline(const State& state)
+{
+    auto finite = [](Microseconds time) { return time == machine::infinite ? std::nullopt : std::optional(time); };
+    switch (state.phase) {
+    case Phase::Booting:
+    case Phase::Started: return finite(state.facts.start_timeout);
+    case Phase::Stopping: return finite(state.facts.stop_timeout);
+    case Phase::Draining: return std::chrono::seconds(10);  // SIGKILL was sent: what is left sleeps in the kernel
+    case Phase::Waiting:
+    case Phase::Running:
+    case Phase::Ended: return {};
+    }
+    return {};
+}
+
+int reboot_signal(const Facts& facts)
+{
+    if (facts.init == "systemd") return SIGRTMIN + 5;  // systemd(1): starts reboot.target
+    if (facts.init == "sysv") return SIGINT;           // init(8): ctrlaltdel
+    if (facts.init == "busybox") return SIGTERM;       // busybox init: reboot
+    return 0;
+}
+
+const char* describe_phase(const State& state)
+{
+    switch (state.phase) {
+    case Phase::Waiting:
+    case Phase::Booting: return "starting";
+    case Phase::Started: return "started";
+    case Phase::Running: return "running";
+    case Phase::Stopping:
+        if (state.intent == Intent::Stop) return "stopping";
+        return state.ready ? "running" : "started";
+    case Phase::Draining: return state.again ? "starting" : "stopping";
+    case Phase::Ended: return "ended";
+    }
+    return "";
+}
+
+Result<> allow_on_payload(const State& state)
+{
+    if (has_payload(state)) return {};
+    bool over = state.phase == Phase::Ended || (state.phase == Phase::Draining && !state.again);
+    return error(Errc::Busy, "the machine {}", over ? "has ended" : "has not started yet");
+}
+
+Result<> allow_exec(const State& state)
+{
+    TRY(allow_on_payload(state));
+    if (state.frozen) return error(Errc::Busy, "the machine is frozen");
+    return {};
+}
+
+Result<> allow_reboot(const State& state)
+{
+    TRY(allow_on_payload(state));
+    if (state.phase == Phase::Stopping) return error(Errc::Busy, "the machine is {}", state.intent == Intent::Stop ? "stopping" : "rebooting");
+    return {};
+}
+
+}  // namespace holm::supervisor

@@ -1,0 +1,148 @@
+#include "systemd/bus.h"
+
+#include <algorithm>
+
+#include "api/errors.h"
+#include "base/log.h"
+
+namespace holm::systemd {
+
+namespace {
+constexpr std::chrono::milliseconds first_pause{100}, longest_pause{5000};
+using Slot = Handle<sd_bus_slot, sd_bus_slot_unref>;
+}  // namespace
+
+struct Pending::State : std::enable_shared_from_this<State> {
+    Answered answered;
+    Received received;
+    Slot slot;
+    Source failing;  // of a call that could not be sent: its error comes from the loop, never from inside of call()
+
+    static int on_answer(sd_bus_message* m, void* self, sd_bus_error*) noexcept
+    {
+        auto alive = static_cast<State*>(self)->shared_from_this();
+        alive->slot.reset();
+        if (const sd_bus_error* error = sd_bus_message_get_error(m)) alive->answered(error_of_answer(error));
+        else alive->answered(m);
+        return 1;
+    }
+    static int on_signal(sd_bus_message* m, void* self, sd_bus_error*) noexcept
+    {
+        auto alive = static_cast<State*>(self)->shared_from_this();
+        alive->received(m);
+        return 0;
+    }
+};
+
+Error error_of_answer(const sd_bus_error* error)
+{
+    Errc code = api::code_of_error_name(error->name ? error->name : "");
+    return {code, 0, error->message && *error->message ? error->message : error->name ? error->name : "no error text"};
+}
+
+Pending Bus::fail(const Error& error, Answered answered)
+{
+    auto state = std::make_shared<Pending::State>();
+    state->answered = std::move(answered);
+    auto source = loop_.defer([weak = std::weak_ptr(state), error] {
+        if (auto alive = weak.lock()) alive->answered(error);
+    });
+    if (source) state->failing = std::move(*source);
+    else log_error("{}: {}", error.text, source.error().text);
+    return Pending(std::move(state));
+}
+
+Result<MessageHandle> Bus::new_call(const Member& member)
+{
+    if (!bus_) return error(Errc::Unavailable, "there is no connection to the system bus");
+    sd_bus_message* message = nullptr;
+    int r = sd_bus_message_new_method_call(bus_.get(), &message, member.destination, member.path.c_str(), member.interface, member.name);
+    if (r < 0) return errno_error(-r, "cannot make the call {}", member.name);
+    return MessageHandle(message);
+}
+
+Pending Bus::send(MessageHandle message, std::chrono::microseconds timeout, Answered answered)
+{
+    if (!bus_) return fail(error(Errc::Unavailable, "there is no connection to the system bus"), std::move(answered));
+    auto state = std::make_shared<Pending::State>();
+    state->answered = std::move(answered);
+    sd_bus_slot* slot = nullptr;
+    int r = sd_bus_call_async(bus_.get(), &slot, message.get(), Pending::State::on_answer, state.get(), static_cast<uint64_t>(timeout.count()));
+    if (r < 0) return fail(errno_error(-r, "cannot send a D-Bus call"), std::move(state->answered));
+    state->slot.reset(slot);
+    return Pending(std::move(state));
+}
+
+Result<Pending> Bus::match(const std::string& rule, Received received)
+{
+    auto state = std::make_shared<Pending::State>();
+    state->received = std::move(received);
+    sd_bus_slot* slot = nullptr;
+    int r = sd_bus_add_match_async(bus_.get(), &slot, rule.c_str(), Pending::State::on_signal, nullptr, state.get());
+    if (r < 0) return errno_error(-r, "cannot subscribe to {}", rule);
+    state->slot.reset(slot);
+    return Pending(std::move(state));
+}
+
+Result<MessageHandle> Bus::new_signal(const std::string& path, const char* interface, const char* name)
+{
+    if (!bus_) return error(Errc::Unavailable, "there is no connection to the system bus");
+    sd_bus_message* message = nullptr;
+    if (int r = sd_bus_message_new_signal(bus_.get(), &message, path.c_str(), interface, name); r < 0)
+        return errno_error(-r, "cannot make the signal {}", name);
+    return MessageHandle(message);
+}
+
+Result<> Bus::adopt(Handle<sd_bus, sd_bus_close_unref> bus)
+{
+    bus_ = std::move(bus);
+    sd_bus_set_exit_on_disconnect(bus_.get(), 0);
+    if (int r = sd_bus_attach_event(bus_.get(), loop_.get(), SD_EVENT_PRIORITY_NORMAL); r < 0)
+        return errno_error(-r, "cannot watch the bus");
+    return {};
+}
+
+Result<> Bus::connect()
+{
+    sd_bus* bus = nullptr;
+    if (int r = sd_bus_open_system(&bus); r < 0) return errno_error(-r, "cannot connect to the system bus");
+    TRY(adopt(Handle<sd_bus, sd_bus_close_unref>(bus)));
+    disconnected_ = TRY(match("type='signal',sender='org.freedesktop.DBus.Local',path='/org/freedesktop/DBus/Local',"
+                              "interface='org.freedesktop.DBus.Local',member='Disconnected'",
+                              [this](sd_bus_message*) { lose(); }));
+    return on_connected_();
+}
+
+void Bus::attempt()
+{
+    auto done = connect();
+    if (done) {
+        pause_ = {};
+        return;
+    }
+    if (pause_.count() == 0) log_warning("{}; trying again", done.error().text);
+    lose();
+}
+
+// Drops the connection, from the loop: its slots may be those that are just being dispatched.
+void Bus::lose()
+{
+    pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
+    disconnected_.reset();
+    auto source = loop_.after(pause_, [this] { attempt(); });
+    if (source) retry_ = std::move(*source);
+    else log_error("cannot try again to connect to the system bus: {}", source.error().text);
+    if (!bus_) return;
+    sd_bus_detach_event(bus_.get());
+    bus_.reset();
+    on_lost_();
+}
+
+void Bus::keep_connected(std::move_only_function<Result<>()> on_connected, Callback on_lost)
+{
+    on_connected_ = std::move(on_connected);
+    on_lost_ = std::move(on_lost);
+    attempt();
+}
+
+}  // namespace holm::systemd

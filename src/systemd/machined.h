@@ -1,0 +1,37 @@
+// Machined: registration with systemd-machined (org.freedesktop.machine1(5)), where it is installed. Effects: bus calls.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/error.h"
+#include "systemd/bus.h"
+
+namespace holm::systemd {
+
+struct Registration {
+    std::string name;
+    std::string uuid;  // 32 hex digits
+    uint32_t leader = 0;
+    std::string root_directory;
+};
+
+class Machined {
+public:
+    explicit Machined(Bus& bus) : bus_(bus) {}
+
+    // Registers the machine; a leader of an earlier boot is taken out first, since machined would keep it for ever. A failure is
+    // logged: a machine runs as well without. No machined on the host is no failure.
+    void register_machine(const Registration& registration);
+    void unregister_machine(const std::string& name);
+
+private:
+    void send_registration(const Registration& registration);
+    Bus& bus_;
+    std::map<std::string, Pending> pending_;  // by machine: the latest call
+};
+
+}  // namespace holm::systemd

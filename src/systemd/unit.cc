@@ -1,0 +1,223 @@
+#include "systemd/unit.h"
+
+#include <utility>
+
+namespace holm::systemd {
+
+namespace {
+
+constexpr const char* destination = "org.freedesktop.systemd1";
+constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
+constexpr size_t remembered_jobs = 64;
+// systemd answers at once, but while it reads all its units again it answers nobody.
+constexpr std::chrono::seconds patience{60};
+
+Member manager(const char* name) { return {destination, "/org/freedesktop/systemd1", manager_interface, name}; }
+
+std::string signal_rule(const char* member)
+{
+    return fmt::format("type='signal',sender='{}',path='/org/freedesktop/systemd1',interface='{}',member='{}'", destination,
+                       manager_interface, member);
+}
+
+Result<> append_property(sd_bus_message* m, const machine::UnitProperty& property)
+{
+    return detail::append_container(m, 'r', "sv", [&] { return append_all(m, property.name, property.value); });
+}
+
+// PIDs is the one property that UnitProperty has no type for: au.
+Result<> append_pids(sd_bus_message* m, uint32_t pid)
+{
+    return detail::append_container(m, 'r', "sv", [&]() -> Result<> {
+        TRY(append(m, "PIDs"));
+        return detail::append_variant(m, std::vector<uint32_t>{pid});
+    });
+}
+
+Result<> append_properties(sd_bus_message* m, const ScopeRequest& request)
+{
+    return detail::append_container(m, 'a', "(sv)", [&]() -> Result<> {
+        TRY(append_pids(m, request.pid));
+        for (auto& property : request.properties) TRY(append_property(m, property));
+        return {};
+    });
+}
+
+// A property list by itself: a(sv).
+struct PropertyList {
+    const UnitProperties& properties;
+};
+Result<> append(sd_bus_message* m, const PropertyList& list)
+{
+    return detail::append_container(m, 'a', "(sv)", [&]() -> Result<> {
+        for (auto& property : list.properties) TRY(append_property(m, property));
+        return {};
+    });
+}
+
+}  // namespace
+
+struct OperationState {
+    std::string unit;
+    Done done;
+    Pending call;
+
+    void finish(Result<> result)
+    {
+        if (auto callback = std::exchange(done, nullptr)) callback(std::move(result));
+    }
+};
+
+Result<> result_of_job(const std::string& unit, const std::string& result)
+{
+    if (result == "done" || result == "skipped") return {};
+    if (result == "timeout") return error(Errc::Timeout, "systemd's job for unit '{}' timed out", unit);
+    if (result == "canceled") return error(Errc::Failed, "systemd's job for unit '{}' was canceled", unit);
+    if (result == "dependency") return error(Errc::Failed, "a unit that '{}' requires failed", unit);
+    return error(Errc::Failed, "unit '{}' failed to start or stop (systemd: {})", unit, result);
+}
+
+Result<> Units::attach()
+{
+    jobs_ = TRY(bus_.match(signal_rule("JobRemoved"), [this](sd_bus_message* m) { on_job_removed(m); }));
+    removals_ = TRY(bus_.match(signal_rule("UnitRemoved"), [this](sd_bus_message* m) {
+        if (auto unit = read<std::string>(m)) listener_.unit_removed(*unit);
+    }));
+    subscription_ = bus_.call(manager("Subscribe"), patience, [](const Result<sd_bus_message*>&) {});
+    return {};
+}
+
+void Units::detach()
+{
+    jobs_.reset();
+    removals_.reset();
+    subscription_.reset();
+    finished_.clear();
+    for (auto& [job, weak] : std::exchange(awaited_, {}))
+        if (auto operation = weak.lock())
+            operation->finish(error(Errc::Unavailable, "the bus went away during systemd's job for unit '{}'", operation->unit));
+}
+
+void Units::on_job_removed(sd_bus_message* message)
+{
+    uint32_t id = 0;
+    ObjectPath job;
+    std::string unit, result;
+    if (!read_all_of(message, id, job, unit, result)) return;
+    if (awaited_.contains(job.text)) finish(job.text, result);
+    else {
+        finished_.emplace_back(job.text, result);
+        if (finished_.size() > remembered_jobs) finished_.pop_front();
+    }
+    listener_.job_removed(unit, result);
+}
+
+void Units::finish(const std::string& job, const std::string& result)
+{
+    auto node = awaited_.extract(job);
+    if (auto operation = node.mapped().lock()) operation->finish(result_of_job(operation->unit, result));
+}
+
+// The call for a job was answered: with its path, or an error.
+void Units::await_job(const Operation& operation, Result<sd_bus_message*> answer)
+{
+    if (!answer) return operation->finish(with_context(answer.error(), fmt::format("systemd refused unit '{}'", operation->unit)));
+    auto job = read<ObjectPath>(*answer);
+    if (!job) return operation->finish(job.error());
+    awaited_.emplace(job->text, operation);
+    for (auto& [path, result] : finished_)
+        if (path == job->text) return finish(path, std::string(result));
+}
+
+Operation Units::start_scope(const ScopeRequest& request, Done done)
+{
+    auto operation = std::make_shared<OperationState>();
+    operation->unit = request.name;
+    operation->done = std::move(done);
+    auto answered = [this, weak = std::weak_ptr(operation)](Result<sd_bus_message*> answer) {
+        if (auto alive = weak.lock()) await_job(alive, std::move(answer));
+    };
+    auto message = bus_.new_call(manager("StartTransientUnit"));
+    auto fill = [&](sd_bus_message* m) -> Result<> {
+        TRY(append_all(m, request.name, "fail"));
+        TRY(append_properties(m, request));
+        return detail::append_container(m, 'a', "(sa(sv))", [] { return Result<>(); });
+    };
+    if (message)
+        if (auto filled = fill(message->get()); !filled) message = filled.error();
+    operation->call = message ? bus_.send(std::move(*message), patience, std::move(answered)) : bus_.fail(message.error(), std::move(answered));
+    return operation;
+}
+
+Operation Units::run_job(UnitVerb verb, const std::string& unit, Done done)
+{
+    auto method = [&] {
+        switch (verb) {
+        case UnitVerb::Start: return "StartUnit";
+        case UnitVerb::Stop: return "StopUnit";
+        case UnitVerb::Restart: return "RestartUnit";
+        }
+        std::unreachable();
+    }();
+    auto operation = std::make_shared<OperationState>();
+    operation->unit = unit;
+    operation->done = std::move(done);
+    operation->call = bus_.call(
+        manager(method), patience,
+        [this, weak = std::weak_ptr(operation)](Result<sd_bus_message*> answer) {
+            if (auto alive = weak.lock()) await_job(alive, std::move(answer));
+        },
+        unit, "replace");
+    return operation;
+}
+
+// A call whose answer says nothing but that it is done.
+template <typename... T>
+Operation Units::ask(const char* method, Done done, const T&... arguments)
+{
+    auto operation = std::make_shared<OperationState>();
+    operation->done = std::move(done);
+    operation->call = bus_.call(
+        manager(method), patience,
+        [weak = std::weak_ptr(operation)](const Result<sd_bus_message*>& answer) {
+            if (auto alive = weak.lock()) alive->finish(answer ? Result<>() : Result<>(answer.error()));
+        },
+        arguments...);
+    return operation;
+}
+
+Operation Units::set_runtime_properties(const std::string& unit, const UnitProperties& properties, Done done)
+{
+    return ask("SetUnitProperties", std::move(done), unit, true, PropertyList{properties});
+}
+
+Operation Units::kill(const std::string& unit, int signal, Done done)
+{
+    return ask("KillUnit", std::move(done), unit, "all", static_cast<int32_t>(signal));
+}
+
+Operation Units::reset_failed(const std::string& unit, Done done) { return ask("ResetFailedUnit", std::move(done), unit); }
+
+Operation Units::reload(Done done) { return ask("Reload", std::move(done)); }
+
+Operation Units::change_files(UnitFiles change, const std::string& unit, Done done)
+{
+    auto operation = std::make_shared<OperationState>();
+    operation->unit = unit;
+    operation->done = std::move(done);
+    auto answered = [this, weak = std::weak_ptr(operation)](const Result<sd_bus_message*>& answer) {
+        auto alive = weak.lock();
+        if (!alive) return;
+        if (!answer) return alive->finish(answer.error());
+        alive->call = bus_.call(manager("Reload"), patience, [weak](const Result<sd_bus_message*>& reloaded) {
+            if (auto still = weak.lock()) still->finish(reloaded ? Result<>() : Result<>(reloaded.error()));
+        });
+    };
+    const Strings units{unit};
+    // Enable: runtime no, force yes (a link that stands for another unit of ours is replaced).
+    operation->call = change == UnitFiles::Enable ? bus_.call(manager("EnableUnitFiles"), patience, std::move(answered), units, false, true)
+                                                  : bus_.call(manager("DisableUnitFiles"), patience, std::move(answered), units, false);
+    return operation;
+}
+
+}  // namespace holm::systemd

@@ -1,0 +1,143 @@
+// Many times the same: nothing is left, nothing grows. The long form has the full counts.
+#include <memory>
+
+#include "base/text.h"
+#include "host.h"
+
+namespace holm::test {
+
+class ChurnTest : public SystemTest {
+protected:
+    static long resident_of_holmd()  // KiB
+    {
+        for (std::string_view line : split(content_of(fmt::format("/proc/{}/status", holmd_pid())), '\n'))
+            if (line.starts_with("RssAnon:")) return strtol(std::string(trim(line.substr(8))).c_str(), nullptr, 10);
+        return 0;
+    }
+    static size_t descriptors_of_holmd()
+    {
+        return static_cast<size_t>(atol(sh(fmt::format("ls /proc/{}/fd | wc -l", holmd_pid())).out.c_str()));
+    }
+
+    void SetUp() override
+    {
+        SystemTest::SetUp();
+        for (int i = 0; i < 5; i++) foreground({"/bin/true"});  // what is made once is made
+        holmd_ = holmd_pid();
+        resident_ = resident_of_holmd();
+        descriptors_ = descriptors_of_holmd();
+    }
+    void expect_flat()
+    {
+        EXPECT_EQ(holmd_pid(), holmd_) << "holmd was restarted";
+        EXPECT_TRUE(eventually([&] { return descriptors_of_holmd() <= descriptors_; }))
+            << descriptors_of_holmd() << " descriptors, were " << descriptors_;
+        EXPECT_LT(resident_of_holmd(), resident_ + 1024) << "KiB, were " << resident_;
+    }
+    int holmd_ = 0;
+    long resident_ = 0;
+    size_t descriptors_ = 0;
+};
+
+TEST_F(ChurnTest, RebootsFromInside)
+{
+    std::string times = std::to_string(count(300, 15)), machine = name(), root = busybox();
+    write_file(root + "/count", "0\n");
+    ASSERT_TRUE(
+        succeeds(holmctl({"run", "--detach", "--name=" + machine, "--root=" + root, "--capability=CAP_SYS_BOOT", "--", "/bin/sh", "-c",
+                          "read n </count; n=$((n+1)); echo $n >/count; [ $n -le " + times +
+                              " ] && exec reboot -f; trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"})));
+    EXPECT_TRUE(eventually(
+        [&] { return machine_property(machine, "Boots") == fmt::format("u {}", std::stoi(times) + 1) && state_of(machine) == "running"; },
+        120s))
+        << machine_property(machine, "Boots") << " " << state_of(machine);
+    EXPECT_EQ(unit_state(scope_of(machine)), "active");
+    EXPECT_EQ(sh("ls -d /sys/fs/cgroup/machine.slice/" + scope_of(machine) + "/*/ | wc -l").out, "2\n");
+    EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"})));
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    expect_flat();
+}
+
+TEST_F(ChurnTest, DebianReboots)
+{
+    std::string machine = boot();
+    for (int i = 2; i <= count(30, 4); i++) {
+        ASSERT_TRUE(succeeds(holmctl({"exec", machine, "--", "systemctl", "reboot"})));
+        ASSERT_TRUE(
+            eventually([&] { return machine_property(machine, "Boots") == fmt::format("u {}", i) && state_of(machine) == "running"; }, 40s))
+            << i;
+    }
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    expect_flat();
+}
+
+TEST_F(ChurnTest, StartStopCycles)
+{
+    std::string machine = background();
+    for (int i = 0; i < count(300, 15); i++) {
+        ASSERT_TRUE(succeeds(holmctl({"stop", machine}))) << i;
+        ASSERT_EQ(unit_state(scope_of(machine)), "inactive") << i;
+        ASSERT_TRUE(succeeds(holmctl({"start", machine}))) << i;
+    }
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    expect_flat();
+}
+
+TEST_F(ChurnTest, ServiceCycles)
+{
+    std::string machine = name();
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n", busybox()));
+    for (int i = 0; i < count(100, 8); i++) {
+        ASSERT_TRUE(succeeds(run({"systemctl", "start", service_of(machine)}))) << i;
+        ASSERT_TRUE(succeeds(run({"systemctl", "stop", service_of(machine)}))) << i;
+    }
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    expect_flat();
+}
+
+TEST_F(ChurnTest, ForegroundRuns)
+{
+    std::string root = busybox();
+    for (int i = 0; i < count(300, 30); i++)
+        ASSERT_TRUE(succeeds(holmctl({"run", "--rm", "--name=fore", "--root=" + root, "--", "/bin/true"}))) << i;
+    expect_flat();
+}
+
+TEST_F(ChurnTest, Execs)
+{
+    std::string machine = background();
+    for (int i = 0; i < count(1000, 50); i++) ASSERT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"}))) << i;
+    EXPECT_EQ(sh("ls -d /sys/fs/cgroup/machine.slice/" + scope_of(machine) + "/payload/holm-exec-* 2>/dev/null | wc -l").out, "0\n");
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_TRUE(wait_for_state(machine, "stopped"));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    expect_flat();
+}
+
+TEST_F(ChurnTest, ManyMachinesAtOnce)
+{
+    int many = count(50, 10);
+    std::vector<std::string> machines;
+    std::vector<std::unique_ptr<Process>> starts;
+    for (int i = 0; i < many; i++) {
+        machines.push_back(name("many"));
+        starts.push_back(std::make_unique<Process>(std::vector<std::string>{"holmctl", "run", "--detach", "--boot", "--ephemeral",
+                                                                            "--name=" + machines.back(), "--lower=" + guest()}));
+    }
+    for (auto& start : starts) EXPECT_TRUE(succeeds(start->wait(180s)));
+    for (const std::string& machine : machines) EXPECT_TRUE(succeeds(holmctl({"wait", machine, "ready", "--timeout=180s"}, {}, 200s)));
+    std::string listed = holmctl({"list"}).out;
+    for (const std::string& machine : machines) EXPECT_TRUE(has(listed, machine));
+    std::vector<std::unique_ptr<Process>> stops;
+    for (const std::string& machine : machines)
+        stops.push_back(std::make_unique<Process>(std::vector<std::string>{"holmctl", "stop", machine}));
+    for (auto& stop : stops) EXPECT_TRUE(succeeds(stop->wait(180s)));
+    for (const std::string& machine : machines) EXPECT_EQ(state_of(machine), "stopped");
+    for (const std::string& machine : machines) EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    expect_flat();
+}
+
+}  // namespace holm::test

@@ -1,0 +1,67 @@
+#include "generator/drop_in.h"
+
+#include <gtest/gtest.h>
+
+#include "machine/spec_file.h"
+
+namespace holm::generator {
+namespace {
+
+std::string drop_in_of(std::string text)
+{
+    const machine::Source source{"web.toml", std::move(text)};
+    auto spec = machine::parse_spec(*machine::parse_name("web"), std::span(&source, 1));
+    return spec ? describe_drop_in(*spec) : spec.error().text;
+}
+
+constexpr const char* head = "# Written by holm-generator from the definition of 'web'.\n[Unit]\n";
+
+TEST(DropIn, SaysWhatTheLeastDefinitionNeeds)
+{
+    EXPECT_EQ(drop_in_of("root.path = \"/srv/web\""), std::string(head) + "Description=Machine web\nRequiresMountsFor=\"/srv/web\"\n");
+    EXPECT_EQ(drop_in_of("root.path = \"/\""), std::string(head) + "Description=Machine web\n");
+}
+
+TEST(DropIn, SaysAllOfIt)
+{
+    EXPECT_EQ(drop_in_of(R"(
+description = "front end"
+[root]
+lower = ["/srv/app", "/srv/base"]
+upper = "/srv/up"
+[[mount]]
+source = "/srv/www"
+target = "/var/www"
+[[mount]]
+source = "/srv/maybe"
+target = "/var/maybe"
+optional = true
+[[credential]]
+name = "x"
+file = "/etc/holm/secrets/x"
+[unit]
+slice = "machine-shop.slice"
+after = ["machine:db", "a.service"]
+requires = ["machine:db"]
+wants = ["b.service"]
+)"),
+              std::string(head) +
+                  "Description=Machine web: front end\nAfter=holm@db.service a.service\nRequires=holm@db.service\nWants=b.service\n"
+                  "RequiresMountsFor=\"/etc/holm/secrets/x\" \"/srv/app\" \"/srv/base\" \"/srv/up\" \"/srv/www\"\n"
+                  "\n[Service]\nSlice=machine-shop.slice\n");
+}
+
+TEST(DropIn, NothingInAValueActsOnSystemd)
+{
+    EXPECT_EQ(quote_value("50% of %i"), "50%% of %%i");
+    EXPECT_EQ(quote_value("a\nExecStart=/bin/x"), "a ExecStart=/bin/x");
+    EXPECT_EQ(quote_value("goes on \\"), "goes on \\ ");
+    EXPECT_EQ(quote_path("/srv/a b"), "\"/srv/a b\"");
+    EXPECT_EQ(quote_path("/srv/100%"), "\"/srv/100%%\"");
+    EXPECT_EQ(quote_path("/srv/\"x\"'y"), "\"/srv/\\\"x\\\"'y\"");
+    EXPECT_EQ(quote_path("/srv/a\\"), "\"/srv/a\\\\\"");
+    EXPECT_EQ(drop_in_of("description = \"x\\\\\"\nroot.path = \"/srv/web\"").find("x\\ \n") == std::string::npos, false);
+}
+
+}  // namespace
+}  // namespace holm::generator

@@ -1,0 +1,96 @@
+// The whole plan: what its parts decide together.
+#include "launch/make_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "example.h"
+
+namespace holm::launch {
+namespace {
+
+TEST(MakePlan, NamesItsUnitByKind)
+{
+    EXPECT_EQ(make_plan(example::spec(), example::facts(), {})->unit.name, "holm-web.scope");
+    EXPECT_EQ(make_plan(example::spec(), example::facts(), {.unit = UnitKind::Service})->unit.name, "holm@web.service");
+}
+
+TEST(MakePlan, SamePayloadInScopeAndService)
+{
+    Plan scope = *make_plan(example::spec(), example::facts(), {.unit = UnitKind::Scope});
+    Plan service = *make_plan(example::spec(), example::facts(), {.unit = UnitKind::Service});
+    service.unit = scope.unit;
+    EXPECT_EQ(scope, service);
+}
+
+TEST(MakePlan, LocksWhatIsWritten)
+{
+    Plan overlay = *make_plan(example::spec(), example::facts(), {});
+    EXPECT_EQ(overlay.locked_paths, std::vector<std::string>{"/var/lib/holm/machines/web/upper"});
+    EXPECT_EQ(overlay.range_lock, "/run/systemd/nspawn-uid/524288");
+
+    machine::Spec spec = example::spec();
+    spec.root = {.path = "/srv/app"};
+    Facts facts = example::facts();
+    facts.rootfs.layers.resize(1);
+    facts.identity.ids = {machine::IdMapping::Identity, 0, UINT32_MAX};
+    Plan in_place = *make_plan(spec, facts, {});
+    EXPECT_EQ(in_place.locked_paths, std::vector<std::string>{"/srv/app"});
+    EXPECT_EQ(in_place.range_lock, "");
+    spec.root.mode = machine::RootMode::Ephemeral;
+    EXPECT_TRUE(make_plan(spec, facts, {})->locked_paths.empty());
+}
+
+TEST(MakePlan, OneIdForAll)
+{
+    machine::Spec spec = example::spec();
+    spec.identity.machine_id = machine::MachineIdKind::Given;
+    spec.identity.machine_id_value = "0123456789abcdef0123456789abcdef";
+    Plan plan = *make_plan(spec, example::facts(), {});
+    EXPECT_EQ(plan.uuid, spec.identity.machine_id_value);
+    EXPECT_EQ(plan.payload.command[1], "systemd.machine_id=0123456789abcdef0123456789abcdef");
+    EXPECT_TRUE(plan.rootfs.files.empty());  // systemd is told, its files are left alone
+    spec.identity.machine_id = machine::MachineIdKind::Fresh;
+    EXPECT_EQ(make_plan(spec, example::facts(), {})->uuid, example::facts().fresh_id);
+}
+
+TEST(MakePlan, TimezoneOnlyWhereItChangesSomething)
+{
+    machine::Spec spec = example::spec();
+    Facts facts = example::facts();
+    facts.host.zone = "Europe/Berlin";
+    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());  // the root does not have the zone
+    facts.rootfs.has_host_zone = true;
+    rootfs::File link{"/etc/localtime", "../usr/share/zoneinfo/Europe/Berlin", rootfs::File::Kind::Symlink};
+    EXPECT_EQ(make_plan(spec, facts, {})->rootfs.files, std::vector{link});
+    facts.rootfs.localtime = "/usr/share/zoneinfo/Europe/Berlin";
+    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
+    facts.rootfs.localtime = "/usr/share/zoneinfo/UTC";
+    spec.root.mode = machine::RootMode::ReadOnly;
+    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
+}
+
+TEST(MakePlan, ResolverOfTheHostWithItsNetwork)
+{
+    machine::Spec spec = example::spec();
+    Facts facts = example::facts();
+    facts.host.resolv_conf = "nameserver 192.0.2.1\n";
+    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
+    spec.networks = {{.network = "host"}};
+    ASSERT_EQ(make_plan(spec, facts, {})->rootfs.files.size(), 1U);
+    EXPECT_EQ(make_plan(spec, facts, {})->rootfs.files[0].content, facts.host.resolv_conf);
+    facts.rootfs.resolv_conf_is_link = true;
+    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
+}
+
+TEST(MakePlan, Refusals)
+{
+    Facts facts = example::facts();
+    facts.host.unified_cgroup = false;
+    EXPECT_EQ(make_plan(example::spec(), facts, {}).error().code, Errc::NotSupported);
+    machine::Spec spec = example::spec();
+    spec.networks = {{.network = "lan"}};
+    EXPECT_EQ(make_plan(spec, example::facts(), {}).error().text, "not supported yet: network 'lan'; use 'none' or 'host'");
+}
+
+}  // namespace
+}  // namespace holm::launch

@@ -1,0 +1,54 @@
+#include "machine/settings.h"
+
+#include <gtest/gtest.h>
+
+namespace holm::machine {
+namespace {
+
+Result<Settings> parse(std::string text)
+{
+    const Source source{"/etc/holm/holm.toml", std::move(text)};
+    return parse_settings(std::span(&source, 1));
+}
+
+TEST(SettingsFile, NothingIsAllDefaults)
+{
+    EXPECT_EQ(*parse_settings({}), Settings{});
+    EXPECT_EQ(parse("")->users.base, 524288u);
+}
+
+TEST(SettingsFile, LaterIsLaidOverEarlier)
+{
+    const Source sources[] = {
+        {"/usr/lib/holm/holm.toml", "[defaults]\nstart_timeout = 10\nprofile = \"a\"\n"},
+        {"/etc/holm/holm.toml", "[daemon]\nlog_level = \"debug\"\n[defaults]\nstart_timeout = \"2min\"\n[resources]\nTasksMax = 9\n"}};
+    auto settings = parse_settings(sources);
+    ASSERT_TRUE(settings) << settings.error().text;
+    EXPECT_EQ(settings->log_level, LogLevel::Debug);
+    EXPECT_EQ(settings->defaults.start_timeout, std::chrono::minutes(2));
+    EXPECT_EQ(settings->defaults.profile, "a");
+    EXPECT_EQ(settings->resources, (std::vector<std::pair<std::string, std::string>>{{"TasksMax", "9"}}));
+}
+
+TEST(SettingsFile, IsStrict)
+{
+    EXPECT_EQ(parse("[daemon]\nloglevel = \"info\"").error().text,
+              "/etc/holm/holm.toml:2:1: unknown key 'daemon.loglevel' (did you mean 'log_level'?)");
+    EXPECT_EQ(parse("[daemon]\nlog_level = \"inf\"").error().text,
+              "/etc/holm/holm.toml:2:1: 'daemon.log_level': 'inf' is none of error, warning, notice, info, debug (did you mean 'info'?)");
+    for (const char* bad : {"[users]\nbase = 0", "[users]\nbase = 65537", "[users]\ncount = 65537", "[users]\nbase = -65536",
+                            "[users]\nbase = 4294901760\ncount = 131072", "[network]\ndns_port = 0", "[network]\npool = \"x\"",
+                            "[paths]\nstate = \"x\"", "[defaults]\nstart_timeout = 0", "[resources]\nFoo = 1", "users = 1"})
+        EXPECT_FALSE(parse(bad)) << bad;
+}
+
+TEST(SettingsFile, SaysWhatComesLater)
+{
+    EXPECT_TRUE(check_supported(Settings{}));
+    EXPECT_TRUE(check_supported(*parse("[defaults]\nnetwork = \"host\"\n[users]\nbase = 1048576\ncount = 655360")));
+    EXPECT_EQ(check_supported(*parse("[store]\ncompression = \"xz\"")).error().text, "/etc/holm/holm.toml:1:2: not supported yet: 'store'");
+    EXPECT_FALSE(check_supported(*parse("[paths]\nstate = \"/srv/holm\"")));
+}
+
+}  // namespace
+}  // namespace holm::machine

@@ -1,0 +1,321 @@
+#include "supervisor/state.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+
+namespace holm::supervisor {
+namespace {
+
+using enum Action;
+
+Facts guest()
+{
+    Facts facts;
+    facts.init = "systemd";
+    facts.boot = facts.terminal = facts.ready_by_notify = true;
+    facts.stop_signal = SIGRTMIN + 3;
+    return facts;
+}
+
+Facts command() { return {}; }
+
+// A machine that has come as far as the exec of its payload.
+State started(const Facts& facts)
+{
+    State state;
+    step(state, PlanReady{});
+    step(state, FactsKnown{facts});
+    step(state, LeaderKnown{4711});
+    step(state, PayloadStarted{});
+    return state;
+}
+
+State running(const Facts& facts)
+{
+    State state = started(facts);
+    step(state, PayloadReady{});
+    return state;
+}
+
+bool has(const std::vector<Action>& actions, Action action) { return std::find(actions.begin(), actions.end(), action) != actions.end(); }
+
+LeaderExited exits(int code) { return {{false, code}}; }
+LeaderExited dies(int signal) { return {{true, signal}}; }
+
+TEST(State, BootsOncePlanIsReady)
+{
+    State state;
+    EXPECT_STREQ(describe_phase(state), "starting");
+    EXPECT_EQ(step(state, PlanReady{}), (std::vector{Boot, ArmDeadline, Publish}));
+    EXPECT_EQ(state.boots, 1u);
+    EXPECT_TRUE(step(state, PlanReady{}).empty());
+}
+
+TEST(State, CommandIsReadyAtExec)
+{
+    State state = started(command());
+    EXPECT_EQ(state.phase, Phase::Running);
+    EXPECT_TRUE(state.ready);
+}
+
+TEST(State, GuestIsReadyWhenItSaysSo)
+{
+    State state = started(guest());
+    EXPECT_EQ(state.phase, Phase::Started);
+    EXPECT_STREQ(describe_phase(state), "started");
+    EXPECT_EQ(step(state, PayloadReady{}), (std::vector{DisarmDeadline, TellReady, Publish}));
+    EXPECT_EQ(state.phase, Phase::Running);
+}
+
+// READY=1 comes by another socket than "started" and may overtake it.
+TEST(State, ReadyMayComeBeforeStarted)
+{
+    State state;
+    step(state, PlanReady{});
+    step(state, FactsKnown{guest()});
+    EXPECT_TRUE(step(state, PayloadReady{}).empty());
+    auto actions = step(state, PayloadStarted{});
+    EXPECT_EQ(actions.front(), TellStarted);
+    EXPECT_TRUE(has(actions, TellReady));
+    EXPECT_EQ(state.phase, Phase::Running);
+}
+
+TEST(State, CommandEndsWithItsOwnCode)
+{
+    State state = running(command());
+    EXPECT_TRUE(has(step(state, exits(3)), KillPayload));
+    EXPECT_EQ(state.leader, 0);
+    EXPECT_EQ(step(state, PayloadGone{}), (std::vector{DisarmDeadline, End}));
+    EXPECT_EQ(state.outcome.kind, OutcomeKind::Exited);
+    EXPECT_EQ(exit_code(state.outcome), 3);
+}
+
+TEST(State, GuestRebootsAndBootsAgain)
+{
+    State state = running(guest());
+    step(state, dies(SIGHUP));
+    EXPECT_STREQ(describe_phase(state), "starting");
+    EXPECT_EQ(step(state, PayloadGone{}), (std::vector{Boot, ArmDeadline, Publish}));
+    EXPECT_EQ(state.boots, 2u);
+    EXPECT_FALSE(state.ready);
+    EXPECT_FALSE(state.said_ready);
+}
+
+TEST(State, GuestPowersOff)
+{
+    State state = running(guest());
+    step(state, dies(SIGINT));
+    EXPECT_STREQ(describe_phase(state), "stopping");
+    step(state, PayloadGone{});
+    EXPECT_EQ(state.outcome.kind, OutcomeKind::Poweroff);
+    EXPECT_EQ(exit_code(state.outcome), 0);
+}
+
+// A command has no reboot(2) to be mistaken for.
+TEST(State, CommandKilledByHangupIsNoReboot)
+{
+    State state = running(command());
+    step(state, dies(SIGHUP));
+    EXPECT_EQ(step(state, PayloadGone{}).back(), End);
+    EXPECT_EQ(state.outcome, (Outcome{OutcomeKind::Signalled, SIGHUP, false, {}}));
+    EXPECT_EQ(exit_code(state.outcome), 128 + SIGHUP);
+}
+
+TEST(State, ReplacedSignalIsToldAsItself)
+{
+    State state = running(command());
+    step(state, SignalReplaced{SIGTERM});
+    step(state, dies(SIGKILL));
+    EXPECT_EQ(state.outcome.status, SIGTERM);
+}
+
+TEST(State, WantOfMemoryIsSaid)
+{
+    State state = running(command());
+    step(state, LeaderExited{{true, SIGKILL}, true});
+    EXPECT_NE(why(state.outcome).find("memory"), std::string::npos);
+}
+
+TEST(State, OrderlyStopIsNoFailure)
+{
+    State state = running(command());
+    EXPECT_EQ(step(state, StopAsked{}), (std::vector{TellStopping, SendStopSignal, ArmDeadline, Publish}));
+    EXPECT_STREQ(describe_phase(state), "stopping");
+    EXPECT_TRUE(step(state, StopAsked{}).empty());
+    step(state, dies(SIGTERM));
+    step(state, PayloadGone{});
+    EXPECT_EQ(exit_code(state.outcome), 0);
+    EXPECT_EQ(state.outcome.status, SIGTERM);
+}
+
+TEST(State, FrozenMachineIsThawedToStop)
+{
+    State state = running(guest());
+    step(state, FrozenChanged{true});
+    EXPECT_FALSE(allow_exec(state).has_value());
+    auto actions = step(state, StopAsked{});
+    EXPECT_LT(std::find(actions.begin(), actions.end(), SendStopSignal), std::find(actions.begin(), actions.end(), Thaw));
+    EXPECT_TRUE(has(actions, Thaw));
+}
+
+TEST(State, StopDeadlineKills)
+{
+    State state = running(guest());
+    step(state, StopAsked{});
+    EXPECT_EQ(deadline(state), Microseconds(std::chrono::seconds(90)));
+    EXPECT_TRUE(has(step(state, DeadlinePassed{}), KillPayload));
+    step(state, dies(SIGKILL));
+    step(state, PayloadGone{});
+    EXPECT_EQ(state.outcome.kind, OutcomeKind::Killed);
+    EXPECT_EQ(exit_code(state.outcome), 1);
+    EXPECT_EQ(why(state.outcome), "the machine did not stop within 90s and was killed");
+}
+
+TEST(State, RebootOfGuestThatRebootsByItself)
+{
+    State state = running(guest());
+    EXPECT_EQ(step(state, RebootAsked{}).front(), SendRebootSignal);
+    EXPECT_EQ(reboot_signal(state.facts), SIGRTMIN + 5);
+    EXPECT_STREQ(describe_phase(state), "running");
+    EXPECT_FALSE(allow_reboot(state).has_value());
+    step(state, dies(SIGHUP));
+    EXPECT_EQ(step(state, PayloadGone{}).front(), Boot);
+    EXPECT_EQ(state.intent, Intent::None);
+}
+
+TEST(State, RebootOfCommandIsStopAndStart)
+{
+    State state = running(command());
+    EXPECT_EQ(step(state, RebootAsked{}).front(), SendStopSignal);
+    step(state, dies(SIGTERM));
+    EXPECT_EQ(step(state, PayloadGone{}).front(), Boot);
+}
+
+TEST(State, RebootDeadlineKillsAndBootsAgain)
+{
+    State state = running(guest());
+    step(state, RebootAsked{});
+    step(state, DeadlinePassed{});
+    EXPECT_EQ(step(state, PayloadGone{}).front(), Boot);
+}
+
+TEST(State, StopOverridesReboot)
+{
+    State asked = running(guest());
+    step(asked, RebootAsked{});
+    EXPECT_TRUE(has(step(asked, StopAsked{}), SendStopSignal));
+    step(asked, dies(SIGHUP));
+    EXPECT_EQ(step(asked, PayloadGone{}).back(), End);
+
+    State between = running(guest());
+    step(between, dies(SIGHUP));
+    EXPECT_EQ(step(between, StopAsked{}), (std::vector{Publish}));
+    EXPECT_EQ(step(between, PayloadGone{}).back(), End);
+    EXPECT_EQ(exit_code(between.outcome), 0);
+}
+
+TEST(State, TerminateKillsAtOnce)
+{
+    State state = running(guest());
+    EXPECT_EQ(step(state, TerminateAsked{}).front(), KillPayload);
+    step(state, dies(SIGKILL));
+    EXPECT_EQ(step(state, PayloadGone{}).back(), End);
+    EXPECT_EQ(state.outcome, (Outcome{OutcomeKind::Killed, SIGKILL, true, {}}));
+}
+
+TEST(State, StopBeforeTheStart)
+{
+    State waiting;
+    EXPECT_EQ(step(waiting, StopAsked{}).back(), End);
+    EXPECT_EQ(exit_code(waiting.outcome), 0);
+
+    State booting;
+    step(booting, PlanReady{});
+    EXPECT_EQ(step(booting, StopAsked{}).front(), KillPayload);
+    EXPECT_TRUE(step(booting, BootFailed{error(Errc::Failed, "broken off")}).empty());
+    EXPECT_EQ(step(booting, PayloadGone{}).back(), End);
+    EXPECT_EQ(exit_code(booting.outcome), 0);
+}
+
+TEST(State, BootFailureKeepsItsSentenceAndCode)
+{
+    State state;
+    step(state, PlanReady{});
+    step(state, BootFailed{error(Errc::NoCommand, "no '/usr/bin/app' in the machine")});
+    step(state, dies(SIGKILL));
+    step(state, PayloadGone{});
+    EXPECT_EQ(state.outcome.kind, OutcomeKind::Failed);
+    EXPECT_EQ(state.outcome.error->code, Errc::NoCommand);
+    EXPECT_EQ(exit_code(state.outcome), 1);
+}
+
+TEST(State, StartDeadlineSaysWhatWasWaitedFor)
+{
+    State guest_state = started(guest());
+    step(guest_state, DeadlinePassed{});
+    EXPECT_EQ(why(guest_state.outcome), "the machine was not ready within 90s: no READY=1 from its init");
+
+    State booting;
+    step(booting, PlanReady{});
+    EXPECT_EQ(deadline(booting), Microseconds(std::chrono::seconds(90)));
+    step(booting, DeadlinePassed{});
+    EXPECT_EQ(why(booting.outcome), "the machine was not started within 90s");
+}
+
+TEST(State, EndBeforeReadyIsFailure)
+{
+    State state = started(guest());
+    step(state, exits(3));
+    EXPECT_EQ(state.outcome.kind, OutcomeKind::Failed);
+    EXPECT_EQ(why(state.outcome), "the machine ended before it was ready: exit status 3");
+}
+
+TEST(State, RebootBeforeReadyIsNone)
+{
+    State state = started(guest());
+    step(state, dies(SIGHUP));
+    EXPECT_EQ(step(state, PayloadGone{}).front(), Boot);
+}
+
+TEST(State, InfiniteTimeoutHasNoDeadline)
+{
+    Facts facts = guest();
+    facts.start_timeout = Microseconds::max();
+    EXPECT_EQ(deadline(started(facts)), std::nullopt);
+}
+
+TEST(State, WhatCannotBeKilledIsGivenUp)
+{
+    State state = running(guest());
+    step(state, TerminateAsked{});
+    EXPECT_EQ(step(state, DeadlinePassed{}).back(), End);
+    EXPECT_EQ(state.outcome.kind, OutcomeKind::Failed);
+}
+
+TEST(State, RefusedPlanEndsTheService)
+{
+    State state;
+    EXPECT_EQ(step(state, Refused{error(Errc::Failed, "no definition")}).back(), End);
+    EXPECT_STREQ(describe_phase(state), "ended");
+    EXPECT_EQ(exit_code(state.outcome), 1);
+}
+
+TEST(State, WhatIsAllowedWhen)
+{
+    State state;
+    EXPECT_FALSE(allow_exec(state).has_value());
+    EXPECT_FALSE(allow_reboot(state).has_value());
+    state = started(guest());
+    EXPECT_TRUE(allow_exec(state).has_value());
+    EXPECT_TRUE(allow_reboot(state).has_value());
+    step(state, StopAsked{});
+    EXPECT_TRUE(allow_exec(state).has_value());
+    EXPECT_FALSE(allow_reboot(state).has_value());
+    step(state, dies(SIGINT));
+    EXPECT_EQ(allow_exec(state).error().text, "the machine has ended");
+}
+
+}  // namespace
+}  // namespace holm::supervisor
