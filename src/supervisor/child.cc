@@ -13,7 +13,10 @@ Result<> Child::watch(kernel::EventLoop& loop, std::function<void(WaitStatus)> o
     return {};
 }
 
-Result<> Child::signal(int number) const { return kernel::signal_process(pidfd_.get(), number); }
+Result<> Child::signal(int number) const
+{
+    return kernel::signal_process(pidfd_.get(), number);
+}
 
 void Child::reap()
 {

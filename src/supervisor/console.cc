@@ -19,19 +19,23 @@ using kernel::Message;
 using kernel::Packet;
 
 namespace {
-constexpr size_t max_waiting = 256 << 10;                       // bytes for a slow `attach`, then it loses
-constexpr size_t max_input = 64 << 10;                          // bytes for a terminal that takes none, then the session waits
+constexpr size_t max_waiting = 256 << 10;                        // bytes for a slow `attach`, then it loses
+constexpr size_t max_input = 64 << 10;                           // bytes for a terminal that takes none, then the session waits
 constexpr auto retry_interval = std::chrono::milliseconds(200);  // of a console that is hung up
 }  // namespace
 
 WindowSize parse_window_size(const Message& message)
 {
-    auto side = [&](std::string_view key) { return static_cast<uint16_t>(std::clamp<int64_t>(message.get_number(key).value_or(0), 0, UINT16_MAX)); };
+    auto side = [&](std::string_view key) {
+        return static_cast<uint16_t>(std::clamp<int64_t>(message.get_number(key).value_or(0), 0, UINT16_MAX));
+    };
     return {side("rows"), side("cols")};
 }
 
 Console::Console(kernel::EventLoop& loop, Journal& journal, int copy_to, Handlers handlers)
-    : loop_(loop), journal_(journal), handlers_(std::move(handlers)), copy_to_(copy_to), retry_(loop, [this] { std::ignore = watch_master(); })
+    : loop_(loop), journal_(journal), handlers_(std::move(handlers)), copy_to_(copy_to), retry_(loop, [this] {
+          std::ignore = watch_master();
+      })
 {
 }
 
@@ -58,9 +62,10 @@ Result<> Console::watch_master()
 Result<> Console::add_session(Fd socket, SessionKind kind, WindowSize size)
 {
     auto session = sessions_.insert(sessions_.end(), Session{kind, nullptr});
-    session->stream = std::make_unique<PacketStream>(loop_, std::move(socket), PacketStream::Handlers{
-        .on_packet = [this, session](Packet packet) { on_packet(session, std::move(packet)); },
-        .on_drained = [this, session] { on_drained(session); }});
+    session->stream = std::make_unique<PacketStream>(
+        loop_, std::move(socket),
+        PacketStream::Handlers{.on_packet = [this, session](Packet packet) { on_packet(session, std::move(packet)); },
+                               .on_drained = [this, session] { on_drained(session); }});
     if (auto opened = session->stream->open(); !opened) {
         sessions_.erase(session);
         return opened;
@@ -83,7 +88,8 @@ void Console::end(const Message& last)
 {
     ended_ = true;
     for (Session& session : sessions_) {
-        if (session.lost) session.stream->send(std::move(Message("lost").add("bytes", static_cast<int64_t>(std::exchange(session.lost, 0)))));
+        if (session.lost)
+            session.stream->send(std::move(Message("lost").add("bytes", static_cast<int64_t>(std::exchange(session.lost, 0)))));
         session.stream->receive(false);
         session.ended = true;
     }
@@ -124,7 +130,8 @@ void Console::take_output(std::string_view bytes)
 {
     ring_.append(bytes);
     for (const std::string& line : lines_.feed(bytes)) journal_.console_line(line);
-    if (copy_to_ >= 0) [[maybe_unused]] ssize_t copied = ::write(copy_to_, bytes.data(), bytes.size());
+    if (copy_to_ >= 0) [[maybe_unused]]
+        ssize_t copied = ::write(copy_to_, bytes.data(), bytes.size());
     for (Session& session : sessions_) output_to(session, bytes);
     update();
 }
@@ -183,13 +190,15 @@ void Console::on_message(const Message& message)
 {
     if (message.kind == "resize") resize(parse_window_size(message));
     else if (message.kind == "stop") handlers_.on_stop();
-    else if (message.kind == "signal") handlers_.on_signal(static_cast<int>(std::clamp<int64_t>(message.get_number("signal").value_or(0), 0, NSIG)));
+    else if (message.kind == "signal")
+        handlers_.on_signal(static_cast<int>(std::clamp<int64_t>(message.get_number("signal").value_or(0), 0, NSIG)));
 }
 
 void Console::on_drained(Sessions::iterator session)
 {
     if (session->ended) return remove(session);
-    if (session->lost) session->stream->send(std::move(Message("lost").add("bytes", static_cast<int64_t>(std::exchange(session->lost, 0)))));
+    if (session->lost)
+        session->stream->send(std::move(Message("lost").add("bytes", static_cast<int64_t>(std::exchange(session->lost, 0)))));
     update();
 }
 

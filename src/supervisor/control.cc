@@ -29,9 +29,15 @@ bool is_root(int socket)
 
 }  // namespace
 
-Control::~Control() { close_socket(); }
+Control::~Control()
+{
+    close_socket();
+}
 
-Result<> Control::take_channel(Fd socket) { return add(std::move(socket), Origin::Channel); }
+Result<> Control::take_channel(Fd socket)
+{
+    return add(std::move(socket), Origin::Channel);
+}
 
 Result<> Control::listen(const std::string& path)
 {
@@ -43,7 +49,8 @@ Result<> Control::listen(const std::string& path)
     ::unlink(path.c_str());  // stale: one machine has one supervisor
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address)) return sys_error("cannot bind '{}'", path);
     path_ = path;
-    if (::chmod(path.c_str(), 0600) || ::listen(socket.get(), static_cast<int>(max_connections))) return sys_error("cannot listen at '{}'", path);
+    if (::chmod(path.c_str(), 0600) || ::listen(socket.get(), static_cast<int>(max_connections)))
+        return sys_error("cannot listen at '{}'", path);
     watch_ = TRY(loop_.watch(socket.get(), EPOLLIN, [this](uint32_t) { accept(); }), path);
     socket_ = std::move(socket);
     return {};
@@ -71,11 +78,13 @@ Result<> Control::add(Fd socket, Origin origin)
 {
     auto connection = std::make_shared<Connection>(Connection{origin, nullptr});
     std::weak_ptr<Connection> weak = connection;
-    connection->stream = std::make_unique<PacketStream>(loop_, std::move(socket), PacketStream::Handlers{
-        .on_packet = [this, weak](Packet packet) {
-            if (auto held = weak.lock()) on_packet(held, std::move(packet));
-        },
-        .on_drained = [this] { handlers_.on_drained(); }});
+    connection->stream = std::make_unique<PacketStream>(loop_, std::move(socket),
+                                                        PacketStream::Handlers{.on_packet =
+                                                                                   [this, weak](Packet packet) {
+                                                                                       if (auto held = weak.lock())
+                                                                                           on_packet(held, std::move(packet));
+                                                                                   },
+                                                                               .on_drained = [this] { handlers_.on_drained(); }});
     TRY(connection->stream->open());
     connections_.push_back(std::move(connection));
     return {};

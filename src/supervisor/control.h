@@ -29,7 +29,9 @@ public:
         std::function<void()> on_drained;        // somebody took all that waited, or is gone
     };
     Control(kernel::EventLoop& loop, Handlers handlers)
-        : loop_(loop), handlers_(std::move(handlers)), accept_again_(loop, [this] { watch_.set_events(EPOLLIN); }) {}
+        : loop_(loop), handlers_(std::move(handlers)), accept_again_(loop, [this] { watch_.set_events(EPOLLIN); })
+    {
+    }
     ~Control();
 
     // The socket pair's end of a scope's supervisor.

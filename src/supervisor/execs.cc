@@ -32,20 +32,23 @@ Result<> Execs::start(const Machine& machine, Message request)
         request.fds.resize(1);  // the session: what is detached reads and writes nothing of its client
         while (request.fds.size() < 1 + standard) request.fds.push_back(TRY(open_file("/dev/null", O_RDWR)));
     }
-    if (request.fds.size() != 1 + standard) return error(Errc::Invalid, "an exec with {} descriptors instead of {}", request.fds.size(), 1 + standard);
+    if (request.fds.size() != 1 + standard)
+        return error(Errc::Invalid, "an exec with {} descriptors instead of {}", request.fds.size(), 1 + standard);
     if (execs_.size() >= max_execs) return error(Errc::Busy, "more than {} commands run in the machine beside its payload", max_execs);
 
     auto exec = execs_.insert(execs_.end(), Exec{});
     exec->name = fmt::format("holm-exec-{}", ++last_number_);
     Fd session = std::move(request.fds.front());
     request.fds.erase(request.fds.begin());
-    exec->session = std::make_unique<PacketStream>(loop_, std::move(session), PacketStream::Handlers{
-        .on_packet = [this, exec](Packet packet) { on_session(exec, std::move(packet)); },
-        .on_drained = [this, exec] {
-            if (!exec->told) return;
-            exec->session.reset();
-            settle(exec);
-        }});
+    exec->session = std::make_unique<PacketStream>(
+        loop_, std::move(session),
+        PacketStream::Handlers{.on_packet = [this, exec](Packet packet) { on_session(exec, std::move(packet)); },
+                               .on_drained =
+                                   [this, exec] {
+                                       if (!exec->told) return;
+                                       exec->session.reset();
+                                       settle(exec);
+                                   }});
     Result<> launched = exec->session->open();
     if (launched) launched = launch(machine, exec, std::move(request));
     if (launched) return {};
@@ -81,18 +84,21 @@ SetupRun::Handlers Execs::setup_handlers(Item exec)
         .on_lock = {},
         .on_notify = {},
         .on_memory = {},
-        .on_leader = [this, exec](pid_t pid, Fd pidfd) {
-            exec->leader = std::make_unique<Child>(pid, std::move(pidfd));
-            if (!exec->leader->watch(loop_, [this, exec](WaitStatus status) { on_leader_exit(exec, status); })) exec->setup->kill();
-        },
-        .on_terminal = [exec](Fd master) {
-            Message message("terminal");
-            message.fds.push_back(std::move(master));
-            if (exec->session) exec->session->send(std::move(message));
-        },
-        .on_warning = [exec](const std::string& text) {
-            if (exec->session) exec->session->send(std::move(Message("warning").add("text", text)));
-        },
+        .on_leader =
+            [this, exec](pid_t pid, Fd pidfd) {
+                exec->leader = std::make_unique<Child>(pid, std::move(pidfd));
+                if (!exec->leader->watch(loop_, [this, exec](WaitStatus status) { on_leader_exit(exec, status); })) exec->setup->kill();
+            },
+        .on_terminal =
+            [exec](Fd master) {
+                Message message("terminal");
+                message.fds.push_back(std::move(master));
+                if (exec->session) exec->session->send(std::move(message));
+            },
+        .on_warning =
+            [exec](const std::string& text) {
+                if (exec->session) exec->session->send(std::move(Message("warning").add("text", text)));
+            },
         .on_done = [this, exec](const Result<>& result) { on_setup_done(exec, result); },
     };
 }

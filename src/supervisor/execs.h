@@ -27,7 +27,9 @@ public:
     };
     // on_change: a process ended, or a session is done.
     Execs(kernel::EventLoop& loop, const UnitCgroup& cgroup, std::function<void()> on_change)
-        : loop_(loop), cgroup_(cgroup), on_change_(std::move(on_change)) {}
+        : loop_(loop), cgroup_(cgroup), on_change_(std::move(on_change))
+    {
+    }
 
     // Takes the request "exec" with its descriptors: the session, and the three standard ones where there is no terminal. What comes of
     // it is told to the session. Errors: Invalid, Busy (too many).
@@ -38,15 +40,15 @@ public:
 
 private:
     struct Exec {
-        std::string name;  // "holm-exec-7"
+        std::string name;                       // "holm-exec-7"
         std::unique_ptr<PacketStream> session;  // none: the client is gone, or has its last word
         std::unique_ptr<SetupRun> setup;        // none: it is over
         std::unique_ptr<Child> leader;          // none: not made yet, or ended
         std::optional<WaitStatus> exit;         // of a leader that ended before the run of holm-setup did
         Fd cgroup;
-        std::unique_ptr<CgroupEvents> events;   // none: its cgroup is removed
+        std::unique_ptr<CgroupEvents> events;     // none: its cgroup is removed
         std::unique_ptr<kernel::Timer> deadline;  // of its start
-        bool told = false;                      // the session has its last word
+        bool told = false;                        // the session has its last word
     };
     using Item = std::list<Exec>::iterator;
 

@@ -15,7 +15,9 @@ namespace holm::supervisor {
 class GuestNotify {
 public:
     GuestNotify(kernel::EventLoop& loop, Fd socket, std::function<void(NotifyText)> on_text)
-        : loop_(loop), socket_(std::move(socket)), on_text_(std::move(on_text)) {}
+        : loop_(loop), socket_(std::move(socket)), on_text_(std::move(on_text))
+    {
+    }
     // From now on this process is listened to. What it said before waits in the socket, as nothing is received before this.
     Result<> listen_to(pid_t leader);
 

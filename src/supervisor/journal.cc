@@ -48,8 +48,8 @@ bool Journal::taken() const
 bool Journal::send(std::string_view identifier, LogLevel level, std::string_view text)
 {
     std::string priority = fmt::format("{}", static_cast<int>(level));
-    std::string entry = encode_entry(
-        {{"MESSAGE", text}, {"PRIORITY", priority}, {"SYSLOG_IDENTIFIER", identifier}, {"HOLM_MACHINE", machine_}});
+    std::string entry =
+        encode_entry({{"MESSAGE", text}, {"PRIORITY", priority}, {"SYSLOG_IDENTIFIER", identifier}, {"HOLM_MACHINE", machine_}});
     spoke_ = true;
     // To the address each time, not connected: a journald that was started again is found again.
     return ::sendto(socket_.get(), entry.data(), entry.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&journald),

@@ -10,7 +10,10 @@ namespace {
 
 constexpr char escape = '\x1b';
 
-bool ends_line(char byte) { return byte == '\n' || byte == '\r' || byte == '\v' || byte == '\f'; }
+bool ends_line(char byte)
+{
+    return byte == '\n' || byte == '\r' || byte == '\v' || byte == '\f';
+}
 
 // Whether the text ends within a character of UTF-8.
 bool cuts_character(std::string_view text)

@@ -24,7 +24,8 @@ Result<> take_standard_descriptors(Mode mode)
 {
     Fd null = TRY(open_file("/dev/null", O_RDWR));
     for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-        if ((mode == Mode::Scope || ::fcntl(fd, F_GETFD) < 0) && ::dup2(null.get(), fd) < 0) return sys_error("cannot set descriptor {}", fd);
+        if ((mode == Mode::Scope || ::fcntl(fd, F_GETFD) < 0) && ::dup2(null.get(), fd) < 0)
+            return sys_error("cannot set descriptor {}", fd);
     if (null.get() <= STDERR_FILENO) ::fcntl(null.release(), F_SETFD, 0);
     return {};
 }
@@ -33,7 +34,8 @@ Result<> take_standard_descriptors(Mode mode)
 Result<> set_start_state(const Options& options)
 {
     TRY(kernel::close_descriptors_but({options.channel}));
-    if (options.channel >= 0 && ::fcntl(options.channel, F_SETFD, FD_CLOEXEC)) return sys_error("--channel={} is no descriptor", options.channel);
+    if (options.channel >= 0 && ::fcntl(options.channel, F_SETFD, FD_CLOEXEC))
+        return sys_error("--channel={} is no descriptor", options.channel);
     TRY(take_standard_descriptors(options.mode));
     if (options.mode == Mode::Scope) ::setsid();
     if (::chdir("/") || ::prctl(PR_SET_DUMPABLE, 0)) return sys_error("cannot set the state of the process");

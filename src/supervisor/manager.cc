@@ -25,7 +25,10 @@ void Manager::tell(std::string_view assignments) const
              static_cast<socklen_t>(length));
 }
 
-void Manager::tell_status(std::string_view status) const { tell(fmt::format("STATUS={}", printable(status, 512))); }
+void Manager::tell_status(std::string_view status) const
+{
+    tell(fmt::format("STATUS={}", printable(status, 512)));
+}
 
 void Manager::extend_timeout(std::chrono::microseconds duration) const
 {

@@ -19,8 +19,8 @@ enum class Mode {
 struct Options {
     Mode mode = Mode::Service;
     machine::MachineName machine;
-    std::string plan;  // path
-    int channel = -1;  // descriptor
+    std::string plan;            // path
+    int channel = -1;            // descriptor
     std::string setup, prepare;  // programs; others are for tests
 };
 

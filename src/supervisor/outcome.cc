@@ -23,7 +23,10 @@ std::string describe_status(const WaitStatus& status)
     return "signal " + machine::describe_signal(status.value);
 }
 
-std::string_view why(const Outcome& outcome) { return outcome.error ? std::string_view(outcome.error->text) : std::string_view(); }
+std::string_view why(const Outcome& outcome)
+{
+    return outcome.error ? std::string_view(outcome.error->text) : std::string_view();
+}
 
 std::string describe_result(const Outcome& outcome, unsigned boots)
 {

@@ -37,7 +37,10 @@ Result<> PacketStream::open()
     return {};
 }
 
-void PacketStream::send(Message message) { enqueue(std::move(message)); }
+void PacketStream::send(Message message)
+{
+    enqueue(std::move(message));
+}
 void PacketStream::send_data(std::string_view bytes)
 {
     for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kernel::max_data)))
@@ -71,7 +74,8 @@ void PacketStream::enqueue(Outgoing packet)
 bool PacketStream::try_send(const Outgoing& packet)
 {
     auto* message = std::get_if<Message>(&packet);
-    Result<> sent = message ? kernel::send_message(socket_.get(), *message) : kernel::send_data(socket_.get(), std::get<std::string>(packet));
+    Result<> sent =
+        message ? kernel::send_message(socket_.get(), *message) : kernel::send_data(socket_.get(), std::get<std::string>(packet));
     if (sent) return true;
     if (sent.error().code == Errc::Busy) return false;
     gone_ = sent.error().code != Errc::Invalid;  // a message that cannot be said is left out

@@ -10,7 +10,9 @@ namespace holm::supervisor {
 
 namespace {
 
-constexpr auto look_interval = std::chrono::milliseconds(20);
+constexpr auto look_interval = std::chrono::milliseconds(3);
+constexpr auto handler_interval = std::chrono::milliseconds(50);
+constexpr unsigned enough_looks = 16;  // for a shell that forks half of the time 1 in 65536 to be mistaken
 constexpr size_t max_pending_signals = 64;
 constexpr auto freeze_timeout = std::chrono::seconds(5);
 
@@ -23,9 +25,13 @@ Result<SignalMasks> observe_signal_masks(pid_t pid)
 }  // namespace
 
 Payload::Payload(kernel::EventLoop& loop, Journal& journal, Console& console, Handlers handlers)
-    : loop_(loop), journal_(journal), console_(console), handlers_(std::move(handlers)),
+    : loop_(loop),
+      journal_(journal),
+      console_(console),
+      handlers_(std::move(handlers)),
       look_again_(loop, [this] { look_again(); }),
-      freeze_deadline_(loop, [this] { answer_freezes(error(Errc::Timeout, "not all processes of the machine could be frozen or thawed within 5s")); })
+      freeze_deadline_(
+          loop, [this] { answer_freezes(error(Errc::Timeout, "not all processes of the machine could be frozen or thawed within 5s")); })
 {
 }
 
@@ -58,20 +64,24 @@ Result<> Payload::boot(BootOrder order)
 SetupRun::Handlers Payload::setup_handlers()
 {
     return {
-        .on_facts = [this](Facts facts) {
-            if (!facts.terminal) console_.expect_none();
-            boots_init_ = facts.boot;
-            handlers_.post(FactsKnown{std::move(facts)});
-        },
-        .on_lock = [this](Fd lock) {
-            if (locks_.size() < 128) locks_.push_back(std::move(lock));
-        },
+        .on_facts =
+            [this](Facts facts) {
+                if (!facts.terminal) console_.expect_none();
+                boots_init_ = facts.boot;
+                is_systemd_ = facts.init == "systemd";
+                handlers_.post(FactsKnown{std::move(facts)});
+            },
+        .on_lock =
+            [this](Fd lock) {
+                if (locks_.size() < 128) locks_.push_back(std::move(lock));
+            },
         .on_notify = [this](Fd socket) { on_notify_socket(std::move(socket)); },
         .on_memory = [this](Fd memory) { memory_ = std::move(memory); },
         .on_leader = [this](pid_t pid, Fd pidfd) { on_leader(pid, std::move(pidfd)); },
-        .on_terminal = [this](Fd master) {
-            if (auto set = console_.set_master(std::move(master)); !set) handlers_.on_warning(set.error().text);
-        },
+        .on_terminal =
+            [this](Fd master) {
+                if (auto set = console_.set_master(std::move(master)); !set) handlers_.on_warning(set.error().text);
+            },
         .on_warning = handlers_.on_warning,
         .on_done = [this](Result<> result) { on_setup_done(std::move(result)); },
     };
@@ -177,9 +187,9 @@ void Payload::deliver(PendingSignal signal)
     auto masks = observe_signal_masks(leader_->pid());
     Notice notice = masks ? find_notice(*masks, signal.number) : Notice::Taken;
     int number = signal.number;
-    if (notice == Notice::Blocked && !signal.was_blocked) return deliver_later({.number = number, .insist = signal.insist, .was_blocked = true});
+    if (notice == Notice::Blocked && !is_systemd_ && ++signal.looks < enough_looks) return deliver_later(signal);
     // A booted init that is still on its way has no handlers yet, and the kernel would drop the signal.
-    if (notice == Notice::None && signal.insist) return deliver_later({.number = number, .insist = true});
+    if (notice == Notice::None && signal.insist) return deliver_later({.number = number, .insist = true});  // looks begin anew
     if (notice == Notice::None && !boots_init_) number = effective_signal(*masks, number);
     if (auto sent = leader_->signal(number); !sent) handlers_.on_warning(sent.error().text);
     else if (number == SIGKILL && signal.number != SIGKILL) handlers_.post(SignalReplaced{signal.number});
@@ -188,7 +198,7 @@ void Payload::deliver(PendingSignal signal)
 void Payload::deliver_later(PendingSignal signal)
 {
     if (pending_signals_.size() < max_pending_signals) pending_signals_.push_back(signal);
-    if (!look_again_.armed()) std::ignore = look_again_.arm(look_interval);
+    if (!look_again_.armed()) std::ignore = look_again_.arm(signal.looks > 0 ? look_interval : handler_interval);
 }
 
 void Payload::look_again()

@@ -76,22 +76,23 @@ private:
     Handlers handlers_;
     UnitCgroup cgroup_;
     CgroupEvents cgroup_events_;
-    std::unique_ptr<SetupRun> setup_;   // none: it is over
-    std::unique_ptr<Child> leader_;     // none: it has not been made, or has ended
-    std::optional<WaitStatus> exit_;    // of a leader that ended before the run of holm-setup did
+    std::unique_ptr<SetupRun> setup_;  // none: it is over
+    std::unique_ptr<Child> leader_;    // none: it has not been made, or has ended
+    std::optional<WaitStatus> exit_;   // of a leader that ended before the run of holm-setup did
     std::unique_ptr<GuestNotify> notify_;
-    std::vector<Fd> locks_;             // of the upper and the like, to the end of the unit
-    Fd memory_;                         // an upper in memory, from one boot to the next
-    uint64_t memory_kills_ = 0;         // before this boot
-    bool killed_ = false;               // kill() was called: when all is gone it is said
+    std::vector<Fd> locks_;      // of the upper and the like, to the end of the unit
+    Fd memory_;                  // an upper in memory, from one boot to the next
+    uint64_t memory_kills_ = 0;  // before this boot
+    bool killed_ = false;        // kill() was called: when all is gone it is said
 
-    bool boots_init_ = false;           // the leader is the root's own init
+    bool boots_init_ = false;  // the leader is the root's own init
+    bool is_systemd_ = false;  // which has blocked what it takes
 
     // A signal on its way to the leader.
     struct PendingSignal {
         int number;
         bool insist = false;  // until the leader takes notice of it
-        bool was_blocked = false;
+        unsigned looks = 0;   // at which it was found blocked, one after the other
     };
     void deliver(PendingSignal signal);
     void deliver_later(PendingSignal signal);

@@ -50,7 +50,8 @@ Result<> Supervisor::go(Message& request)
     if (request.fds.size() != 0 && request.fds.size() != 1 && request.fds.size() != 4)
         return error(Errc::Invalid, "a start with {} descriptors", request.fds.size());
     journal_.open(Journal::OwnWords::Journal);
-    if (!request.fds.empty()) TRY(console_.add_session(std::move(request.fds.front()), SessionKind::Foreground, parse_window_size(request)));
+    if (!request.fds.empty())
+        TRY(console_.add_session(std::move(request.fds.front()), SessionKind::Foreground, parse_window_size(request)));
     for (size_t i = 1; i < request.fds.size(); ++i) standard_.push_back(std::move(request.fds[i]));
     plan_ready();
     return {};
@@ -100,7 +101,8 @@ Message Supervisor::state_message() const
     Message message("state");
     message.add("state", describe_phase(state_)).add("leader", int64_t{state_.leader}).add("boots", int64_t{state_.boots});
     message.add("ready", int64_t{state_.ready}).add("why", why(state_.outcome)).add("frozen", int64_t{state_.frozen});
-    if (state_.phase == Phase::Ended) message.add("result", describe_kind(state_.outcome.kind)).add("status", int64_t{state_.outcome.status});
+    if (state_.phase == Phase::Ended)
+        message.add("result", describe_kind(state_.outcome.kind)).add("status", int64_t{state_.outcome.status});
     return message;
 }
 

@@ -20,8 +20,8 @@ constexpr unsigned max_messages = 256;  // of one run: a lock for each of 64 lay
 Result<> SetupRun::start(const Program& program, Message first)
 {
     Pair sockets = TRY(make_socket_pair());
-    status_ = std::make_unique<PacketStream>(
-        loop_, std::move(sockets.first), PacketStream::Handlers{.on_packet = [this](Packet packet) { on_packet(std::move(packet)); }});
+    status_ = std::make_unique<PacketStream>(loop_, std::move(sockets.first),
+                                             PacketStream::Handlers{.on_packet = [this](Packet packet) { on_packet(std::move(packet)); }});
     TRY(status_->open());
     path_ = program.path;
     kernel::Child process = TRY(spawn({program.path, program.arguments, program.cgroup, sockets.second.get()}));

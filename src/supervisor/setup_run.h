@@ -56,7 +56,7 @@ private:
     std::unique_ptr<Child> setup_;          // none: it has ended
     WaitStatus exit_;
     std::string path_;
-    std::vector<std::string> heard_;        // kinds that were said
+    std::vector<std::string> heard_;  // kinds that were said
     unsigned messages_ = 0;
     std::optional<Error> failure_;
 };

@@ -11,7 +11,10 @@ namespace holm::supervisor {
 
 namespace {
 
-uint64_t bit(int signal) { return signal >= 1 && signal <= 64 ? uint64_t{1} << (signal - 1) : 0; }
+uint64_t bit(int signal)
+{
+    return signal >= 1 && signal <= 64 ? uint64_t{1} << (signal - 1) : 0;
+}
 
 // The hexadecimal mask after "SigCgt:".
 std::optional<uint64_t> find_mask(std::string_view status, std::string_view key)

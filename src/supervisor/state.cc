@@ -15,7 +15,10 @@ bool has_payload(const State& state)
     return state.phase == Phase::Started || state.phase == Phase::Running || state.phase == Phase::Stopping;
 }
 
-Outcome failed(Error error) { return {OutcomeKind::Failed, 1, false, std::move(error)}; }
+Outcome failed(Error error)
+{
+    return {OutcomeKind::Failed, 1, false, std::move(error)};
+}
 
 Actions drain(State& state, Outcome outcome, bool again)
 {
@@ -81,7 +84,8 @@ Actions leader_exited(State& state, const LeaderExited& event)
     // Started is a phase of those alone that say when they are ready: this one never will be.
     if (state.phase == Phase::Started) {
         std::string how = outcome.kind == OutcomeKind::Poweroff ? "it powered off" : describe_status(event.status);
-        outcome = failed(error(Errc::Failed, "the machine ended before it was ready: {}{}", how, event.out_of_memory ? " (out of memory)" : ""));
+        outcome =
+            failed(error(Errc::Failed, "the machine ended before it was ready: {}{}", how, event.out_of_memory ? " (out of memory)" : ""));
     }
     return drain(state, outcome, false);
 }
@@ -90,17 +94,21 @@ Actions deadline_passed(State& state)
 {
     switch (state.phase) {
     case Phase::Booting:
-        return drain(state, failed(error(Errc::Timeout, "the machine was not started within {}", machine::describe_duration(deadline(state).value_or(machine::infinite)))), false);
+        return drain(state,
+                     failed(error(Errc::Timeout, "the machine was not started within {}",
+                                  machine::describe_duration(deadline(state).value_or(machine::infinite)))),
+                     false);
     case Phase::Started:
-        return drain(state, failed(error(Errc::Timeout, "the machine was not ready within {}: no READY=1 from its init",
-                                         machine::describe_duration(deadline(state).value_or(machine::infinite)))), false);
+        return drain(state,
+                     failed(error(Errc::Timeout, "the machine was not ready within {}: no READY=1 from its init",
+                                  machine::describe_duration(deadline(state).value_or(machine::infinite)))),
+                     false);
     case Phase::Stopping: {
-        Error late = error(Errc::Timeout, "the machine did not stop within {} and was killed", machine::describe_duration(deadline(state).value_or(machine::infinite)));
+        Error late = error(Errc::Timeout, "the machine did not stop within {} and was killed",
+                           machine::describe_duration(deadline(state).value_or(machine::infinite)));
         return drain(state, {OutcomeKind::Killed, SIGKILL, false, late}, state.intent == Intent::Reboot);
     }
-    case Phase::Draining:
-        state.outcome = failed(error(Errc::Timeout, "a process of the machine cannot be killed"));
-        return end(state);
+    case Phase::Draining: state.outcome = failed(error(Errc::Timeout, "a process of the machine cannot be killed")); return end(state);
     case Phase::Waiting:
     case Phase::Running:
     case Phase::Ended: return {};
@@ -213,7 +221,10 @@ struct Step {
 
 }  // namespace
 
-Actions step(State& state, const Event& event) { return std::visit(Step{state}, event); }
+Actions step(State& state, const Event& event)
+{
+    return std::visit(Step{state}, event);
+}
 
 std::optional<Microseconds> deadline(const State& state)
 {
@@ -271,7 +282,8 @@ Result<> allow_exec(const State& state)
 Result<> allow_reboot(const State& state)
 {
     TRY(allow_on_payload(state));
-    if (state.phase == Phase::Stopping) return error(Errc::Busy, "the machine is {}", state.intent == Intent::Stop ? "stopping" : "rebooting");
+    if (state.phase == Phase::Stopping)
+        return error(Errc::Busy, "the machine is {}", state.intent == Intent::Stop ? "stopping" : "rebooting");
     return {};
 }
 

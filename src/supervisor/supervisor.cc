@@ -44,7 +44,10 @@ Result<> empty_folder(const std::string& path)
 }  // namespace
 
 Supervisor::Supervisor(kernel::EventLoop& loop, Options options, Manager manager)
-    : loop_(loop), options_(std::move(options)), manager_(std::move(manager)), journal_(options_.machine.text()),
+    : loop_(loop),
+      options_(std::move(options)),
+      manager_(std::move(manager)),
+      journal_(options_.machine.text()),
       console_(loop, journal_, options_.mode == Mode::ByHand ? STDOUT_FILENO : -1,
                {.on_signal = [this](int signal) { signal_payload(signal); },
                 .on_stop = [this] { post(StopAsked{}); },
@@ -54,21 +57,23 @@ Supervisor::Supervisor(kernel::EventLoop& loop, Options options, Manager manager
                 .on_warning = [this](const std::string& text) { warn(text); },
                 .on_status = [this](std::string text) { tell_guest_status(std::move(text)); },
                 .execs_over = [this] { return execs_.over(); }}),
-      execs_(loop, payload_.cgroup(), [this] {
-          payload_.check_gone();
-          check_end();
-      }),
-      control_(loop, {.on_request = [this](Control::Origin origin, kernel::Message request, Control::Reply reply) {
-                          on_request(origin, std::move(request), std::move(reply));
-                      },
+      execs_(loop, payload_.cgroup(),
+             [this] {
+                 payload_.check_gone();
+                 check_end();
+             }),
+      control_(loop, {.on_request = [this](Control::Origin origin, kernel::Message request,
+                                           Control::Reply reply) { on_request(origin, std::move(request), std::move(reply)); },
                       .on_channel_end = [this] { on_channel_end(); },
                       .state = [this] { return state_message(); },
                       .on_drained = [this] { check_end(); }}),
       deadline_(loop, [this] { post(DeadlinePassed{}); }),
-      guest_status_timer_(loop, [this] {
-          if (!guest_status_.empty()) tell_guest_status(std::exchange(guest_status_, {}));
-      }),
-      end_deadline_(loop, [this] { over_ = true; }), journal_timer_(loop, [this] { leave(); })
+      guest_status_timer_(loop,
+                          [this] {
+                              if (!guest_status_.empty()) tell_guest_status(std::exchange(guest_status_, {}));
+                          }),
+      end_deadline_(loop, [this] { over_ = true; }),
+      journal_timer_(loop, [this] { leave(); })
 {
 }
 

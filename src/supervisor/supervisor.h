@@ -75,12 +75,12 @@ private:
     std::vector<Fd> standard_;        // the client's descriptors, for the first boot
     bool on_descriptors_ = false;     // the payload was given descriptors of a client
     kernel::Timer deadline_;
-    std::string guest_status_;        // the latest
+    std::string guest_status_;  // the latest
     kernel::Timer guest_status_timer_;
-    kernel::Timer end_deadline_;      // of clients that do not take their last word
-    kernel::Timer journal_timer_;     // of the journal that has not read the last lines
+    kernel::Timer end_deadline_;   // of clients that do not take their last word
+    kernel::Timer journal_timer_;  // of the journal that has not read the last lines
     unsigned journal_rounds_ = 0;
-    bool journal_read_ = false;       // the round before
+    bool journal_read_ = false;  // the round before
     bool told_end_ = false;
     bool over_ = false;
 };

@@ -59,10 +59,12 @@ Result<> CgroupEvents::watch(kernel::EventLoop& loop, int cgroup, std::function<
     file_ = TRY(open_at(cgroup, "cgroup.events", O_RDONLY));
     read();
     // kernfs tells a change as EPOLLPRI and EPOLLERR until the file is read again.
-    watch_ = TRY(loop.watch(file_.get(), EPOLLPRI, [this, on_change = std::move(on_change)](uint32_t) {
-        read();
-        on_change();
-    }), "cgroup.events");
+    watch_ = TRY(loop.watch(file_.get(), EPOLLPRI,
+                            [this, on_change = std::move(on_change)](uint32_t) {
+                                read();
+                                on_change();
+                            }),
+                 "cgroup.events");
     return {};
 }
 
@@ -83,7 +85,7 @@ void CgroupEvents::read()
 {
     std::array<char, 256> buffer;
     ssize_t size = ::pread(file_.get(), buffer.data(), buffer.size(), 0);
-    if (size < 0) {  // ENODEV: the cgroup is gone
+    if (size < 0) {      // ENODEV: the cgroup is gone
         watch_.reset();  // it would be told for ever
         populated_ = frozen_ = false;
         return;
@@ -122,8 +124,14 @@ Result<> UnitCgroup::remove_payload()
     return {};
 }
 
-Result<Fd> UnitCgroup::make_exec(const std::string& name) const { return kernel::make_cgroup(payload_.get(), name); }
-Result<> UnitCgroup::remove_exec(const std::string& name) const { return kernel::remove_cgroup(payload_.get(), name); }
+Result<Fd> UnitCgroup::make_exec(const std::string& name) const
+{
+    return kernel::make_cgroup(payload_.get(), name);
+}
+Result<> UnitCgroup::remove_exec(const std::string& name) const
+{
+    return kernel::remove_cgroup(payload_.get(), name);
+}
 
 Result<> UnitCgroup::signal_payload(int signal) const
 {
@@ -140,7 +148,10 @@ Result<> UnitCgroup::signal_payload(int signal) const
     return {};
 }
 
-Result<> UnitCgroup::freeze_payload(kernel::Freeze state) const { return kernel::freeze_cgroup(payload_.get(), state); }
+Result<> UnitCgroup::freeze_payload(kernel::Freeze state) const
+{
+    return kernel::freeze_cgroup(payload_.get(), state);
+}
 
 uint64_t UnitCgroup::out_of_memory_kills() const
 {

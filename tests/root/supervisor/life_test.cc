@@ -98,8 +98,9 @@ TEST(Life, StopOfAShellThatForksAllTheTime)
 TEST(Life, ReadyIsOfTheLeaderAlone)
 {
     // perl: the only thing on every Debian that speaks datagrams
-    std::string perl = "exec perl -MSocket -e 'socket($s,AF_UNIX,SOCK_DGRAM,0); connect($s,sockaddr_un(\"" + notify_path() +
-                       "\")); if (!fork) { send($s,\"READY=1\",0); exit } wait; print \"told\\n\"; $|=1; sleep 1; send($s,\"READY=1\",0); sleep 1000'";
+    std::string perl =
+        "exec perl -MSocket -e 'socket($s,AF_UNIX,SOCK_DGRAM,0); connect($s,sockaddr_un(\"" + notify_path() +
+        "\")); if (!fork) { send($s,\"READY=1\",0); exit } wait; print \"told\\n\"; $|=1; sleep 1; send($s,\"READY=1\",0); sleep 1000'";
     Supervised machine(Fields{{"script", perl}, {"ready", "notify"}, {"notify", notify_path()}});
     machine.wait_for_state("started");
     auto before = std::chrono::steady_clock::now();
@@ -150,7 +151,8 @@ TEST(Life, SetupThatSaysWhatItMayNot)
 {
     std::string flood, locks;
     for (int i = 0; i < 400; ++i) flood += "warning ", locks += "lock ";
-    for (const std::string& words : {std::string("facts"), std::string("leader"), std::string("nonsense"), std::string("notify"), flood, locks}) {
+    for (const std::string& words :
+         {std::string("facts"), std::string("leader"), std::string("nonsense"), std::string("notify"), flood, locks}) {
         Supervised machine(Fields{{"script", "sleep 1000"}, {"say", words}});
         EXPECT_EQ(machine.wait_for_state("ended").get("result"), "failed") << words;
         EXPECT_EQ(machine.wait_exit(), 1);

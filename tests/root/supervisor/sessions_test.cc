@@ -25,7 +25,8 @@ Exec start_exec(Supervised& machine, std::string_view script)
 {
     Exec exec;
     Pair in = make_pipe().value(), out = make_pipe().value();
-    Message answer = machine.ask(exec_request(script, false), {exec.session.take_other().get(), in.first.get(), out.second.get(), out.second.get()});
+    Message answer =
+        machine.ask(exec_request(script, false), {exec.session.take_other().get(), in.first.get(), out.second.get(), out.second.get()});
     EXPECT_EQ(answer.kind, "ok") << answer.get("text");
     exec.input = std::move(in.second);
     exec.output = std::move(out.first);

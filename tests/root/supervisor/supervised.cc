@@ -51,7 +51,10 @@ public:
 };
 [[maybe_unused]] testing::Environment* const fresh = testing::AddGlobalTestEnvironment(new Fresh);
 
-Fd open_top_cgroup() { return must(kernel::open_cgroup(must(kernel::cgroup_mount()) + must(kernel::own_cgroup()))); }
+Fd open_top_cgroup()
+{
+    return must(kernel::open_cgroup(must(kernel::cgroup_mount()) + must(kernel::own_cgroup())));
+}
 
 Packet receive_within(int socket, int timeout_ms)
 {
@@ -62,7 +65,10 @@ Packet receive_within(int socket, int timeout_ms)
 
 }  // namespace
 
-std::string notify_path() { return "/run/notify"; }
+std::string notify_path()
+{
+    return "/run/notify";
+}
 
 Session::Session()
 {
@@ -71,13 +77,19 @@ Session::Session()
     other_ = std::move(pair.second);
 }
 
-Fd Session::take_other() { return std::move(other_); }
+Fd Session::take_other()
+{
+    return std::move(other_);
+}
 void Session::type(std::string_view bytes)
 {
     for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kernel::max_data)))
         must(kernel::send_data(socket_.get(), bytes.substr(0, kernel::max_data)));
 }
-void Session::say(const Message& message) { must(kernel::send_message(socket_.get(), message)); }
+void Session::say(const Message& message)
+{
+    must(kernel::send_message(socket_.get(), message));
+}
 
 Packet Session::receive()
 {
@@ -124,7 +136,8 @@ Supervised::Supervised(const Fields& plan, Streams streams) : plan_path_(std::st
         ::dup2(channel.second.get(), 3);
         if (channel.second.get() == 3) ::fcntl(3, F_SETFD, 0);
         std::string plan_option = "--plan=" + plan_path_;
-        ::execl(SUPERVISOR_PROGRAM, "holm-supervisor", "--machine=test", plan_option.c_str(), "--channel=3", "--setup=" FAKE_SETUP, nullptr);
+        ::execl(SUPERVISOR_PROGRAM, "holm-supervisor", "--machine=test", plan_option.c_str(), "--channel=3", "--setup=" FAKE_SETUP,
+                nullptr);
         ::_exit(127);
     }
     channel_ = std::move(channel.first);

@@ -28,7 +28,9 @@ TEST(Lines, ControlSequencesGoAndTextStays)
     EXPECT_EQ(lines_of("[\x1b[0;32m  OK  \x1b[0m] Started\tunit.\r\n"), (Lines{"[  OK  ] Started\tunit."}));
     EXPECT_EQ(lines_of("\x1b]0;title\aprompt$ \n"), (Lines{"prompt$ "}));
     EXPECT_EQ(lines_of("\x1b]0;title\x1b\\prompt\n"), (Lines{"prompt"}));
-    EXPECT_EQ(lines_of("a\x1b(Bb\x1b" "7c\x1b=d\n"), (Lines{"abcd"}));
+    EXPECT_EQ(lines_of("a\x1b(Bb\x1b"
+                       "7c\x1b=d\n"),
+              (Lines{"abcd"}));
     EXPECT_EQ(lines_of("bell\a back\b nul\x01\x7f end\n"), (Lines{"bell back nul end"}));
 }
 

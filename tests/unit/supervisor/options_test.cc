@@ -7,7 +7,10 @@
 namespace holm::supervisor {
 namespace {
 
-Result<Options> parse(std::vector<std::string_view> arguments) { return parse_options(arguments); }
+Result<Options> parse(std::vector<std::string_view> arguments)
+{
+    return parse_options(arguments);
+}
 
 TEST(Options, ServiceHasThePlanOfItsName)
 {

@@ -6,7 +6,10 @@
 namespace holm::supervisor {
 namespace {
 
-constexpr uint64_t bit(int signal) { return uint64_t{1} << (signal - 1); }
+constexpr uint64_t bit(int signal)
+{
+    return uint64_t{1} << (signal - 1);
+}
 
 TEST(SignalMasks, ParsesTheStatusOfAProcess)
 {

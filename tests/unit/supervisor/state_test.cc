@@ -19,7 +19,10 @@ Facts guest()
     return facts;
 }
 
-Facts command() { return {}; }
+Facts command()
+{
+    return {};
+}
 
 // A machine that has come as far as the exec of its payload.
 State started(const Facts& facts)
@@ -39,10 +42,19 @@ State running(const Facts& facts)
     return state;
 }
 
-bool has(const std::vector<Action>& actions, Action action) { return std::find(actions.begin(), actions.end(), action) != actions.end(); }
+bool has(const std::vector<Action>& actions, Action action)
+{
+    return std::find(actions.begin(), actions.end(), action) != actions.end();
+}
 
-LeaderExited exits(int code) { return {{false, code}}; }
-LeaderExited dies(int signal) { return {{true, signal}}; }
+LeaderExited exits(int code)
+{
+    return {{false, code}};
+}
+LeaderExited dies(int signal)
+{
+    return {{true, signal}};
+}
 
 TEST(State, BootsOncePlanIsReady)
 {
