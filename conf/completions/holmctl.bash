@@ -26,7 +26,7 @@ __holmctl_values() {
     esac
 }
 
-# Prints the verb that stands before the word that is completed, and how many operands follow it.
+# Prints how many operands stand before the word that is completed, and the verb before them.
 __holmctl_position() {
     local index word verb= operands=0
     for ((index = 1; index < COMP_CWORD; index++)); do
@@ -39,7 +39,7 @@ __holmctl_position() {
             ;;
         esac
     done
-    echo "$verb $operands"
+    echo "$operands $verb"
 }
 
 _holmctl() {
@@ -54,7 +54,7 @@ _holmctl() {
         __holmctl_values "$previous" "$current" && return
     fi
 
-    read -r verb operands < <(__holmctl_position)
+    read -r operands verb < <(__holmctl_position)
     if [[ $current == -* ]]; then
         COMPREPLY=($(compgen -W "$(__holmctl_options "$verb")" -- "$current"))
         [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace

@@ -38,7 +38,9 @@ std::string describe_verb(const VerbInfo& verb)
 {
     std::string text = fmt::format("holmctl {}{}{}\n\n{}\n", verb.name, verb.synopsis.empty() ? "" : " ", verb.synopsis, verb.help);
     if (!verb.options.empty()) text += "\nOptions:\n" + describe_options(verb.options);
-    return text + "\nOptions of every verb:\n" + describe_options(global_options());
+    std::vector<OptionInfo> shared(global_options().begin(), global_options().end());
+    std::erase_if(shared, [](const OptionInfo& option) { return !stands_behind_verb(option); });
+    return text + "\nOptions of every verb:\n" + describe_options(shared);
 }
 
 }  // namespace holm::cli

@@ -196,7 +196,7 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words)
     call.verb = TRY(parse_verb(word));
     if (!call.host.empty()) call.remote_words = remote_words(call, word, before.rest);
 
-    std::erase_if(known, [](const OptionInfo& option) { return option.name == "--host" || option.name == "--version"; });
+    std::erase_if(known, [](const OptionInfo& option) { return !stands_behind_verb(option); });
     std::vector<OptionInfo> of_verb = call.verb->options;
     of_verb.insert(of_verb.end(), known.begin(), known.end());
     Words after = TRY(take_options(before.rest, of_verb, call.verb->tail == Tail::Command || call.verb->tail == Tail::NamedCommand));

@@ -269,6 +269,11 @@ std::span<const OptionInfo> global_options()
     return globals;
 }
 
+bool stands_behind_verb(const OptionInfo& option)
+{
+    return option.name != "--host" && option.name != "--version";
+}
+
 std::span<const VerbInfo> all_verbs()
 {
     return table();

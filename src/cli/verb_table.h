@@ -83,6 +83,8 @@ struct VerbInfo {
 };
 
 std::span<const OptionInfo> global_options();
+// Whether a global option may also stand among those of the verb.
+bool stands_behind_verb(const OptionInfo& option);
 std::span<const VerbInfo> all_verbs();
 const VerbInfo* find_verb(std::string_view name);  // by name or alias; nullptr where there is none
 

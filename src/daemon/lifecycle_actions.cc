@@ -1,6 +1,5 @@
 // Lifecycle: what each action of machine/state is here.
 #include <csignal>
-#include <sys/stat.h>
 
 #include <utility>
 
@@ -21,12 +20,6 @@ namespace {
 
 constexpr std::chrono::seconds scope_deadline{60};
 constexpr std::chrono::seconds last_word_deadline{10};  // from the end of a unit to that of its supervisor
-
-uint64_t file_time(const std::string& path)
-{
-    struct stat status;
-    return ::stat(path.c_str(), &status) ? 0 : static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000 + static_cast<uint64_t>(status.st_mtim.tv_nsec) / 1000;
-}
 
 // What a reply about a start that failed says: the step's own error, or the sentence of the life.
 Error failure_of(const MachineEntry& machine)
@@ -55,6 +48,7 @@ void Lifecycle::perform(MachineEntry& machine, Action action)
         machine.registered_leader = 0;
         return host_.machined.unregister_machine(machine.name.text());
     case Action::EmitNew:
+        log_info("machine '{}' has started as {}", machine.name.text(), unit_of(machine));
         return host_.bus.emit(api::root_path, api::manager_interface, "MachineNew", machine.name.text(), systemd::ObjectPath{machine_path(machine.name)});
     case Action::EmitRemoved:
         return host_.bus.emit(api::root_path, api::manager_interface, "MachineRemoved", machine.name.text(),
@@ -101,7 +95,7 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
         }
         for (const std::string& warning : plan->warnings) log_warning("machine '{}': {}", name.text(), warning);
         machine.plan = std::move(*plan);
-        machine.times = {.created = file_time(api::plan_path(name))};
+        machine.times = {.created = written_at(api::plan_path(name))};
         handle(name, {.kind = EventKind::Planned});
     });
 }

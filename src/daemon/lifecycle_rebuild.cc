@@ -73,8 +73,7 @@ void Lifecycle::quarantine(const std::string& folder, const std::string& why)
 void Lifecycle::adopt(const MachineName& name, launch::Plan plan)
 {
     MachineEntry& machine = entry(name);
-    struct stat status;
-    if (::stat(api::plan_path(name).c_str(), &status) == 0) machine.times.created = static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000;
+    machine.times.created = written_at(api::plan_path(name));
     machine.control_group = fmt::format("{}/{}", cgroup_of_slice(plan.unit.slice), plan.unit.name);
     machine.plan = std::move(plan);
     await_supervisor(name, 0);

@@ -1,6 +1,5 @@
 // Lifecycle: what a supervisor says becomes events.
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -26,13 +25,6 @@ constexpr std::chrono::seconds unit_deadline{5};  // from the end of a superviso
 
 // When the machine was first ready, for a holmd that was not there: the time of an empty file in its folder of /run.
 std::string ready_mark(const MachineName& name) { return api::runtime_path(name) + "/ready"; }
-
-uint64_t time_of_mark(const MachineName& name)
-{
-    struct stat status;
-    if (::stat(ready_mark(name).c_str(), &status)) return 0;
-    return static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000 + static_cast<uint64_t>(status.st_mtim.tv_nsec) / 1000;
-}
 
 }  // namespace
 
@@ -81,10 +73,10 @@ void Lifecycle::note_times(MachineEntry& machine, const SupervisorState& state)
     if (state.leader && machine.control_group.empty())
         if (auto cgroup = cgroup_of(state.leader)) machine.control_group = cgroup_of_unit(*cgroup, unit_of(machine));
     if (state.phase != Phase::Running || machine.times.ready) return;
-    machine.times.ready = time_of_mark(machine.name);
+    machine.times.ready = written_at(ready_mark(machine.name));
     if (machine.times.ready) return;
     Fd mark(::open(ready_mark(machine.name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    machine.times.ready = time_of_mark(machine.name);
+    machine.times.ready = written_at(ready_mark(machine.name));
 }
 
 void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)

@@ -84,6 +84,13 @@ bool has_state(const machine::MachineName& name) { return exists(api::state_path
 std::vector<machine::MachineName> list_records() { return machines_with(record_file); }
 std::vector<machine::MachineName> list_marked() { return machines_with(mark_file); }
 
+uint64_t written_at(const std::string& path)
+{
+    struct stat status;
+    if (::stat(path.c_str(), &status)) return 0;
+    return static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000 + static_cast<uint64_t>(status.st_mtim.tv_nsec) / 1000;
+}
+
 std::optional<LastRun> read_last_run(const machine::MachineName& name)
 {
     auto text = read_file(api::state_path(name) + last_run_file, 16 << 10);

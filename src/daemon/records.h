@@ -2,6 +2,7 @@
 // folder; those of `run --rm` in its folder of /run, where they end with it. Reads and writes files of holm alone.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ bool has_state(const machine::MachineName& name);
 // The machines that have a kept record, and those whose mark says that nothing of them should be there any more.
 std::vector<machine::MachineName> list_records();
 std::vector<machine::MachineName> list_marked();
+
+// When a file was last written: CLOCK_REALTIME in µs; 0 where it is not there.
+uint64_t written_at(const std::string& path);
 
 // How the last run ended, for `status` after a restart of holmd.
 struct LastRun {

@@ -51,7 +51,10 @@ Result<std::string> describe_definition(const Invocation& call, const std::strin
     std::vector<machine::Source> sources = TRY(sources_of(call, name));
     if (call.has("--effective") || call.has("--origin")) {
         const machine::Spec spec = TRY(machine::parse_spec(name, sources));
-        return with_line_end(machine::describe_spec_file(spec, call.has("--origin") ? machine::Origins::Comment : machine::Origins::Leave));
+        std::string text_of_all =
+            machine::describe_spec_file(spec, call.has("--origin") ? machine::Origins::Comment : machine::Origins::Leave);
+        text_of_all.erase(0, text_of_all.find_first_not_of('\n'));
+        return with_line_end(std::move(text_of_all));
     }
     std::string shown;
     for (const machine::Source& source : sources)

@@ -71,7 +71,8 @@ Result<> wait_until(Client& client, const std::string& name, Wanted wanted, mach
             if (TRY(look(client, name, wanted, seen))) return {};
         }
         auto left = timeout - std::chrono::duration_cast<machine::Microseconds>(now - begin);
-        if (left <= machine::Microseconds::zero()) return error(Errc::Timeout, "it is not so after {}", machine::describe_duration(timeout));
+        if (left <= machine::Microseconds::zero())
+            return error(Errc::Timeout, "it is not so after {}", machine::describe_duration(timeout));
         TRY(client.wait(std::min<machine::Microseconds>(left, look_again)));
     }
 }
