@@ -2,8 +2,14 @@
 
 namespace holm::api {
 
-std::string scope_name(const machine::MachineName& name) { return fmt::format("holm-{}.scope", name.text()); }
-std::string service_name(const machine::MachineName& name) { return fmt::format("holm@{}.service", name.text()); }
+std::string scope_name(const machine::MachineName& name)
+{
+    return fmt::format("holm-{}.scope", name.text());
+}
+std::string service_name(const machine::MachineName& name)
+{
+    return fmt::format("holm@{}.service", name.text());
+}
 
 Result<machine::MachineName> machine_of_unit(std::string_view unit)
 {
@@ -16,10 +22,25 @@ Result<machine::MachineName> machine_of_unit(std::string_view unit)
     return error(Errc::NotFound, "unit '{}' is no machine", unit);
 }
 
-std::string runtime_path(const machine::MachineName& name) { return fmt::format("{}/{}", runtime_machines_folder, name.text()); }
-std::string plan_path(const machine::MachineName& name) { return runtime_path(name) + "/plan.toml"; }
-std::string control_path(const machine::MachineName& name) { return runtime_path(name) + "/control"; }
-std::string result_path(const machine::MachineName& name) { return runtime_path(name) + "/result"; }
-std::string state_path(const machine::MachineName& name) { return fmt::format("{}/{}", state_machines_folder, name.text()); }
+std::string runtime_path(const machine::MachineName& name)
+{
+    return fmt::format("{}/{}", runtime_machines_folder, name.text());
+}
+std::string plan_path(const machine::MachineName& name)
+{
+    return runtime_path(name) + "/plan.toml";
+}
+std::string control_path(const machine::MachineName& name)
+{
+    return runtime_path(name) + "/control";
+}
+std::string result_path(const machine::MachineName& name)
+{
+    return runtime_path(name) + "/result";
+}
+std::string state_path(const machine::MachineName& name)
+{
+    return fmt::format("{}/{}", state_machines_folder, name.text());
+}
 
 }  // namespace holm::api

@@ -14,17 +14,17 @@ namespace holm {
 
 // One code per D-Bus error name (api/errors): what a caller can act on. Everything else is in the sentence.
 enum class Errc {
-    Invalid,       // what was asked makes no sense: bad key, bad value, bad name
-    NotFound,      // what was named does not exist
-    Exists,        // what was to be made exists
-    Busy,          // somebody else holds it, or its state does not allow this now
-    Denied,        // the caller may not
-    NotSupported,  // this kernel, file system, systemd or version of holm cannot
-    Timeout,       // a deadline passed
-    Unavailable,   // a service that is needed does not answer (holmd, D-Bus, systemd)
-    NoCommand,     // the command to run does not exist in the machine (exit status 127)
-    NotExecutable, // the command to run cannot be executed (exit status 126)
-    Failed,        // all else: the sentence says what
+    Invalid,        // what was asked makes no sense: bad key, bad value, bad name
+    NotFound,       // what was named does not exist
+    Exists,         // what was to be made exists
+    Busy,           // somebody else holds it, or its state does not allow this now
+    Denied,         // the caller may not
+    NotSupported,   // this kernel, file system, systemd or version of holm cannot
+    Timeout,        // a deadline passed
+    Unavailable,    // a service that is needed does not answer (holmd, D-Bus, systemd)
+    NoCommand,      // the command to run does not exist in the machine (exit status 127)
+    NotExecutable,  // the command to run cannot be executed (exit status 126)
+    Failed,         // all else: the sentence says what
 };
 
 // A sentence with a noun, and the errno it began with (0: none). Logged once, where it stops.
@@ -81,18 +81,24 @@ T take(Result<T>& result)
 {
     if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
-inline Error propagate(Error error) { return error; }
-inline Error propagate(Error error, std::string_view context) { return with_context(std::move(error), context); }
+inline Error propagate(Error error)
+{
+    return error;
+}
+inline Error propagate(Error error, std::string_view context)
+{
+    return with_context(std::move(error), context);
+}
 }  // namespace detail
 
 }  // namespace holm
 
 // The value of a Result, or return of its Error from the enclosing function, with context before it if given.
 // A statement expression of GNU C++: works for Result<void> too.
-#define TRY(expression, ...)                                                                              \
-    __extension__({                                                                                       \
-        auto try_result = (expression);                                                                   \
-        if (!try_result.has_value()) [[unlikely]]                                                         \
-            return ::holm::detail::propagate(std::move(try_result.error()) __VA_OPT__(, ) __VA_ARGS__);   \
-        ::holm::detail::take(try_result);                                                                 \
+#define TRY(expression, ...)                                                                            \
+    __extension__({                                                                                     \
+        auto try_result = (expression);                                                                 \
+        if (!try_result.has_value()) [[unlikely]]                                                       \
+            return ::holm::detail::propagate(std::move(try_result.error()) __VA_OPT__(, ) __VA_ARGS__); \
+        ::holm::detail::take(try_result);                                                               \
     })

@@ -13,7 +13,10 @@ namespace {
 LogLevel threshold = LogLevel::Info;
 }
 
-void set_log_level(LogLevel level) { threshold = level; }
+void set_log_level(LogLevel level)
+{
+    threshold = level;
+}
 
 void log_line(LogLevel level, std::string_view line)
 {

@@ -110,10 +110,22 @@ std::string printable(std::string_view text, size_t limit)
     return safe;
 }
 
-std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) { return nearest_of(word, candidates); }
-std::string_view nearest(std::string_view word, std::span<const std::string> candidates) { return nearest_of(word, candidates); }
-std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) { return did_you_mean_of(word, candidates); }
-std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) { return did_you_mean_of(word, candidates); }
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates)
+{
+    return nearest_of(word, candidates);
+}
+std::string_view nearest(std::string_view word, std::span<const std::string> candidates)
+{
+    return nearest_of(word, candidates);
+}
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates)
+{
+    return did_you_mean_of(word, candidates);
+}
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates)
+{
+    return did_you_mean_of(word, candidates);
+}
 
 bool is_valid_utf8(std::string_view text)
 {

@@ -1,5 +1,7 @@
 #include "cli/jobs.h"
 
+#include <utility>
+
 #include "cli/output.h"
 
 namespace holm::cli {
@@ -35,7 +37,10 @@ void Jobs::take_signal(sd_bus_message* m)
 {
     if (sd_bus_message_is_signal(m, "org.freedesktop.DBus", "NameOwnerChanged")) {
         std::string name, before, now;
-        if (systemd::read_all_of(m, name, before, now) && !before.empty()) holmd_lost_ = true;
+        if (!systemd::read_all_of(m, name, before, now) || before.empty()) return;
+        settle_ended();
+        ended_.clear();  // the next holmd begins its numbers anew
+        holmd_lost_ = true;
         return;
     }
     if (!sd_bus_message_is_signal(m, api::manager_interface, "JobRemoved")) return;
@@ -44,6 +49,13 @@ void Jobs::take_signal(sd_bus_message* m)
     std::string machine;
     End end;
     if (systemd::read_all_of(m, id, path, machine, end.result, end.text)) ended_[path.text] = std::move(end);
+}
+
+Result<> Jobs::begin(Job job)
+{
+    const std::string path = TRY(job.ask(), job.what);
+    add(path, std::move(job));
+    return {};
 }
 
 void Jobs::add(const std::string& path, Job job)
@@ -63,20 +75,45 @@ void Jobs::settle_ended()
     }
 }
 
-Result<> Jobs::settle_by_state()
+// By the state of the machine alone, where holmd does not tell. `refusal`: of a holmd that was asked for the job again.
+Result<Settled> Jobs::settle_by_state(const Job& job, const Error* refusal)
 {
-    for (auto entry = waiting_.begin(); entry != waiting_.end();) {
-        const Job& job = entry->second;
-        auto properties = observe_machine(client_, job.machine);
-        if (!properties && properties.error().code == Errc::Unavailable) return properties.error();
-        const std::string state = properties ? text_of(*properties, "State") : "stopped";
-        const Settled settled = settle_state(job.goal, state);
-        if (settled == Settled::Failed) {
-            const std::string why = properties ? text_of(*properties, "LastFailure") : properties.error().text;
-            failures_.push_back(fmt::format("{}: {}", job.what, why.empty() ? "it is " + state : why));
+    auto properties = observe_machine(client_, job.machine);
+    if (!properties && properties.error().code == Errc::Unavailable) return properties.error();
+    const std::string state = properties ? text_of(*properties, "State") : "stopped";
+    const Settled settled = settle_state(job.goal, state);
+    if (settled == Settled::Done || (settled == Settled::NotYet && !refusal)) return settled;
+    std::string why = refusal ? refusal->text : properties ? text_of(*properties, "LastFailure") : properties.error().text;
+    if (why.empty()) why = "it is " + state;
+    failures_.push_back(fmt::format("{}: {}", job.what, why));
+    return Settled::Failed;
+}
+
+// holmd has died with its jobs: the next one, which the call brings up, is asked for them. It may die as well.
+Result<> Jobs::take_up_again()
+{
+    constexpr unsigned attempts = 10;
+    holmd_lost_ = false;
+    for (auto& [path, job] : std::exchange(waiting_, {})) {
+        if (!job.ask) {
+            orphans_.push_back(job);
+            continue;
         }
-        entry = settled == Settled::NotYet ? std::next(entry) : waiting_.erase(entry);
+        auto again = job.ask();
+        for (unsigned i = 1; i < attempts && !again && again.error().code == Errc::Unavailable; ++i) {
+            TRY(client_.wait(std::chrono::milliseconds(200)));
+            again = job.ask();
+        }
+        if (again) add(*again, job);
+        else TRY(settle_by_state(job, &again.error()));
     }
+    return {};
+}
+
+Result<> Jobs::look_at_orphans()
+{
+    for (const Job& job : std::exchange(orphans_, {}))
+        if (TRY(settle_by_state(job, nullptr)) == Settled::NotYet) orphans_.push_back(job);
     return {};
 }
 
@@ -85,10 +122,11 @@ Result<> Jobs::wait_with(const std::string& progress, const Invocation& call)
     Progress line(progress, call);
     auto begin = Clock::now();
     settle_ended();
-    while (!waiting_.empty()) {
-        TRY(client_.wait(holmd_lost_ ? std::chrono::milliseconds(200) : std::chrono::milliseconds(1000)));
+    while (!waiting_.empty() || !orphans_.empty()) {
+        TRY(client_.wait(orphans_.empty() ? std::chrono::milliseconds(1000) : std::chrono::milliseconds(200)));
         settle_ended();
-        if (holmd_lost_) TRY(settle_by_state());
+        if (holmd_lost_) TRY(take_up_again());
+        TRY(look_at_orphans());
         auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin).count();
         if (seconds >= 1) line.show(static_cast<unsigned>(seconds));
     }

@@ -1,6 +1,7 @@
 // Jobs: starts and stops that holmd carries out while we wait for their results. Effects.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19,7 +20,14 @@ struct Job {
     std::string machine;
     JobGoal goal = JobGoal::Running;
     std::string what;  // "cannot start machine 'web'": before the sentence of a failure
+    // Asks for it, and gives its object path. Asked again of the next holmd when one dies before the end, so it must bear that;
+    // none: the state of the machine tells.
+    std::function<Result<std::string>()> ask;
 };
+
+// What the state of a machine means for a job whose holmd has died: done, failed (the sentence), or wait on. Pure.
+enum class Settled { NotYet, Done, Failed };
+Settled settle_state(JobGoal goal, std::string_view state);
 
 // Waits for several jobs at once. Made before the first is asked for: a job may end before its reply is read.
 class Jobs {
@@ -29,6 +37,8 @@ public:
     Jobs& operator=(const Jobs&) = delete;
 
     Result<> listen();
+    // Asks for a job. Errors: those of the call.
+    Result<> begin(Job job);
     // A job that has been asked for; "/" stands for none.
     void add(const std::string& path, Job job);
     // Waits for all, says every failure on standard error. Errors: what keeps us from waiting. False: one failed.
@@ -41,19 +51,18 @@ private:
     };
     void take_signal(sd_bus_message* m);
     void settle_ended();
-    Result<> settle_by_state();
+    Result<Settled> settle_by_state(const Job& job, const Error* refusal);
+    Result<> take_up_again();
+    Result<> look_at_orphans();
     Result<> wait_with(const std::string& progress, const Invocation& call);
 
     Client& client_;
     std::map<std::string, Job> waiting_;  // by object path
     std::map<std::string, End> ended_;    // also of jobs that are not ours
+    std::vector<Job> orphans_;            // their holmd has died, and they cannot be asked for again
     std::vector<std::string> failures_;
-    bool holmd_lost_ = false;  // its jobs are gone with it: the states of the machines tell
+    bool holmd_lost_ = false;  // since the last look, and all of waiting_ with it
 };
-
-// What the state of a machine means for a job whose holmd has died: done, failed (the sentence), or wait on. Pure.
-enum class Settled { NotYet, Done, Failed };
-Settled settle_state(JobGoal goal, std::string_view state);
 
 // The properties of one machine. Errors: NotFound, Unavailable.
 Result<Properties> observe_machine(Client& client, const std::string& name);

@@ -16,8 +16,10 @@ enum PolkitFlags : uint32_t { None = 0, AllowUserInteraction = 1 };
 
 Error denied(const Verb& verb)
 {
-    if (verb.machine.empty()) return error(Errc::Denied, "you may not {} (polkit action {})", verb.name, action_name(verb.privilege));
-    return error(Errc::Denied, "you may not {} machine '{}' (polkit action {})", verb.name, verb.machine, action_name(verb.privilege));
+    if (verb.machine.empty())
+        return error(Errc::Denied, "you are not allowed to '{}' (polkit action {})", verb.name, action_name(verb.privilege));
+    return error(Errc::Denied, "you are not allowed to '{}' machine '{}' (polkit action {})", verb.name, verb.machine,
+                 action_name(verb.privilege));
 }
 
 // The answer of CheckAuthorization: (is_authorized, is_challenge, details).
@@ -95,6 +97,7 @@ void Authority::identify(const std::string& sender, Known known)
 
 void Authority::forget()
 {
+    calls_.clear();
     known_.clear();
     order_.clear();
 }
@@ -102,11 +105,12 @@ void Authority::forget()
 void Authority::authorise(Reply reply, Verb verb, Granted granted)
 {
     std::string sender = reply.sender();
-    identify(sender, [this, reply = std::move(reply), verb = std::move(verb), granted = std::move(granted)](Result<Credentials> who) mutable {
-        if (!who) return reply.fail(who.error());
-        if (who->uid == 0) return granted(std::move(reply));
-        ask_polkit(std::move(reply), std::move(verb), std::move(granted));
-    });
+    identify(sender,
+             [this, reply = std::move(reply), verb = std::move(verb), granted = std::move(granted)](Result<Credentials> who) mutable {
+                 if (!who) return reply.fail(who.error());
+                 if (who->uid == 0) return granted(std::move(reply));
+                 ask_polkit(std::move(reply), std::move(verb), std::move(granted));
+             });
 }
 
 void Authority::ask_polkit(Reply reply, Verb verb, Granted granted)
@@ -115,12 +119,14 @@ void Authority::ask_polkit(Reply reply, Verb verb, Granted granted)
     const systemd::Labels details{{"machine", verb.machine}, {"verb", verb.name}, {"user", verb.user}, {"owner", verb.owner}};
     const uint32_t flags = sd_bus_message_get_allow_interactive_authorization(reply.call()) > 0 ? AllowUserInteraction : None;
     const std::string action = action_name(verb.privilege);
-    auto answered = [reply = std::move(reply), verb = std::move(verb), granted = std::move(granted)](Result<sd_bus_message*> answer) mutable {
+    auto answered = [reply = std::move(reply), verb = std::move(verb),
+                     granted = std::move(granted)](Result<sd_bus_message*> answer) mutable {
         if (answer && is_authorised(*answer)) return granted(std::move(reply));
         if (!answer) log_debug("polkit: {}", answer.error().text);
         reply.fail(denied(verb));
     };
-    call({"org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization"},
+    call({"org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
+          "CheckAuthorization"},
          person_deadline, std::move(answered), subject, action, details, flags, "");
 }
 

@@ -51,7 +51,7 @@ public:
     void identify(const std::string& sender, Known known);
     // Calls `granted` with the reply when the caller may; else answers Denied.
     void authorise(Reply reply, Verb verb, Granted granted);
-    // A new connection: names of the old one mean nothing.
+    // The connection has ended: its names mean nothing any more, and who asked is gone.
     void forget();
 
 private:

@@ -118,7 +118,10 @@ ControlClient::ControlClient(systemd::Loop& loop, const machine::MachineName& na
 {
 }
 
-ControlClient::~ControlClient() { *alive_ = false; }
+ControlClient::~ControlClient()
+{
+    *alive_ = false;
+}
 
 Result<std::unique_ptr<ControlClient>> ControlClient::adopt(systemd::Loop& loop, const machine::MachineName& name, Fd channel,
                                                             Listener listener)
@@ -136,9 +139,15 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(systemd::Loop& loo
     return client;
 }
 
-Result<> ControlClient::go(const kernel::Message& message) { return kernel::send_message(socket_.get(), message); }
+Result<> ControlClient::go(const kernel::Message& message)
+{
+    return kernel::send_message(socket_.get(), message);
+}
 
-Result<> ControlClient::subscribe() { return kernel::send_message(socket_.get(), kernel::Message("subscribe")); }
+Result<> ControlClient::subscribe()
+{
+    return kernel::send_message(socket_.get(), kernel::Message("subscribe"));
+}
 
 pid_t ControlClient::peer() const
 {

@@ -43,7 +43,8 @@ public:
     using Answered = std::move_only_function<void(Result<kernel::Message>)>;
 
     // Over the channel of a supervisor that holmd has spawned; then subscribe() after "go".
-    static Result<std::unique_ptr<ControlClient>> adopt(systemd::Loop& loop, const machine::MachineName& name, Fd channel, Listener listener);
+    static Result<std::unique_ptr<ControlClient>> adopt(systemd::Loop& loop, const machine::MachineName& name, Fd channel,
+                                                        Listener listener);
     // To a supervisor that runs, subscribed. Errors: NotFound, Unavailable (nobody listens), Busy (try again).
     static Result<std::unique_ptr<ControlClient>> connect(systemd::Loop& loop, const machine::MachineName& name, Listener listener);
     ControlClient(const ControlClient&) = delete;

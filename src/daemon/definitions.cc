@@ -56,7 +56,10 @@ Result<machine::Spec> parse_definition(const machine::MachineName& name, const s
     return spec;
 }
 
-std::string definition_path(const machine::MachineName& name) { return fmt::format("{}/{}.toml", definitions_folder, name.text()); }
+std::string definition_path(const machine::MachineName& name)
+{
+    return fmt::format("{}/{}.toml", definitions_folder, name.text());
+}
 
 Result<> write_definition(const machine::MachineName& name, const std::string& text)
 {
@@ -67,7 +70,8 @@ Result<> write_definition(const machine::MachineName& name, const std::string& t
 Result<> remove_definition(const machine::MachineName& name)
 {
     if (::access(definition_path(name).c_str(), F_OK))
-        return error(Errc::Denied, "the definition of machine '{}' is the vendor's: mask it with an empty {}", name.text(), definition_path(name));
+        return error(Errc::Denied, "the definition of machine '{}' is the vendor's: mask it with an empty {}", name.text(),
+                     definition_path(name));
     TRY(remove_below(definitions_folder, name.text() + ".toml.d"));
     return remove_below(definitions_folder, name.text() + ".toml");
 }

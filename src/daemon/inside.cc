@@ -36,7 +36,10 @@ struct Leader {
     }
 };
 
-Leader leader_of(const MachineEntry& machine) { return {machine.told.leader, machine.control_group}; }
+Leader leader_of(const MachineEntry& machine)
+{
+    return {machine.told.leader, machine.control_group};
+}
 
 Result<kernel::Message> read_os_release(const Leader& leader)
 {
@@ -70,7 +73,8 @@ Result<kernel::Message> open_terminal(const Leader& leader, bool has_user_namesp
         return error(Errc::Failed, "the machine's /dev/pts is no devpts");
     int unlocked = 0;
     unsigned number = 0;
-    if (::ioctl(master.get(), TIOCSPTLCK, &unlocked) || ::ioctl(master.get(), TIOCGPTN, &number)) return sys_error("cannot make a terminal");
+    if (::ioctl(master.get(), TIOCSPTLCK, &unlocked) || ::ioctl(master.get(), TIOCGPTN, &number))
+        return sys_error("cannot make a terminal");
     if (::fcntl(master.get(), F_SETFL, O_RDWR)) return sys_error("cannot set up a terminal");
     kernel::Message answer("ok");
     answer.add("path", fmt::format("/dev/pts/{}", number));
@@ -87,19 +91,23 @@ std::unique_ptr<Worker> start_reading_os_release(systemd::Loop& loop, const Mach
         if (!answer) return done(answer.error());
         done(parse_os_release(answer->get("text")));
     };
-    return Worker::start(loop, fmt::format("reading os-release of machine '{}'", machine.name.text()), inside_deadline, job, std::move(finished));
+    return Worker::start(loop, fmt::format("reading os-release of machine '{}'", machine.name.text()), inside_deadline, job,
+                         std::move(finished));
 }
 
 std::unique_ptr<Worker> start_opening_terminal(systemd::Loop& loop, const MachineEntry& machine, TerminalOpened done)
 {
     const bool has_user_namespace = !machine.plan || machine.plan->rootfs.ids.has_namespace();
-    auto job = [leader = leader_of(machine), has_user_namespace](const Worker::LookingAt&) { return open_terminal(leader, has_user_namespace); };
+    auto job = [leader = leader_of(machine), has_user_namespace](const Worker::LookingAt&) {
+        return open_terminal(leader, has_user_namespace);
+    };
     auto finished = [done = std::move(done)](Result<kernel::Message> answer) mutable {
         if (!answer) return done(answer.error());
         if (answer->fds.size() != 1) return done(error(Errc::Failed, "no terminal was made"));
         done(GuestTerminal{std::move(answer->fds.front()), std::string(answer->get("path"))});
     };
-    return Worker::start(loop, fmt::format("opening a terminal of machine '{}'", machine.name.text()), inside_deadline, job, std::move(finished));
+    return Worker::start(loop, fmt::format("opening a terminal of machine '{}'", machine.name.text()), inside_deadline, job,
+                         std::move(finished));
 }
 
 }  // namespace holm::daemon

@@ -7,7 +7,10 @@
 
 namespace holm::daemon {
 
-std::string job_path(uint32_t id) { return fmt::format("{}/{}", api::jobs_path, id); }
+std::string job_path(uint32_t id)
+{
+    return fmt::format("{}/{}", api::jobs_path, id);
+}
 
 std::string machine_path(const machine::MachineName& name)
 {

@@ -39,7 +39,7 @@ private:
     uint32_t last_ = 0;
 };
 
-std::string job_path(uint32_t id);         // "/org/holm1/job/7"
+std::string job_path(uint32_t id);                           // "/org/holm1/job/7"
 std::string machine_path(const machine::MachineName& name);  // "/org/holm1/machine/web_2d1"
 std::string_view describe_kind(JobKind kind);
 

@@ -24,7 +24,10 @@ const MachineEntry* Lifecycle::find(const MachineName& name) const
     return machine == machines_.end() ? nullptr : machine->second.get();
 }
 
-MachineEntry* Lifecycle::lookup(const MachineName& name) { return const_cast<MachineEntry*>(find(name)); }
+MachineEntry* Lifecycle::lookup(const MachineName& name)
+{
+    return const_cast<MachineEntry*>(find(name));
+}
 
 MachineEntry& Lifecycle::entry(const MachineName& name)
 {
@@ -150,7 +153,10 @@ void Lifecycle::on_unit_removed(const std::string& unit)
     if (!name) return;
     enqueue([this, name = *name, unit] {
         MachineEntry* machine = lookup(name);
-        if (!machine || !is_active(machine->life) || unit_of(*machine) != unit) return;
+        if (!machine || unit_of(*machine) != unit) return;
+        // Before its unit is known to be there, this is the end of the unit of the life before: of a restart.
+        const machine::Stage stage = machine->life.stage;
+        if (stage != machine::Stage::Booting && stage != machine::Stage::Running && stage != machine::Stage::Stopping) return;
         machine->unit_gone = true;
         if (machine->control) return;
         if (machine->ended) end_life(*machine);
@@ -163,6 +169,7 @@ void Lifecycle::on_unit_removed(const std::string& unit)
 void Lifecycle::on_connected()
 {
     enqueue([this] {
+        stop_dead_scopes();
         for (auto& [name, machine] : machines_)
             if (machine->life.stage == machine::Stage::Asked) start_service(*machine);
     });

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,8 +34,8 @@ struct Host {
 
 // Who tells the clients: signals of the Machine objects.
 struct Announcer {
-    std::move_only_function<void(const MachineEntry&)> changed;              // PropertiesChanged
-    std::move_only_function<void(const machine::MachineName&)> appeared;     // the machine exists now
+    std::move_only_function<void(const MachineEntry&)> changed;           // PropertiesChanged
+    std::move_only_function<void(const machine::MachineName&)> appeared;  // the machine exists now
     std::move_only_function<void(const machine::MachineName&)> vanished;
 };
 
@@ -133,6 +134,7 @@ private:
     void adopt(const machine::MachineName& name, launch::Plan plan);
     void await_supervisor(const machine::MachineName& name, unsigned attempt);
     void found_dead(MachineEntry& machine);
+    void stop_dead_scopes();
     void quarantine(const std::string& folder, const std::string& why);
 
     Host host_;
@@ -140,6 +142,8 @@ private:
     std::map<machine::MachineName, std::unique_ptr<MachineEntry>> machines_;
     std::deque<systemd::Callback> queue_;
     systemd::Source drain_;
+    std::vector<std::string> dead_scopes_;                          // of machines that were found dead: to be stopped
+    std::list<systemd::Operation> stopping_scopes_;                 // being stopped
     std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed
 };
 

@@ -5,6 +5,7 @@
 
 #include "api/names.h"
 #include "base/log.h"
+#include "daemon/definitions.h"
 #include "daemon/lifecycle.h"
 #include "daemon/planner_child.h"
 #include "kernel/process.h"
@@ -44,12 +45,11 @@ void Lifecycle::perform(MachineEntry& machine, Action action)
     case Action::StopUnit: return stop_unit(machine);
     case Action::Terminate: return terminate_all(machine);
     case Action::Register: return register_with_machined(machine);
-    case Action::Unregister:
-        machine.registered_leader = 0;
-        return host_.machined.unregister_machine(machine.name.text());
+    case Action::Unregister: machine.registered_leader = 0; return host_.machined.unregister_machine(machine.name.text());
     case Action::EmitNew:
         log_info("machine '{}' has started as {}", machine.name.text(), unit_of(machine));
-        return host_.bus.emit(api::root_path, api::manager_interface, "MachineNew", machine.name.text(), systemd::ObjectPath{machine_path(machine.name)});
+        return host_.bus.emit(api::root_path, api::manager_interface, "MachineNew", machine.name.text(),
+                              systemd::ObjectPath{machine_path(machine.name)});
     case Action::EmitRemoved:
         return host_.bus.emit(api::root_path, api::manager_interface, "MachineRemoved", machine.name.text(),
                               systemd::ObjectPath{machine_path(machine.name)});
@@ -58,7 +58,8 @@ void Lifecycle::perform(MachineEntry& machine, Action action)
     case Action::StartFailed: return start_ended(machine, JobResult::Failed);
     case Action::StartCanceled: return start_ended(machine, JobResult::Canceled);
     case Action::StopDone: return stop_ended(machine);
-    case Action::RefuseBusy: return answer_removal(machine, error(Errc::Busy, "machine '{}' runs, as {}", machine.name.text(), unit_of(machine)));
+    case Action::RefuseBusy:
+        return answer_removal(machine, error(Errc::Busy, "machine '{}' runs, as {}", machine.name.text(), unit_of(machine)));
     case Action::Release: return release_runtime(machine);
     case Action::RemoveRecord: return remove_record(machine);
     }
@@ -81,7 +82,8 @@ void Lifecycle::plan(MachineEntry& machine)
         if (!known || !known->spec) return planned(name, known ? known->spec.error() : unknown(name));
         request.spec = *known->spec;
     }
-    machine.planner = start_planning(host_.loop, std::move(request), [this, name](Result<launch::Plan> plan) { planned(name, std::move(plan)); });
+    machine.planner =
+        start_planning(host_.loop, std::move(request), [this, name](Result<launch::Plan> plan) { planned(name, std::move(plan)); });
 }
 
 void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
@@ -116,6 +118,8 @@ void Lifecycle::answer_prepare(MachineEntry& machine)
             prepared.prepare.reset();
         });
     };
+    // What an earlier start left would be read again at a daemon-reload: MemoryMax=50% as MemoryMaxScale, which then wins over MemoryMax.
+    if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
     machine.properties_operation = host_.units.set_runtime_properties(unit_of(machine), machine.plan->unit.properties, std::move(set));
 }
 
@@ -174,7 +178,8 @@ void Lifecycle::go(MachineEntry& machine)
         auto pair = make_socket_pair();
         if (!pair) return post(machine.name, {.kind = EventKind::UnitFailed, .why = pair.error().text});
         session = std::move(pair->first);
-        if (machine.run->rows) message.add("rows", static_cast<int64_t>(machine.run->rows)).add("cols", static_cast<int64_t>(machine.run->columns));
+        if (machine.run->rows)
+            message.add("rows", static_cast<int64_t>(machine.run->rows)).add("cols", static_cast<int64_t>(machine.run->columns));
         if (!machine.run->detach) message.fds.push_back(std::move(pair->second));
         for (Fd& fd : std::exchange(machine.run->fds, {})) message.fds.push_back(std::move(fd));
     }
@@ -186,7 +191,8 @@ void Lifecycle::go(MachineEntry& machine)
     }
     machine.blocked.reset();
     if (machine.run)
-        machine.run->reply.ok(machine.name.text(), systemd::ObjectPath{machine_path(machine.name)}, systemd::ObjectPath{job_path(machine.start_job)}, session);
+        machine.run->reply.ok(machine.name.text(), systemd::ObjectPath{machine_path(machine.name)},
+                              systemd::ObjectPath{job_path(machine.start_job)}, session);
     machine.run.reset();
 }
 
@@ -221,7 +227,8 @@ void Lifecycle::stop_unit(MachineEntry& machine)
             }
             const std::string why = "its unit ended without a word of its supervisor";
             if (!machine_now->control && !machine_now->ended) return handle(name, {.kind = EventKind::UnitFailed, .why = why});
-            auto deadline = host_.loop.after(last_word_deadline, [this, name, why] { post(name, {.kind = EventKind::UnitFailed, .why = why}); });
+            auto deadline =
+                host_.loop.after(last_word_deadline, [this, name, why] { post(name, {.kind = EventKind::UnitFailed, .why = why}); });
             if (deadline) machine_now->deadline = std::move(*deadline);
         });
     };
@@ -278,15 +285,15 @@ void Lifecycle::release_runtime(MachineEntry& machine)
     machine.times = {};
     machine.control_group.clear();
     // Its folder in /run alone, which is memory: quick.
-    if (auto released = release(machine.name, Keep::Record); !released) log_warning("machine '{}': {}", machine.name.text(), released.error().text);
+    if (auto released = release(machine.name, Keep::Record); !released)
+        log_warning("machine '{}': {}", machine.name.text(), released.error().text);
 }
 
 void Lifecycle::remove_record(MachineEntry& machine)
 {
     const MachineName name = machine.name;
-    machine.remover = start_removal(host_.loop, name, [this, name](Result<> result) {
-        enqueue([this, name, result = std::move(result)] { removed(name, result); });
-    });
+    machine.remover = start_removal(
+        host_.loop, name, [this, name](Result<> result) { enqueue([this, name, result = std::move(result)] { removed(name, result); }); });
 }
 
 void Lifecycle::removed(const MachineName& name, const Result<>& result)

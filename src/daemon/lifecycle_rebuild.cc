@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <utility>
 
 #include "api/names.h"
 #include "base/handle.h"
@@ -87,9 +88,8 @@ void Lifecycle::await_supervisor(const MachineName& name, unsigned attempt)
     if (machine.control || is_active(machine.life)) return;  // it has called meanwhile, or was started anew
     if (connect(machine)) return;
     if (attempt == supervisor_attempts || !is_populated(machine.control_group)) return found_dead(machine);
-    auto again = host_.loop.after(supervisor_pause, [this, name, attempt] {
-        enqueue([this, name, attempt] { await_supervisor(name, attempt + 1); });
-    });
+    auto again = host_.loop.after(supervisor_pause,
+                                  [this, name, attempt] { enqueue([this, name, attempt] { await_supervisor(name, attempt + 1); }); });
     if (again) machine.deadline = std::move(*again);
     else found_dead(machine);
 }
@@ -107,6 +107,8 @@ void Lifecycle::found_dead(MachineEntry& machine)
         event.why = outcome->why.empty() ? describe_end(*outcome) : outcome->why;
         machine.ended = std::move(*outcome);
     }
+    if (event.unit == machine::UnitForm::Scope) dead_scopes_.push_back(unit_of(machine));
+    stop_dead_scopes();
     if (is_populated(machine.control_group)) kill_unit(machine);  // what does not listen after all this time is no supervisor
     enqueue([this, name, event = std::move(event)] {
         handle(name, event);
@@ -116,6 +118,17 @@ void Lifecycle::found_dead(MachineEntry& machine)
         settle(*machine_now);
         forget_if_gone(name);
     });
+}
+
+// A process that dies while systemd puts it into its scope leaves a scope that is empty and never ends by itself.
+void Lifecycle::stop_dead_scopes()
+{
+    if (!host_.bus.connected()) return;  // on_connected() comes back to it
+    for (const std::string& scope : std::exchange(dead_scopes_, {})) {
+        auto place = stopping_scopes_.emplace(stopping_scopes_.end());
+        *place = host_.units.run_job(systemd::UnitVerb::Stop, scope,
+                                     [this, place](const Result<>&) { enqueue([this, place] { stopping_scopes_.erase(place); }); });
+    }
 }
 
 }  // namespace holm::daemon

@@ -24,7 +24,10 @@ Error busy(const MachineEntry& machine)
                  unit_of(machine));
 }
 
-bool is_active(const MachineEntry* machine) { return machine && machine::is_active(machine->life); }
+bool is_active(const MachineEntry* machine)
+{
+    return machine && machine::is_active(machine->life);
+}
 
 }  // namespace
 
@@ -68,7 +71,8 @@ void Lifecycle::terminate(const MachineName& name, Reply reply)
 {
     catch_up(name);
     enqueue([this, name, reply = std::move(reply)]() mutable {
-        if (!is_active(find(name))) return reply.fail(host_.catalogue.find(name) ? error(Errc::Busy, "machine '{}' does not run", name.text()) : unknown(name));
+        if (!is_active(find(name)))
+            return reply.fail(host_.catalogue.find(name) ? error(Errc::Busy, "machine '{}' does not run", name.text()) : unknown(name));
         if (refuse_protected(name, "stop", reply)) return;
         handle(name, {.kind = EventKind::TerminateRequested});
         reply.ok();
@@ -84,10 +88,11 @@ void Lifecycle::ask(const MachineName& name, kernel::Message message, Reply repl
     if (!machine->control || !machine->heard)
         return reply.fail(error(Errc::Busy, "machine '{}' is {}: its supervisor does not listen yet", name.text(),
                                 machine::describe_state(machine::state_of(machine->life))));
-    machine->control->ask(std::move(message), [name, reply = std::move(reply), answered = std::move(answered)](Result<kernel::Message> answer) mutable {
-        if (!answer) return reply.fail(with_context(answer.error(), fmt::format("machine '{}'", name.text())));
-        answered(std::move(reply), std::move(*answer));
-    });
+    machine->control->ask(std::move(message),
+                          [name, reply = std::move(reply), answered = std::move(answered)](Result<kernel::Message> answer) mutable {
+                              if (!answer) return reply.fail(with_context(answer.error(), fmt::format("machine '{}'", name.text())));
+                              answered(std::move(reply), std::move(*answer));
+                          });
 }
 
 // True: refused.
@@ -95,7 +100,8 @@ bool Lifecycle::refuse_protected(const MachineName& name, const char* verb, Repl
 {
     const Known* known = host_.catalogue.find(name);
     if (!known || !known->spec || std::ranges::find(known->spec->protect, verb) == known->spec->protect.end()) return false;
-    reply.fail(error(Errc::Denied, "machine '{}' is protected against '{}'{}", name.text(), verb, machine::describe_origin(*known->spec, "protect")));
+    reply.fail(error(Errc::Denied, "machine '{}' is protected against '{}'{}", name.text(), verb,
+                     machine::describe_origin(*known->spec, "protect")));
     return true;
 }
 
@@ -108,7 +114,8 @@ void Lifecycle::do_run(const MachineName& name, RunRequest request)
         machine.when_gone.push_back([this, name, request = std::move(request)]() mutable { do_run(name, std::move(request)); });
         return;
     }
-    if (is_active(&machine)) return request.reply.fail(error(Errc::Exists, "machine '{}' runs already, as {}", name.text(), unit_of(machine)));
+    if (is_active(&machine))
+        return request.reply.fail(error(Errc::Exists, "machine '{}' runs already, as {}", name.text(), unit_of(machine)));
     if (const Known* known = host_.catalogue.find(name))
         return request.reply.fail(error(Errc::Exists, "machine '{}' exists already: {}", name.text(), known->path));
     if (has_state(name))
@@ -124,7 +131,9 @@ void Lifecycle::do_run(const MachineName& name, RunRequest request)
     machine.run = std::move(request);
     machine.start_job = host_.jobs.begin(name, JobKind::Start);
     announcer_.appeared(name);
-    handle(name, {.kind = EventKind::StartRequested, .unit = UnitForm::Scope, .record = life == RecordLife::Kept ? Record::Fresh : Record::Temporary});
+    handle(name, {.kind = EventKind::StartRequested,
+                  .unit = UnitForm::Scope,
+                  .record = life == RecordLife::Kept ? Record::Fresh : Record::Temporary});
 }
 
 // -- start ----------------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,10 @@ namespace {
 constexpr std::chrono::seconds unit_deadline{5};  // from the end of a supervisor to that of its scope
 
 // When the machine was first ready, for a holmd that was not there: the time of an empty file in its folder of /run.
-std::string ready_mark(const MachineName& name) { return api::runtime_path(name) + "/ready"; }
+std::string ready_mark(const MachineName& name)
+{
+    return api::runtime_path(name) + "/ready";
+}
 
 }  // namespace
 

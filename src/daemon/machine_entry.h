@@ -55,23 +55,23 @@ struct MachineEntry {
 
     machine::MachineName name;
     machine::Life life;
-    std::optional<Error> failure;       // of the step that failed: what its reply says
-    std::optional<launch::Plan> plan;   // of plan.toml
-    std::optional<LastRun> last;        // how the last life ended
+    std::optional<Error> failure;      // of the step that failed: what its reply says
+    std::optional<launch::Plan> plan;  // of plan.toml
+    std::optional<LastRun> last;       // how the last life ended
     Times times;
-    std::string control_group;          // of the unit
+    std::string control_group;  // of the unit
 
     std::unique_ptr<ControlClient> control;
-    SupervisorState told;               // its latest word,
-    bool heard = false;                 // if there was one: it listens
-    std::optional<Outcome> ended;       // its last word: the life ends when its unit is gone too
+    SupervisorState told;          // its latest word,
+    bool heard = false;            // if there was one: it listens
+    std::optional<Outcome> ended;  // its last word: the life ends when its unit is gone too
     bool unit_gone = false;
     pid_t registered_leader = 0;
 
     std::unique_ptr<Worker> planner, remover;
     std::optional<SupervisorProcess> blocked;  // a scope's supervisor until "go"
     systemd::Operation start_operation, stop_operation, kill_operation, restart_operation, properties_operation;
-    systemd::Source deadline;           // of the present wait
+    systemd::Source deadline;  // of the present wait
 
     uint32_t start_job = 0, stop_job = 0, restart_job = 0;
     std::optional<RunRequest> run;

@@ -35,7 +35,8 @@ char** new_strv(const std::vector<std::string>& paths)
 
 }  // namespace
 
-MachineObject::MachineObject(Host host, Lifecycle& lifecycle, ManagerObject& manager) : host_(host), lifecycle_(lifecycle), manager_(manager)
+MachineObject::MachineObject(Host host, Lifecycle& lifecycle, ManagerObject& manager)
+    : host_(host), lifecycle_(lifecycle), manager_(manager)
 {
     build_vtable();
 }
@@ -119,9 +120,9 @@ MachineView MachineObject::view_of(const char* path)
 void MachineObject::changed(const MachineName& name)
 {
     if (!host_.bus.connected()) return;
-    std::array<const char*, 16> properties = {"State",     "Frozen",           "Started",        "StartedTimestamp", "ReadyTimestamp", "Timestamp",
-                                              "Boots",     "Leader",           "Unit",           "ControlGroup",     "RootDirectory",  "Id",
-                                              "LastResult", "LastStatus",      "LastFailure",    nullptr};
+    std::array<const char*, 16> properties = {
+        "State",        "Frozen",        "Started", "StartedTimestamp", "ReadyTimestamp", "Timestamp",   "Boots", "Leader", "Unit",
+        "ControlGroup", "RootDirectory", "Id",      "LastResult",       "LastStatus",     "LastFailure", nullptr};
     static_cast<void>(sd_bus_emit_properties_changed_strv(host_.bus.get(), machine_path(name).c_str(), api::machine_interface,
                                                           const_cast<char**>(properties.data())));
 }
@@ -144,7 +145,9 @@ uint64_t MachineObject::timestamp_monotonic(const char* path)
     timespec real{}, monotonic{};
     ::clock_gettime(CLOCK_REALTIME, &real);
     ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
-    auto micro = [](const timespec& time) { return static_cast<uint64_t>(time.tv_sec) * 1000000 + static_cast<uint64_t>(time.tv_nsec) / 1000; };
+    auto micro = [](const timespec& time) {
+        return static_cast<uint64_t>(time.tv_sec) * 1000000 + static_cast<uint64_t>(time.tv_nsec) / 1000;
+    };
     const uint64_t age = micro(real) > created ? micro(real) - created : 0;
     return created && age < micro(monotonic) ? micro(monotonic) - age : 0;
 }

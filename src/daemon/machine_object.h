@@ -7,8 +7,8 @@
 #include <tuple>
 #include <vector>
 
-#include "daemon/manager_object.h"
 #include "daemon/machine_view.h"
+#include "daemon/manager_object.h"
 #include "systemd/vtable.h"
 
 namespace holm::daemon {

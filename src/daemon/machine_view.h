@@ -17,7 +17,7 @@ struct MachineView {
     machine::MachineName name;
     std::vector<uint8_t> id;  // 16 bytes, or none
     Times times;
-    std::string unit;         // "" where it has none now and none by definition
+    std::string unit;  // "" where it has none now and none by definition
     uint32_t leader = 0;
     std::string root;
     machine::State state = machine::State::Stopped;

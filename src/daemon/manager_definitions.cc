@@ -20,7 +20,10 @@ namespace {
 // Of a machine that was given none: the last component of its root, made valid, and 4 hex digits.
 Result<MachineName> draw_name(const machine::RootSpec& root)
 {
-    const std::string& path = !root.path.empty() ? root.path : !root.image.empty() ? root.image : root.lower.empty() ? root.path : root.lower.front();
+    const std::string& path = !root.path.empty()    ? root.path
+                              : !root.image.empty() ? root.image
+                              : root.lower.empty()  ? root.path
+                                                    : root.lower.front();
     uint16_t number = 0;
     if (::getrandom(&number, sizeof number, 0) != sizeof number) return sys_error("cannot draw a name");
     constexpr size_t suffix = 5;
@@ -38,7 +41,8 @@ Result<> read_run_options(const systemd::Options& options, RunRequest& request)
     request.columns = reader.take<uint32_t>("columns", 0);
     request.term = reader.take<std::string>("term", "");
     TRY(reader.finish());
-    if (console != "terminal" && console != "pipes") return error(Errc::Invalid, "option 'console' is '{}', not 'terminal' or 'pipes'", printable(console));
+    if (console != "terminal" && console != "pipes")
+        return error(Errc::Invalid, "option 'console' is '{}', not 'terminal' or 'pipes'", printable(console));
     request.console = console == "pipes" ? launch::Console::Pipes : launch::Console::Terminal;
     const size_t wanted = request.console == launch::Console::Pipes ? 3 : 0;
     if (request.fds.size() != wanted) return error(Errc::Invalid, "{} descriptors where {} are wanted", request.fds.size(), wanted);
@@ -103,14 +107,15 @@ void ManagerObject::create(Reply reply, std::string text, std::string definition
 
 void ManagerObject::write(Reply reply, std::string text, std::string definition)
 {
-    authorise(std::move(reply), Privilege::Manage, "edit", text,
-              [this, definition = std::move(definition)](Reply granted, const MachineName& name) mutable {
-                  const Known* known = host_.catalogue.find(name);
-                  if (!known) return granted.fail(lifecycle_.unknown(name));
-                  if (known->origin != Origin::Definition)
-                      return granted.fail(error(Errc::Invalid, "machine '{}' was made by 'run': it has a record, no definition", name.text()));
-                  store(std::move(granted), name, definition);
-              });
+    authorise(
+        std::move(reply), Privilege::Manage, "edit", text,
+        [this, definition = std::move(definition)](Reply granted, const MachineName& name) mutable {
+            const Known* known = host_.catalogue.find(name);
+            if (!known) return granted.fail(lifecycle_.unknown(name));
+            if (known->origin != Origin::Definition)
+                return granted.fail(error(Errc::Invalid, "machine '{}' was made by 'run': it has a record, no definition", name.text()));
+            store(std::move(granted), name, definition);
+        });
 }
 
 // Checked as a whole, written as one step, and systemd's generators run again.
@@ -147,11 +152,12 @@ void ManagerObject::remove(Reply reply, std::string text)
 
 void ManagerObject::verify(Reply reply, std::string text, std::string definition)
 {
-    authorise(std::move(reply), Privilege::Inspect, "verify", text, [this, definition = std::move(definition)](Reply granted, const MachineName& name) {
-        auto spec = parse_definition(name, definition, "", host_.catalogue.places());
-        if (spec) granted.ok();
-        else granted.fail(spec.error());
-    });
+    authorise(std::move(reply), Privilege::Inspect, "verify", text,
+              [this, definition = std::move(definition)](Reply granted, const MachineName& name) {
+                  auto spec = parse_definition(name, definition, "", host_.catalogue.places());
+                  if (spec) granted.ok();
+                  else granted.fail(spec.error());
+              });
 }
 
 // -- plans as text ------------------------------------------------------------------------------------------------------------------
@@ -185,13 +191,14 @@ void ManagerObject::plan_as_text(Reply reply, PlanRequest request)
     request.settings = host_.settings;
     auto place = workers_.emplace(workers_.end());
     const MachineName name = request.name;
-    *place = start_describing(host_.loop, std::move(request), [this, place, name, reply = std::move(reply)](Result<std::string> text) mutable {
-        auto ended = std::move(*place);
-        workers_.erase(place);
-        if (text) reply.ok(*text);
-        else if (text.error().code == Errc::NotFound && !host_.catalogue.find(name)) reply.fail(lifecycle_.unknown(name));
-        else reply.fail(text.error());
-    });
+    *place =
+        start_describing(host_.loop, std::move(request), [this, place, name, reply = std::move(reply)](Result<std::string> text) mutable {
+            auto ended = std::move(*place);
+            workers_.erase(place);
+            if (text) reply.ok(*text);
+            else if (text.error().code == Errc::NotFound && !host_.catalogue.find(name)) reply.fail(lifecycle_.unknown(name));
+            else reply.fail(text.error());
+        });
 }
 
 // -- boot ---------------------------------------------------------------------------------------------------------------------------
@@ -202,7 +209,8 @@ void ManagerObject::enable(Reply reply, std::string text, bool now)
         const Known* known = host_.catalogue.find(name);
         if (known && known->origin == Origin::Definition) return change_files(std::move(granted), name, systemd::UnitFiles::Enable, now);
         if (known)
-            return granted.fail(error(Errc::Invalid, "machine '{}' was made by 'run': only one with a definition can be enabled", name.text()));
+            return granted.fail(
+                error(Errc::Invalid, "machine '{}' was made by 'run': only one with a definition can be enabled", name.text()));
         // It may be an image: planning it tells.
         auto place = workers_.emplace(workers_.end());
         PlanRequest request{.name = name, .unit = launch::UnitKind::Service, .settings = host_.settings};

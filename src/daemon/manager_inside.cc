@@ -26,14 +26,16 @@ Result<> add_command(kernel::Message& message, const std::vector<std::string>& c
         message.add("env", variable);
     }
     if (command.size() + environment.size() > api::max_command_strings || bytes > api::max_command_bytes)
-        return error(Errc::Invalid, "more than {} arguments and variables, or {} bytes of them", api::max_command_strings, api::max_command_bytes);
+        return error(Errc::Invalid, "more than {} arguments and variables, or {} bytes of them", api::max_command_strings,
+                     api::max_command_bytes);
     if (!command.empty() && command[0].empty()) return error(Errc::Invalid, "the command has no name");
     return {};
 }
 
 Result<> check_size(uint32_t rows, uint32_t columns)
 {
-    if (rows > api::max_terminal_size || columns > api::max_terminal_size) return error(Errc::Invalid, "a terminal of {} rows and {} columns", rows, columns);
+    if (rows > api::max_terminal_size || columns > api::max_terminal_size)
+        return error(Errc::Invalid, "a terminal of {} rows and {} columns", rows, columns);
     return {};
 }
 
@@ -42,7 +44,8 @@ Result<kernel::Message> exec_message(const systemd::Options& options, const std:
                                      const std::vector<std::string>& environment, std::vector<Fd> fds)
 {
     OptionReader reader(options);
-    const auto user = reader.take<std::string>("user", ""), workdir = reader.take<std::string>("workdir", ""), term = reader.take<std::string>("term", "");
+    const auto user = reader.take<std::string>("user", ""), workdir = reader.take<std::string>("workdir", ""),
+               term = reader.take<std::string>("term", "");
     const bool tty = reader.take<bool>("tty", false), detach = reader.take<bool>("detach", false);
     const auto rows = reader.take<uint32_t>("rows", 0), columns = reader.take<uint32_t>("columns", 0);
     TRY(reader.finish());
@@ -153,7 +156,8 @@ struct TerminalWait {
 void ManagerObject::open_terminal_of(const MachineName& name, kernel::Message message, Reply reply)
 {
     ask_with_session(name, std::move(message), std::move(reply), [this](Reply asked, Fd session) {
-        auto place = terminals_.insert(terminals_.end(), std::make_shared<TerminalWait>(TerminalWait{std::move(session), std::move(asked), {}, {}}));
+        auto place =
+            terminals_.insert(terminals_.end(), std::make_shared<TerminalWait>(TerminalWait{std::move(session), std::move(asked), {}, {}}));
         auto& wait = **place;
         auto readable = host_.loop.watch_io(wait.session.get(), EPOLLIN, [this, place](uint32_t) {
             auto alive = *place;
@@ -178,7 +182,8 @@ void ManagerObject::open_login(Reply reply, std::string text)
 {
     authorise(std::move(reply), Privilege::Login, "login", text, [this](Reply granted, const MachineName& name) {
         kernel::Message message = terminal_message("");
-        for (const char* argument : {"/sbin/agetty", "--noclear", "--keep-baud", "-", "115200,38400,9600", "vt220"}) message.add("arg", argument);
+        for (const char* argument : {"/sbin/agetty", "--noclear", "--keep-baud", "-", "115200,38400,9600", "vt220"})
+            message.add("arg", argument);
         open_terminal_of(name, std::move(message), std::move(granted));
     });
 }

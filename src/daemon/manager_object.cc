@@ -79,15 +79,17 @@ std::optional<Reply> ManagerObject::receive(sd_bus_message* message)
 }
 
 // The owner of a machine is a detail for polkit's rules; of one that does not exist it is nobody, and the answer is the same.
-void ManagerObject::authorise(Reply reply, Privilege privilege, const char* verb, const std::string& text, Allowed allowed, std::string user)
+void ManagerObject::authorise(Reply reply, Privilege privilege, const char* verb, const std::string& text, Allowed allowed,
+                              std::string user)
 {
     auto name = machine::parse_name(text);
     if (!name) return reply.fail(name.error());
     const Known* known = host_.catalogue.find(*name);
     Verb asked{.privilege = privilege, .name = verb, .machine = name->text(), .user = std::move(user)};
     if (known && known->spec) asked.owner = known->spec->owner;
-    authority_.authorise(std::move(reply), std::move(asked),
-                         [name = std::move(*name), allowed = std::move(allowed)](Reply granted) mutable { allowed(std::move(granted), name); });
+    authority_.authorise(
+        std::move(reply), std::move(asked),
+        [name = std::move(*name), allowed = std::move(allowed)](Reply granted) mutable { allowed(std::move(granted), name); });
 }
 
 std::optional<MachineView> ManagerObject::view_or_fail(const MachineName& name, Reply& reply)

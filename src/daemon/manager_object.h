@@ -86,8 +86,8 @@ private:
     void reload(Reply reply);
 
     // inside (manager_inside.cc)
-    void exec(Reply reply, std::string name, systemd::Options options, std::vector<std::string> command, std::vector<std::string> environment,
-              std::vector<Fd> fds);
+    void exec(Reply reply, std::string name, systemd::Options options, std::vector<std::string> command,
+              std::vector<std::string> environment, std::vector<Fd> fds);
     void attach_machine(Reply reply, std::string name, uint32_t rows, uint32_t columns);
     void open_pty(Reply reply, std::string name);
     void open_login(Reply reply, std::string name);

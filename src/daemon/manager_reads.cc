@@ -10,7 +10,10 @@ namespace holm::daemon {
 using machine::MachineName;
 using systemd::ObjectPath;
 
-std::string ManagerObject::version(const char*) { return HOLM_VERSION; }
+std::string ManagerObject::version(const char*)
+{
+    return HOLM_VERSION;
+}
 
 void ManagerObject::get_machine(Reply reply, std::string text)
 {
@@ -35,7 +38,8 @@ void ManagerObject::find_by_pid(Reply reply, uint32_t pid)
     auto cgroup = cgroup_of(static_cast<pid_t>(std::min<uint32_t>(pid, INT32_MAX)));
     if (cgroup)
         for (const MachineEntry* machine : lifecycle_.all())
-            if (is_active(machine->life) && !cgroup_of_unit(*cgroup, unit_of(*machine)).empty()) return reply.ok(ObjectPath{machine_path(machine->name)});
+            if (is_active(machine->life) && !cgroup_of_unit(*cgroup, unit_of(*machine)).empty())
+                return reply.ok(ObjectPath{machine_path(machine->name)});
     reply.fail(error(Errc::NotFound, "process {} is of no machine", pid));
 }
 

@@ -12,8 +12,8 @@ namespace holm::daemon {
 
 struct Outcome {
     machine::EndResult result = machine::EndResult::Exited;
-    int status = 0;       // exit status or signal
-    std::string why;      // of a failure: a sentence
+    int status = 0;   // exit status or signal
+    std::string why;  // of a failure: a sentence
     unsigned boots = 0;
     bool operator==(const Outcome&) const = default;
 };

@@ -1,7 +1,7 @@
 #include "daemon/process_facts.h"
 
-#include <ctime>
 #include <unistd.h>
+#include <ctime>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -30,7 +30,9 @@ uint64_t start_time_of(pid_t pid)
     timespec now{}, boot{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     ::clock_gettime(CLOCK_BOOTTIME, &boot);
-    auto micro = [](const timespec& time) { return static_cast<uint64_t>(time.tv_sec) * 1000000 + static_cast<uint64_t>(time.tv_nsec) / 1000; };
+    auto micro = [](const timespec& time) {
+        return static_cast<uint64_t>(time.tv_sec) * 1000000 + static_cast<uint64_t>(time.tv_nsec) / 1000;
+    };
     return micro(now) - micro(boot) + *ticks * (1000000 / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK)));
 }
 
@@ -38,7 +40,8 @@ std::string_view cgroup_of_unit(std::string_view cgroup, std::string_view unit)
 {
     for (size_t at = cgroup.find('/'); at != cgroup.npos; at = cgroup.find('/', at + 1)) {
         const std::string_view rest = cgroup.substr(at + 1);
-        if (rest.starts_with(unit) && (rest.size() == unit.size() || rest[unit.size()] == '/')) return cgroup.substr(0, at + 1 + unit.size());
+        if (rest.starts_with(unit) && (rest.size() == unit.size() || rest[unit.size()] == '/'))
+            return cgroup.substr(0, at + 1 + unit.size());
     }
     return {};
 }

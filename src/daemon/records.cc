@@ -77,12 +77,24 @@ Result<> unmark_record(const machine::MachineName& name)
     return {};
 }
 
-bool is_marked(const machine::MachineName& name) { return exists(api::state_path(name) + mark_file); }
+bool is_marked(const machine::MachineName& name)
+{
+    return exists(api::state_path(name) + mark_file);
+}
 
-bool has_state(const machine::MachineName& name) { return exists(api::state_path(name)); }
+bool has_state(const machine::MachineName& name)
+{
+    return exists(api::state_path(name));
+}
 
-std::vector<machine::MachineName> list_records() { return machines_with(record_file); }
-std::vector<machine::MachineName> list_marked() { return machines_with(mark_file); }
+std::vector<machine::MachineName> list_records()
+{
+    return machines_with(record_file);
+}
+std::vector<machine::MachineName> list_marked()
+{
+    return machines_with(mark_file);
+}
 
 uint64_t written_at(const std::string& path)
 {

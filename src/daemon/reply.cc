@@ -9,20 +9,20 @@ namespace holm::daemon {
 
 Result<PendingCalls::Ticket> PendingCalls::admit(const std::string& sender)
 {
-    auto waiting = by_sender_.find(sender);
-    if (waiting != by_sender_.end() && waiting->second >= api::max_pending_per_sender)
+    auto waiting = counts_->by_sender.find(sender);
+    if (waiting != counts_->by_sender.end() && waiting->second >= api::max_pending_per_sender)
         return error(Errc::Busy, "{} calls of this connection await an answer already", waiting->second);
-    if (all_ >= api::max_pending) return error(Errc::Busy, "holmd has {} calls to answer already", all_);
-    ++by_sender_[sender];
-    ++all_;
-    return Ticket(this, sender);
+    if (counts_->all >= api::max_pending) return error(Errc::Busy, "holmd has {} calls to answer already", counts_->all);
+    ++counts_->by_sender[sender];
+    ++counts_->all;
+    return Ticket(counts_, sender);
 }
 
 PendingCalls::Ticket& PendingCalls::Ticket::operator=(Ticket&& other) noexcept
 {
     if (this != &other) {
         release();
-        calls_ = std::exchange(other.calls_, nullptr);
+        counts_ = std::move(other.counts_);
         sender_ = std::move(other.sender_);
     }
     return *this;
@@ -30,11 +30,11 @@ PendingCalls::Ticket& PendingCalls::Ticket::operator=(Ticket&& other) noexcept
 
 void PendingCalls::Ticket::release()
 {
-    if (!calls_) return;
-    auto waiting = calls_->by_sender_.find(sender_);
-    if (--waiting->second == 0) calls_->by_sender_.erase(waiting);
-    --calls_->all_;
-    calls_ = nullptr;
+    auto counts = std::exchange(counts_, nullptr);
+    if (!counts) return;
+    auto waiting = counts->by_sender.find(sender_);
+    if (--waiting->second == 0) counts->by_sender.erase(waiting);
+    --counts->all;
 }
 
 Reply& Reply::operator=(Reply&& other) noexcept

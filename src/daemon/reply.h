@@ -15,20 +15,25 @@ namespace holm::daemon {
 
 // How many calls await an answer, by sender.
 class PendingCalls {
+    struct Counts {
+        std::map<std::string, size_t> by_sender;
+        size_t all = 0;
+    };
+
 public:
-    // One call, until the ticket is destroyed.
+    // One call, until the ticket is destroyed; it may outlive what gave it.
     class Ticket {
     public:
         Ticket() = default;
-        Ticket(Ticket&& other) noexcept : calls_(std::exchange(other.calls_, nullptr)), sender_(std::move(other.sender_)) {}
+        Ticket(Ticket&& other) noexcept = default;
         Ticket& operator=(Ticket&& other) noexcept;
         ~Ticket() { release(); }
 
     private:
         friend class PendingCalls;
-        Ticket(PendingCalls* calls, std::string sender) : calls_(calls), sender_(std::move(sender)) {}
+        Ticket(std::shared_ptr<Counts> counts, std::string sender) : counts_(std::move(counts)), sender_(std::move(sender)) {}
         void release();
-        PendingCalls* calls_ = nullptr;
+        std::shared_ptr<Counts> counts_;
         std::string sender_;
     };
 
@@ -36,8 +41,7 @@ public:
     Result<Ticket> admit(const std::string& sender);
 
 private:
-    std::map<std::string, size_t> by_sender_;
-    size_t all_ = 0;
+    std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
 };
 
 class Reply {

@@ -1,10 +1,10 @@
 #include "daemon/service.h"
 
-#include <csignal>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <array>
 #include <cstring>
@@ -22,20 +22,35 @@ namespace {
 // systemd waits for READY=1; a host without a bus has machines all the same.
 constexpr std::chrono::seconds bus_patience{5};
 
-kernel::Places places_of(const machine::Settings& settings) { return {.default_profile = settings.defaults.profile}; }
+kernel::Places places_of(const machine::Settings& settings)
+{
+    return {.default_profile = settings.defaults.profile};
+}
 
 }  // namespace
 
 Service::Service(systemd::Loop& loop)
-    : loop_(loop), catalogue_(places_of(settings_)), bus_(loop),
+    : loop_(loop),
+      catalogue_(places_of(settings_)),
+      bus_(loop),
       units_(bus_, {.job_removed = [this](const std::string& unit, const std::string& result) { lifecycle_.on_job_removed(unit, result); },
                     .unit_removed = [this](const std::string& unit) { lifecycle_.on_unit_removed(unit); }}),
-      machined_(bus_), jobs_(bus_), authority_(bus_),
-      host_{.loop = loop_, .bus = bus_, .units = units_, .machined = machined_, .jobs = jobs_, .catalogue = catalogue_, .settings = settings_},
+      machined_(bus_),
+      jobs_(bus_),
+      authority_(bus_),
+      host_{.loop = loop_,
+            .bus = bus_,
+            .units = units_,
+            .machined = machined_,
+            .jobs = jobs_,
+            .catalogue = catalogue_,
+            .settings = settings_},
       lifecycle_(host_, {.changed = [this](const MachineEntry& machine) { machines_.changed(machine.name); },
                          .appeared = [this](const machine::MachineName& name) { machines_.appeared(name); },
                          .vanished = [this](const machine::MachineName& name) { machines_.vanished(name); }}),
-      manager_(host_, lifecycle_, authority_, [this] { return reload(); }), machines_(host_, lifecycle_, manager_), job_objects_(host_)
+      manager_(host_, lifecycle_, authority_, [this] { return reload(); }),
+      machines_(host_, lifecycle_, manager_),
+      job_objects_(host_)
 {
 }
 
@@ -80,10 +95,11 @@ Result<> Service::watch_signals()
     children.sa_flags = SA_NOCLDWAIT;
     if (::sigaction(SIGCHLD, &children, nullptr)) return sys_error("cannot set up SIGCHLD");
     if (::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return sys_error("cannot ignore SIGPIPE");
-    for (int signal : {SIGTERM, SIGINT}) signals_.push_back(TRY(loop_.watch_signal(signal, [this] {
-        systemd::notify("STOPPING=1");
-        loop_.exit(0);
-    })));
+    for (int signal : {SIGTERM, SIGINT})
+        signals_.push_back(TRY(loop_.watch_signal(signal, [this] {
+            systemd::notify("STOPPING=1");
+            loop_.exit(0);
+        })));
     signals_.push_back(TRY(loop_.watch_signal(SIGHUP, [this] {
         systemd::notify_reloading();
         auto read = reload();
@@ -165,7 +181,8 @@ Result<> Service::on_connected()
 void Service::ready()
 {
     bus_patience_.reset();
-    if (!std::exchange(is_ready_, true)) systemd::notify(bus_.connected() ? "READY=1\nSTATUS=Serving" : "READY=1\nSTATUS=Serving machines, waiting for the bus");
+    if (!std::exchange(is_ready_, true))
+        systemd::notify(bus_.connected() ? "READY=1\nSTATUS=Serving" : "READY=1\nSTATUS=Serving machines, waiting for the bus");
     else systemd::notify("STATUS=Serving");
 }
 

@@ -1,9 +1,9 @@
 #include "daemon/supervisor_process.h"
 
-#include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <array>
 

@@ -1,10 +1,10 @@
 #include "daemon/worker.h"
 
-#include <csignal>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <csignal>
 
 #include "base/text.h"
 #include "kernel/process.h"
@@ -33,7 +33,8 @@ namespace {
 
 }  // namespace
 
-std::unique_ptr<Worker> Worker::start(systemd::Loop& loop, std::string what, std::chrono::seconds deadline, const Job& job, Finished finished)
+std::unique_ptr<Worker> Worker::start(systemd::Loop& loop, std::string what, std::chrono::seconds deadline, const Job& job,
+                                      Finished finished)
 {
     std::unique_ptr<Worker> worker(new Worker(std::move(what), std::move(finished)));
     auto begun = worker->begin(loop, deadline, job);

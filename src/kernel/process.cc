@@ -68,9 +68,15 @@ Result<Exit> wait_exit(int pidfd)
 
 void reset_signals()
 {
-    struct sigaction action{};
-    action.sa_handler = SIG_DFL;
-    for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);  // fails for SIGKILL, SIGSTOP, and libc's own two
+    // By the system call: libc's sigaction(2) refuses its own two (32, 33), which a posix_spawn(3) leaves ignored in its child.
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)();
+        unsigned long mask;
+    } action{SIG_DFL, 0, nullptr, 0};
+    for (int signal = 1; signal < _NSIG; ++signal)
+        ::syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof action.mask);  // SIGKILL, SIGSTOP refuse
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

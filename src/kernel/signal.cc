@@ -6,11 +6,13 @@
 
 #include <array>
 
+#include "kernel/process.h"
+
 namespace holm::kernel {
 
 Result<Fd> open_signals()
 {
-    for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);  // SIGKILL, SIGSTOP and libc's own refuse: right so
+    reset_signals();
     sigset_t blocked;
     ::sigfillset(&blocked);
     for (int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT}) ::sigdelset(&blocked, fault);

@@ -3,15 +3,18 @@
 // 1. holmd → supervisor: CONTROL. The first is a socket pair that holmd hands over at the spawn of a scope's supervisor
 //    (--channel=3); any later one, and the only ones of a service, are connections to /run/holm/machines/NAME/control
 //    (root only: folder 0700 and SO_PEERCRED uid 0). Any number at once; a dead one is forgotten.
-//      go {}  + [session [stdin stdout stderr]]   scope only, once: the scope exists, start. Before "go" the end of the
-//                 channel ends the supervisor. `session` is the foreground client's; the three are the payload's own (Console::Pipes).
+//      go {rows, cols}  + [session [stdin stdout stderr]]   scope only, on the channel only, once: the scope exists, start.
+//                 Before "go" the end of the channel ends the supervisor. `session` is the foreground client's; the three are the
+//                 payload's own (Console::Pipes): the first boot has them, a later one /dev/null.
 //      subscribe {}                     answered by "state", and "state" again at every change:
 //      state {state, leader, boots, ready, why, frozen}     state = starting|started|running|stopping|ended;
 //                 leader = pid of the payload's PID 1 on the host (0: none now); boots counts the payload's boots;
-//                 why = sentence of a failure; ended also has {result, status} as in the file `result`.
-//      warning {text}                   for the client and the log
+//                 why = sentence of a failure; ended also has {result, status} as in the file `result`. "stopping" is on the
+//                 way to the end only: while it is asked to reboot it stays as it was, then it is "starting" with one boot more.
+//      warning {text}                   to subscribers: for the client and the log
 //      exec {arg…, env… ("K=V"), user, workdir, tty = 0|1, detach = 0|1, rows, cols, term} + session [stdin stdout stderr]
-//                                       answered by ok {} (the request was taken) or error; all else goes to the session
+//                                       answered by ok {} (the request was taken) or error; all else goes to the session.
+//                                       The three only without tty and detach; with detach they are /dev/null.
 //      attach {rows, cols} + session    console: replay of the ring buffer, then live; answered by ok {} or error
 //      stop {}  reboot {}  terminate {} orderly stop, orderly reboot, cgroup.kill now; answered at once by ok {} or error
 //      kill {whom = leader|all, signal} ok {} or error
@@ -26,24 +29,27 @@
 //                        Last comes exit or error; then the end of the stream.
 //      to the supervisor: data frames (console input) · resize {rows, cols} · signal {signal}: to the payload or the exec;
 //                        a signal that a PID 1 has no handler for acts as it would on any process: SIGKILL in its place,
-//                        reported as that signal · stop {}: as in control
+//                        reported as that signal · stop {}: as in control; not from an exec
 //    A foreground client (`run` with a terminal) never loses a byte: the payload waits for it. `attach` may.
 //
 // 3. supervisor ↔ holm-setup (descriptor 3 of holm-setup): STATUS. One per boot of the payload.
-//      down: boot {plan = path, boots, locked = 0|1} + payload cgroup folder [stdin stdout stderr when Console::Pipes]
+//      down: boot {plan = path, boots, locked = 0|1, memory = 0|1} + payload cgroup folder [memory] [stdin stdout stderr, which
+//                            Console::Terminal ignores]; `memory` is what an earlier boot of this unit sent up, given back
 //      up, from holm-setup:  facts {name, unit, stop_signal, start_timeout, stop_timeout (µs), console = pipes|terminal,
 //                            init = command|systemd|…, ready = started|notify, remove, boot, empty (folder to be emptied at the end)}
 //                            lock {path} + descriptor holding the OFD lock: kept to the end of the unit
 //                            notify {} + bound datagram socket of /run/host/notify, SO_PASSCRED on
+//                            memory {} + the upper in memory, a detached mount: kept for the next boot
 //                            leader {pid} + pidfd; warning {text}
 //      up, from inside:      terminal {} + PTY master · started {} just before execve; then the end of the stream: the exec
-//                            has been done. error {…, step}: the boot failed; nothing follows.
+//                            has been done. error {…, step}: the boot failed; nothing follows. All but lock and warning at most once.
 //    For exec: `holm-setup --exec`, same descriptor: down: exec {plan, arg…, env…, user, workdir, tty, term, rows, cols}
 //                            + leader pidfd, cgroup folder of the exec [stdin stdout stderr]
 //      up: leader {pid} + pidfd · terminal {} + PTY master (tty) · started {} · or error.
 //
 // The supervisor's last word, also for a holmd that was not there: the file `result`, "KEY=VALUE" lines:
 //      result=exited|signalled|failed|poweroff|killed   status=NUMBER   why=SENTENCE   boots=NUMBER
+//      console=LINE, up to ten times: the last ones, safe to show
 #pragma once
 
 namespace holm::launch::channel {

@@ -89,7 +89,8 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.remove_at_end = request.remove_at_end;
     plan.state = request.state_folder + "/" + spec.name.text();
     plan.network = TRY(network::plan_network(spec));
-    plan.security = TRY(security::plan_security(spec, plan.network.kind));
+    plan.security = TRY(security::plan_security(
+        spec, plan.network.kind == network::Kind::Host ? security::Interfaces::OfTheHost : security::Interfaces::Own));
     plan.payload = TRY(plan_payload(spec, facts, request, plan.uuid));
     plan.unit = TRY(plan_unit(spec, request, plan.payload));
     rootfs::PlanInput input{.ids = facts.identity.ids, .state = plan.state, .memory = facts.host.memory};

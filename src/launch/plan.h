@@ -37,18 +37,18 @@ enum class InitKind { Command, Systemd, OpenRc, Sysv, Busybox, Runit, S6, Other 
 struct Payload {
     InitKind init_kind = InitKind::Command;
     bool boot = false;
-    bool stub = false;                 // `init = true`: a small PID 1 that reaps and forwards signals, command as PID 2
+    bool stub = false;  // `init = true`: a small PID 1 that reaps and forwards signals, command as PID 2
     // argv; for boot: the init and its arguments. The first is an absolute path inside, unless a mount may cover it: then as it was
     // asked for, and looked up inside as execvpe(3) would, with PATH of `environment`.
     std::vector<std::string> command;
-    std::string user = "root";         // "name", "uid", "user:group": resolved in the machine's /etc/passwd, inside
+    std::string user = "root";  // "name", "uid", "user:group": resolved in the machine's /etc/passwd, inside
     std::string working_directory = "/";
     std::vector<std::pair<std::string, std::string>> environment;  // whole: PATH, TERM, container, … HOME, USER, LOGNAME where
                                                                    // user is root; else inside, where it is known, if not set here
     std::string hostname;
     int stop_signal = 0;
     std::chrono::microseconds start_timeout{0}, stop_timeout{0};
-    bool ready_by_notify = false;      // running at READY=1 of PID 1; else at exec
+    bool ready_by_notify = false;  // running at READY=1 of PID 1; else at exec
     bool operator==(const Payload&) const = default;
 };
 
@@ -80,7 +80,7 @@ struct Plan {
     // "/run/systemd/nspawn-uid/524288" of a private range: write-locked and kept beside the others, so that nspawn keeps off; created
     // where missing, and unlinked at the end by who holds it. "": none.
     std::string range_lock;
-    std::vector<std::string> warnings;      // said to the client and in the journal
+    std::vector<std::string> warnings;  // said to the client and in the journal
     bool operator==(const Plan&) const = default;
 };
 

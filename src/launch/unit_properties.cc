@@ -82,6 +82,9 @@ Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec
     if (request.unit == UnitKind::Scope) append_scope(properties, spec, stop_timeout);
     append_devices(properties, request.unit);
     append_resources(properties, request.unit, TRY(asked_resources(spec, request.defaults)));
+    // systemd 252 writes a drop-in for each of a service's and asks for a daemon-reload where they were not set in the order of those
+    // files' names. Of two of one name the later wins, so their order is kept.
+    std::ranges::stable_sort(properties, {}, &UnitProperty::name);
     return properties;
 }
 

@@ -188,6 +188,8 @@ Result<> mount_only_usr(const Plan& plan, int layers)
         if (!::faccessat(layers, target.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) && ::symlinkat(target.c_str(), root.get(), name))
             return sys_error("cannot make '/{}'", name);
     }
+    for (const char* name : {"etc", "home", "mnt", "opt", "root", "srv", "var"})
+        if (::mkdirat(root.get(), name, std::string_view(name) == "root" ? 0700 : 0755)) return sys_error("cannot make '/{}'", name);
     TRY(attach_at(root.get(), "root"));
     TRY(kernel::change_mount(tree.get(), {.attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV}));
     if (::mkdirat(root.get(), "usr", 0755)) return sys_error("cannot make '/usr'");

@@ -58,10 +58,10 @@ Result<uint64_t> parse_set(const machine::Spec& spec, const std::vector<std::str
     return set;
 }
 
-Result<uint64_t> plan_capabilities(const machine::Spec& spec, network::Kind network)
+Result<uint64_t> plan_capabilities(const machine::Spec& spec, Interfaces interfaces)
 {
     uint64_t set = machine::boots(spec.payload) ? boot_capabilities : command_capabilities;
-    if (network == network::Kind::Host) set &= ~capability_bit(CAP_NET_ADMIN);  // the host's interfaces are not the machine's
+    if (interfaces == Interfaces::OfTheHost) set &= ~capability_bit(CAP_NET_ADMIN);  // the host's interfaces are not the machine's
     uint64_t add = TRY(parse_set(spec, spec.security.capabilities_add, "security.capabilities.add"));
     uint64_t drop = TRY(parse_set(spec, spec.security.capabilities_drop, "security.capabilities.drop"));
     return (set | add) & ~drop;
@@ -69,17 +69,17 @@ Result<uint64_t> plan_capabilities(const machine::Spec& spec, network::Kind netw
 
 }  // namespace
 
-Result<Plan> plan_security(const machine::Spec& spec, network::Kind network)
+Result<Plan> plan_security(const machine::Spec& spec, Interfaces interfaces)
 {
     Plan plan;
-    plan.capabilities = TRY(plan_capabilities(spec, network));
+    plan.capabilities = TRY(plan_capabilities(spec, interfaces));
     plan.no_new_privileges = spec.security.no_new_privileges.value_or(!machine::boots(spec.payload));
     plan.rlimits = default_rlimits();
     for (const auto& [name, limits] : spec.security.rlimits) plan.rlimits[name] = limits;
     plan.oom_score_adjust = spec.security.oom_score_adjust;
     plan.masked.assign(std::begin(masked_paths), std::end(masked_paths));
     plan.read_only.assign(std::begin(read_only_paths), std::end(read_only_paths));
-    if (network != network::Kind::Host) plan.writable = {"/proc/sys/net"};
+    if (interfaces == Interfaces::Own) plan.writable = {"/proc/sys/net"};
     plan.boottime_offset = spec.security.boottime_offset;
     plan.monotonic_offset = spec.security.monotonic_offset;
     return plan;

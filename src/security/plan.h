@@ -11,9 +11,11 @@
 
 #include "base/error.h"
 #include "machine/spec.h"
-#include "network/plan.h"
 
 namespace holm::security {
+
+// Whose network interfaces the machine sees.
+enum class Interfaces { Own, OfTheHost };
 
 struct Plan {
     uint64_t capabilities = 0;  // bounding set, and permitted and effective of a payload that runs as root; bit = number
@@ -29,6 +31,6 @@ struct Plan {
 
 // The privileges that the spec asks for. What is listed in masked, read_only and writable need not exist on every kernel.
 // Errors: Invalid (an unknown capability), with the key and where it was written.
-Result<Plan> plan_security(const machine::Spec& spec, network::Kind network);
+Result<Plan> plan_security(const machine::Spec& spec, Interfaces interfaces);
 
 }  // namespace holm::security

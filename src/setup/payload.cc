@@ -73,7 +73,7 @@ Result<std::string> find_program(const std::string& name, std::string_view searc
     if (search_path.empty()) search_path = launch::default_path;
     std::optional<Error> refused;
     for (std::string_view folder : split(search_path, ':')) {
-        const std::string candidate = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
+        std::string candidate = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
         int number = name.empty() ? ENOENT : check_program(candidate);
         if (number == 0) return candidate;
         if (!absent(number) && !refused) refused = not_executable(number, candidate);
@@ -85,6 +85,7 @@ Result<std::string> find_program(const std::string& name, std::string_view searc
 Result<> execute(const Launch& launch, const std::string& program)
 {
     std::vector<std::string> variables;
+    variables.reserve(launch.environment.size());
     for (auto& [name, value] : launch.environment) variables.push_back(fmt::format("{}={}", name, value));
     auto pointers = [](const std::vector<std::string>& strings) {
         std::vector<char*> list;

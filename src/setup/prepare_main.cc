@@ -2,8 +2,8 @@
 // machine's start. Silent where that is done; else one sentence on standard error and exit status 1. Effects: one bus call.
 #include <systemd/sd-bus.h>
 
-#include <cstdint>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -39,8 +39,8 @@ Asked ask(const char* machine, std::string& why)
     Bus bus(opened);
     sd_bus_set_method_call_timeout(bus.get(), deadline);
     sd_bus_error error = SD_BUS_ERROR_NULL;
-    const int r = sd_bus_call_method(bus.get(), holm::api::bus_name, holm::api::root_path, holm::api::manager_interface, "PrepareMachine", &error,
-                                     nullptr, "s", machine);
+    const int r = sd_bus_call_method(bus.get(), holm::api::bus_name, holm::api::root_path, holm::api::manager_interface, "PrepareMachine",
+                                     &error, nullptr, "s", machine);
     if (r >= 0) return Asked::Done;
     const bool vanished = is_vanished(error) || r == -ECONNRESET;
     why = error.message ? error.message : strerror(-r);

@@ -138,9 +138,10 @@ void Console::take_output(std::string_view bytes)
 
 void Console::output_to(Session& session, std::string_view bytes)
 {
-    if (session.kind == SessionKind::Attach && session.stream->waiting() + bytes.size() > max_waiting) session.lost += bytes.size();
-    else if (session.lost == 0) session.stream->send_data(bytes);
-    else session.lost += bytes.size();  // until it has taken all: what it gets then begins anew
+    bool slow = session.kind == SessionKind::Attach && session.stream->waiting() + bytes.size() > max_waiting;
+    // One that has lost something gets nothing until it has taken all that waits: then it begins anew.
+    if (slow || session.lost) session.lost += bytes.size();
+    else session.stream->send_data(bytes);
 }
 
 // Reads no more while a session that may lose nothing has not taken what there was: so the payload waits.

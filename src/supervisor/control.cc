@@ -12,7 +12,6 @@
 
 namespace holm::supervisor {
 
-using kernel::EndOfStream;
 using kernel::Message;
 using kernel::Packet;
 
@@ -125,9 +124,8 @@ void Control::warn(const std::string& text)
 
 void Control::remove(const std::shared_ptr<Connection>& connection)
 {
-    std::shared_ptr<Connection> held = connection;
-    connections_.remove(held);
-    if (held->origin == Origin::Channel) handlers_.on_channel_end();
+    connections_.remove(connection);  // the caller holds it
+    if (connection->origin == Origin::Channel) handlers_.on_channel_end();
     handlers_.on_drained();
 }
 

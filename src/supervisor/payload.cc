@@ -1,6 +1,8 @@
 #include "supervisor/payload.h"
 
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -14,6 +16,7 @@ constexpr auto look_interval = std::chrono::milliseconds(3);
 constexpr auto handler_interval = std::chrono::milliseconds(50);
 constexpr unsigned enough_looks = 16;  // for a shell that forks half of the time 1 in 65536 to be mistaken
 constexpr size_t max_pending_signals = 64;
+constexpr size_t max_locks = 128;  // a layer each, the upper and the id range are less
 constexpr auto freeze_timeout = std::chrono::seconds(5);
 
 Result<SignalMasks> observe_signal_masks(pid_t pid)
@@ -72,8 +75,8 @@ SetupRun::Handlers Payload::setup_handlers()
                 handlers_.post(FactsKnown{std::move(facts)});
             },
         .on_lock =
-            [this](Fd lock) {
-                if (locks_.size() < 128) locks_.push_back(std::move(lock));
+            [this](std::string path, Fd file) {
+                if (locks_.size() < max_locks) locks_.push_back({std::move(path), std::move(file)});
             },
         .on_notify = [this](Fd socket) { on_notify_socket(std::move(socket)); },
         .on_memory = [this](Fd memory) { memory_ = std::move(memory); },
@@ -85,6 +88,17 @@ SetupRun::Handlers Payload::setup_handlers()
         .on_warning = handlers_.on_warning,
         .on_done = [this](Result<> result) { on_setup_done(std::move(result)); },
     };
+}
+
+// While they are still held: whoever opened such a file meanwhile sees, once it has the lock, that it is not there any more.
+void Payload::release_locks()
+{
+    for (const Lock& lock : std::exchange(locks_, {})) {
+        struct stat by_path, by_file;
+        bool ours = !::lstat(lock.path.c_str(), &by_path) && !::fstat(lock.file.get(), &by_file) && by_path.st_dev == by_file.st_dev &&
+                    by_path.st_ino == by_file.st_ino;
+        if (ours) ::unlink(lock.path.c_str());
+    }
 }
 
 void Payload::on_leader(pid_t pid, Fd pidfd)

@@ -58,6 +58,8 @@ public:
 
     int leader_pidfd() const { return leader_ ? leader_->pidfd() : -1; }
     const UnitCgroup& cgroup() const { return cgroup_; }
+    // Gives back the locks of the unit and takes their files away. At the end.
+    void release_locks();
 
 private:
     SetupRun::Handlers setup_handlers();
@@ -80,7 +82,11 @@ private:
     std::unique_ptr<Child> leader_;    // none: it has not been made, or has ended
     std::optional<WaitStatus> exit_;   // of a leader that ended before the run of holm-setup did
     std::unique_ptr<GuestNotify> notify_;
-    std::vector<Fd> locks_;      // of the upper and the like, to the end of the unit
+    struct Lock {
+        std::string path;
+        Fd file;  // holds the OFD lock
+    };
+    std::vector<Lock> locks_;    // of the upper and the like, to the end of the unit
     Fd memory_;                  // an upper in memory, from one boot to the next
     uint64_t memory_kills_ = 0;  // before this boot
     bool killed_ = false;        // kill() was called: when all is gone it is said

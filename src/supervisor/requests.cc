@@ -84,9 +84,11 @@ Result<> Supervisor::kill(const Message& request)
 }
 
 // Of the foreground client: where there is nothing to be signalled yet, what would end the payload ends its start.
+// The payload may run before its word of that is read: the first signal waits for it, a second one ends the start.
 void Supervisor::signal_payload(int signal)
 {
     if (allow_on_payload(state_)) std::ignore = payload_.signal_leader(signal);
+    else if (state_.phase == Phase::Booting && early_signals_.empty()) early_signals_.push_back(signal);
     else if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT || signal == SIGKILL) post(StopAsked{});
 }
 

@@ -9,7 +9,6 @@
 
 namespace holm::supervisor {
 
-using kernel::EndOfStream;
 using kernel::Message;
 using kernel::Packet;
 
@@ -58,7 +57,7 @@ void SetupRun::on_message(Message& message)
     const std::string_view kind = message.kind;
     auto descriptor = [&] { return message.fds.empty() ? Fd() : std::move(message.fds.front()); };
     if (kind == "warning") return handlers_.on_warning(printable(message.get("text"), 1024));
-    if (kind == "lock") return handlers_.on_lock ? handlers_.on_lock(descriptor()) : refuse("a lock");
+    if (kind == "lock") return handlers_.on_lock ? handlers_.on_lock(std::string(message.get("path")), descriptor()) : refuse("a lock");
     if (!once(kind)) return refuse("the same message twice");
     if (kind == "error") {
         failure_ = kernel::error_of(message);

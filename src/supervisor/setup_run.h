@@ -28,7 +28,7 @@ public:
     // Each at most once, but for on_lock and on_warning. on_done is the last call; it may destroy the run.
     struct Handlers {
         std::function<void(Facts)> on_facts;
-        std::function<void(Fd)> on_lock;
+        std::function<void(std::string path, Fd)> on_lock;
         std::function<void(Fd)> on_notify;
         std::function<void(Fd)> on_memory;
         std::function<void(pid_t, Fd)> on_leader;

@@ -208,7 +208,7 @@ struct Step {
     Actions operator()(const TerminateAsked&) { return terminate_asked(state); }
     Actions operator()(const SignalReplaced& event)
     {
-        state.stands_for = event.signal;
+        if (state.stands_for == 0) state.stands_for = event.signal;  // the first is the one it died of
         return {};
     }
     Actions operator()(const FrozenChanged& event)

@@ -157,7 +157,7 @@ void Supervisor::carry_out(Action action)
     case Action::Thaw: return payload_.freeze(kernel::Freeze::Thawed, [](const Result<>&) {});
     case Action::KillPayload: return payload_.kill();
     case Action::TellReady: return tell_ready();
-    case Action::TellStarted: return console_.tell(kernel::Message("started"));
+    case Action::TellStarted: return tell_started();
     case Action::TellStopping: return manager_.tell("STOPPING=1\nSTATUS=Stopping");
     case Action::Publish: return control_.publish();
     case Action::End: return end();
@@ -188,6 +188,12 @@ std::vector<Fd> Supervisor::take_standard()
     for (int i = 0; i < 3; ++i)
         if (auto null = open_file("/dev/null", O_RDWR)) standard.push_back(std::move(*null));
     return standard;
+}
+
+void Supervisor::tell_started()
+{
+    console_.tell(kernel::Message("started"));
+    for (int signal : std::exchange(early_signals_, {})) std::ignore = payload_.signal_leader(signal);
 }
 
 void Supervisor::tell_ready()
@@ -247,6 +253,7 @@ void Supervisor::tell_end()
     if (written) written = replace_file(api::result_path(options_.machine), result);
     if (!written) warn(written.error().text);
     manager_.tell_status(sentence.empty() ? fmt::format("Ended: {}", describe_kind(state_.outcome.kind)) : std::string(sentence));
+    payload_.release_locks();
     told_end_ = true;
     console_.end(last_word());
     control_.publish();

@@ -39,6 +39,7 @@ private:
     void boot();
     std::vector<Fd> take_standard();
     void arm_deadline();
+    void tell_started();
     void tell_ready();
     void warn(const std::string& text);
     void tell_guest_status(std::string text);
@@ -72,6 +73,7 @@ private:
     Control control_;
     std::unique_ptr<Prepare> prepare_;
     std::unique_ptr<Child> cleaner_;  // empties the upper of an ephemeral machine at the end
+    std::vector<int> early_signals_;  // of the foreground client, from before the payload is known to be started
     std::vector<Fd> standard_;        // the client's descriptors, for the first boot
     bool on_descriptors_ = false;     // the payload was given descriptors of a client
     kernel::Timer deadline_;

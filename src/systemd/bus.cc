@@ -67,7 +67,8 @@ Pending Bus::send(MessageHandle message, std::chrono::microseconds timeout, Answ
     auto state = std::make_shared<Pending::State>();
     state->answered = std::move(answered);
     sd_bus_slot* slot = nullptr;
-    int r = sd_bus_call_async(bus_.get(), &slot, message.get(), Pending::State::on_answer, state.get(), static_cast<uint64_t>(timeout.count()));
+    int r =
+        sd_bus_call_async(bus_.get(), &slot, message.get(), Pending::State::on_answer, state.get(), static_cast<uint64_t>(timeout.count()));
     if (r < 0) return fail(errno_error(-r, "cannot send a D-Bus call"), std::move(state->answered));
     state->slot.reset(slot);
     return Pending(std::move(state));
@@ -107,9 +108,10 @@ Result<> Bus::connect()
     sd_bus* bus = nullptr;
     if (int r = sd_bus_open_system(&bus); r < 0) return errno_error(-r, "cannot connect to the system bus");
     TRY(adopt(Handle<sd_bus, sd_bus_close_unref>(bus)));
-    disconnected_ = TRY(match("type='signal',sender='org.freedesktop.DBus.Local',path='/org/freedesktop/DBus/Local',"
-                              "interface='org.freedesktop.DBus.Local',member='Disconnected'",
-                              [this](sd_bus_message*) { lose(); }));
+    disconnected_ =
+        TRY(match("type='signal',sender='org.freedesktop.DBus.Local',path='/org/freedesktop/DBus/Local',"
+                  "interface='org.freedesktop.DBus.Local',member='Disconnected'",
+                  [this](sd_bus_message*) { lose(); }));
     return on_connected_();
 }
 

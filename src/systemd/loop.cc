@@ -103,6 +103,9 @@ Result<> Loop::run_once(std::chrono::microseconds timeout)
     return {};
 }
 
-void Loop::exit(int code) { sd_event_exit(event_.get(), code); }
+void Loop::exit(int code)
+{
+    sd_event_exit(event_.get(), code);
+}
 
 }  // namespace holm::systemd

@@ -24,7 +24,10 @@ std::vector<uint8_t> bytes_of_uuid(const std::string& text)
 }
 
 // Where nobody can answer there is no machined: not installed, or masked.
-bool is_absence(const Error& error) { return error.code == Errc::Unavailable || error.code == Errc::NotFound; }
+bool is_absence(const Error& error)
+{
+    return error.code == Errc::Unavailable || error.code == Errc::NotFound;
+}
 
 }  // namespace
 

@@ -11,10 +11,22 @@ Result<> append(sd_bus_message* m, bool value)
     int wide = value;  // sd-bus reads an int for 'b'
     return check(sd_bus_message_append_basic(m, 'b', &wide), "write");
 }
-Result<> append(sd_bus_message* m, int32_t value) { return check(sd_bus_message_append_basic(m, 'i', &value), "write"); }
-Result<> append(sd_bus_message* m, uint32_t value) { return check(sd_bus_message_append_basic(m, 'u', &value), "write"); }
-Result<> append(sd_bus_message* m, uint64_t value) { return check(sd_bus_message_append_basic(m, 't', &value), "write"); }
-Result<> append(sd_bus_message* m, const char* value) { return append(m, std::string(value)); }
+Result<> append(sd_bus_message* m, int32_t value)
+{
+    return check(sd_bus_message_append_basic(m, 'i', &value), "write");
+}
+Result<> append(sd_bus_message* m, uint32_t value)
+{
+    return check(sd_bus_message_append_basic(m, 'u', &value), "write");
+}
+Result<> append(sd_bus_message* m, uint64_t value)
+{
+    return check(sd_bus_message_append_basic(m, 't', &value), "write");
+}
+Result<> append(sd_bus_message* m, const char* value)
+{
+    return append(m, std::string(value));
+}
 Result<> append(sd_bus_message* m, const ObjectPath& value)
 {
     return check(sd_bus_message_append_basic(m, 'o', value.text.c_str()), "write");
@@ -151,9 +163,15 @@ Result<> enter(sd_bus_message* m, char type, const std::string& contents)
     return {};
 }
 
-Result<> leave(sd_bus_message* m) { return check(sd_bus_message_exit_container(m), "read"); }
+Result<> leave(sd_bus_message* m)
+{
+    return check(sd_bus_message_exit_container(m), "read");
+}
 
-bool at_end(sd_bus_message* m) { return sd_bus_message_at_end(m, 0) != 0; }
+bool at_end(sd_bus_message* m)
+{
+    return sd_bus_message_at_end(m, 0) != 0;
+}
 
 }  // namespace detail
 

@@ -39,23 +39,56 @@ using Options = std::map<std::string, Variant>;  // a{sv}
 
 template <typename T>
 struct Signature;
-template <> struct Signature<bool> { static std::string text() { return "b"; } };
-template <> struct Signature<int32_t> { static std::string text() { return "i"; } };
-template <> struct Signature<uint32_t> { static std::string text() { return "u"; } };
-template <> struct Signature<uint64_t> { static std::string text() { return "t"; } };
-template <> struct Signature<uint8_t> { static std::string text() { return "y"; } };
-template <> struct Signature<std::string> { static std::string text() { return "s"; } };
-template <> struct Signature<ObjectPath> { static std::string text() { return "o"; } };
-template <> struct Signature<Fd> { static std::string text() { return "h"; } };
-template <> struct Signature<Variant> { static std::string text() { return "v"; } };
-template <typename T> struct Signature<std::vector<T>> { static std::string text() { return "a" + Signature<T>::text(); } };
-template <typename... T> struct Signature<std::tuple<T...>> {
+template <>
+struct Signature<bool> {
+    static std::string text() { return "b"; }
+};
+template <>
+struct Signature<int32_t> {
+    static std::string text() { return "i"; }
+};
+template <>
+struct Signature<uint32_t> {
+    static std::string text() { return "u"; }
+};
+template <>
+struct Signature<uint64_t> {
+    static std::string text() { return "t"; }
+};
+template <>
+struct Signature<uint8_t> {
+    static std::string text() { return "y"; }
+};
+template <>
+struct Signature<std::string> {
+    static std::string text() { return "s"; }
+};
+template <>
+struct Signature<ObjectPath> {
+    static std::string text() { return "o"; }
+};
+template <>
+struct Signature<Fd> {
+    static std::string text() { return "h"; }
+};
+template <>
+struct Signature<Variant> {
+    static std::string text() { return "v"; }
+};
+template <typename T>
+struct Signature<std::vector<T>> {
+    static std::string text() { return "a" + Signature<T>::text(); }
+};
+template <typename... T>
+struct Signature<std::tuple<T...>> {
     static std::string text() { return "(" + (Signature<T>::text() + ... + std::string()) + ")"; }
 };
-template <typename A, typename B> struct Signature<std::pair<A, B>> {
+template <typename A, typename B>
+struct Signature<std::pair<A, B>> {
     static std::string text() { return "(" + Signature<A>::text() + Signature<B>::text() + ")"; }
 };
-template <typename A, typename B> struct Signature<std::map<A, B>> {
+template <typename A, typename B>
+struct Signature<std::map<A, B>> {
     static std::string text() { return "a{" + Signature<A>::text() + Signature<B>::text() + "}"; }
 };
 
@@ -89,10 +122,14 @@ Result<> append(sd_bus_message* m, const std::vector<uint8_t>& value);
 Result<> append(sd_bus_message* m, const Variant& value);
 // A property's value in its variant.
 Result<> append(sd_bus_message* m, const machine::UnitProperty::Value& value);
-template <typename T> Result<> append(sd_bus_message* m, const std::vector<T>& values);
-template <typename A, typename B> Result<> append(sd_bus_message* m, const std::pair<A, B>& value);
-template <typename... T> Result<> append(sd_bus_message* m, const std::tuple<T...>& value);
-template <typename A, typename B> Result<> append(sd_bus_message* m, const std::map<A, B>& values);
+template <typename T>
+Result<> append(sd_bus_message* m, const std::vector<T>& values);
+template <typename A, typename B>
+Result<> append(sd_bus_message* m, const std::pair<A, B>& value);
+template <typename... T>
+Result<> append(sd_bus_message* m, const std::tuple<T...>& value);
+template <typename A, typename B>
+Result<> append(sd_bus_message* m, const std::map<A, B>& values);
 
 template <typename... T>
 Result<> append_all([[maybe_unused]] sd_bus_message* m, const T&... values)
@@ -133,7 +170,8 @@ Result<> append(sd_bus_message* m, const std::vector<T>& values)
 template <typename A, typename B>
 Result<> append(sd_bus_message* m, const std::pair<A, B>& value)
 {
-    return detail::append_container(m, 'r', signature_of<A>() + signature_of<B>(), [&] { return append_all(m, value.first, value.second); });
+    return detail::append_container(m, 'r', signature_of<A>() + signature_of<B>(),
+                                    [&] { return append_all(m, value.first, value.second); });
 }
 
 template <typename... T>
@@ -149,8 +187,7 @@ Result<> append(sd_bus_message* m, const std::map<A, B>& values)
 {
     std::string entry = signature_of<A>() + signature_of<B>();
     return detail::append_container(m, 'a', "{" + entry + "}", [&]() -> Result<> {
-        for (auto& [key, value] : values)
-            TRY(detail::append_container(m, 'e', entry, [&] { return append_all(m, key, value); }));
+        for (auto& [key, value] : values) TRY(detail::append_container(m, 'e', entry, [&] { return append_all(m, key, value); }));
         return {};
     });
 }
@@ -167,10 +204,14 @@ Result<> read(sd_bus_message* m, ObjectPath& into);
 Result<> read(sd_bus_message* m, Fd& into);  // a duplicate: the message keeps its own
 Result<> read(sd_bus_message* m, std::vector<uint8_t>& into);
 Result<> read(sd_bus_message* m, Variant& into);
-template <typename T> Result<> read(sd_bus_message* m, std::vector<T>& into);
-template <typename A, typename B> Result<> read(sd_bus_message* m, std::pair<A, B>& into);
-template <typename... T> Result<> read(sd_bus_message* m, std::tuple<T...>& into);
-template <typename A, typename B> Result<> read(sd_bus_message* m, std::map<A, B>& into);
+template <typename T>
+Result<> read(sd_bus_message* m, std::vector<T>& into);
+template <typename A, typename B>
+Result<> read(sd_bus_message* m, std::pair<A, B>& into);
+template <typename... T>
+Result<> read(sd_bus_message* m, std::tuple<T...>& into);
+template <typename A, typename B>
+Result<> read(sd_bus_message* m, std::map<A, B>& into);
 
 template <typename... T>
 Result<> read_all_of([[maybe_unused]] sd_bus_message* m, T&... into)

@@ -7,7 +7,10 @@
 
 namespace holm::systemd {
 
-void notify(const std::string& state) { sd_notify(0, state.c_str()); }
+void notify(const std::string& state)
+{
+    sd_notify(0, state.c_str());
+}
 
 void notify_reloading()
 {

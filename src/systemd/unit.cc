@@ -12,7 +12,10 @@ constexpr size_t remembered_jobs = 64;
 // systemd answers at once, but while it reads all its units again it answers nobody.
 constexpr std::chrono::seconds patience{60};
 
-Member manager(const char* name) { return {destination, "/org/freedesktop/systemd1", manager_interface, name}; }
+Member manager(const char* name)
+{
+    return {destination, "/org/freedesktop/systemd1", manager_interface, name};
+}
 
 std::string signal_rule(const char* member)
 {
@@ -145,7 +148,8 @@ Operation Units::start_scope(const ScopeRequest& request, Done done)
     };
     if (message)
         if (auto filled = fill(message->get()); !filled) message = filled.error();
-    operation->call = message ? bus_.send(std::move(*message), patience, std::move(answered)) : bus_.fail(message.error(), std::move(answered));
+    operation->call =
+        message ? bus_.send(std::move(*message), patience, std::move(answered)) : bus_.fail(message.error(), std::move(answered));
     return operation;
 }
 
@@ -196,9 +200,15 @@ Operation Units::kill(const std::string& unit, int signal, Done done)
     return ask("KillUnit", std::move(done), unit, "all", static_cast<int32_t>(signal));
 }
 
-Operation Units::reset_failed(const std::string& unit, Done done) { return ask("ResetFailedUnit", std::move(done), unit); }
+Operation Units::reset_failed(const std::string& unit, Done done)
+{
+    return ask("ResetFailedUnit", std::move(done), unit);
+}
 
-Operation Units::reload(Done done) { return ask("Reload", std::move(done)); }
+Operation Units::reload(Done done)
+{
+    return ask("Reload", std::move(done));
+}
 
 Operation Units::change_files(UnitFiles change, const std::string& unit, Done done)
 {

@@ -70,8 +70,8 @@ private:
     Bus& bus_;
     Listener listener_;
     Pending jobs_, removals_, subscription_;
-    std::map<std::string, std::weak_ptr<OperationState>> awaited_;         // by job path
-    std::deque<std::pair<std::string, std::string>> finished_;             // the last jobs that ended before their call was answered
+    std::map<std::string, std::weak_ptr<OperationState>> awaited_;  // by job path
+    std::deque<std::pair<std::string, std::string>> finished_;      // the last jobs that ended before their call was answered
 };
 
 // "The unit's job was 'failed'" and the like as an Error of unit `unit`; Ok for "done".

@@ -35,7 +35,8 @@ public:
 
     // `arguments` and `result_names` are words separated by blanks; `result` is a signature.
     template <auto handler>
-    VtableBuilder& method(const char* name, const std::string& arguments, const std::string& result = "", const std::string& result_names = "")
+    VtableBuilder& method(const char* name, const std::string& arguments, const std::string& result = "",
+                          const std::string& result_names = "")
     {
         sd_bus_vtable row{};
         row.type = _SD_BUS_VTABLE_METHOD;

@@ -12,7 +12,7 @@ protected:
     // The state files of a machine that nobody made, taken away at the end.
     void TearDown() override
     {
-        sh("rm -rf /run/holm/machines/nonsense* /var/lib/holm/machines/nonsense* /etc/holm/machines/nonsense*");
+        sh("rm -rf /run/holm/machines/nonsense* /var/lib/holm/machines/nonsense* /etc/holm/machines/nonsense* /run/holm/quarantine");
         kill_holmd();
         EXPECT_TRUE(eventually([] { return holmctl({"list"}).code == 0; }, 20s));
         SystemTest::TearDown();

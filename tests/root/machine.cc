@@ -134,7 +134,7 @@ launch::Plan make_plan(const std::string& root, std::vector<std::string> command
     plan.payload.start_timeout = plan.payload.stop_timeout = std::chrono::seconds(90);
     machine::Spec spec;
     spec.payload.boot = true;
-    plan.security = must(security::plan_security(spec, network::Kind::None));
+    plan.security = must(security::plan_security(spec, security::Interfaces::Own));
     return plan;
 }
 

@@ -110,14 +110,15 @@ TEST_F(Roots, OnlyUsrIsKeptInModeVolatile)
     std::filesystem::rename(scratch / "base/bin/busybox", scratch / "base/usr/bin/busybox");
     std::filesystem::create_symlink("busybox", scratch / "base/usr/bin/sh");
     launch::Plan plan = make_plan(
-        scratch / "base", {"/bin/sh", "-c", "busybox ls -d /usr /bin /etc /home; busybox touch /usr/x; busybox touch /x && echo made"});
+        scratch / "base",
+        {"/bin/sh", "-c", "busybox ls -d /usr /bin /etc /bin/sh; busybox ls -A /etc; busybox touch /usr/x; busybox touch /x && echo made"});
     plan.rootfs.only_usr = true;
     for (auto& lower : {std::vector<std::string>{scratch / "base"}, {scratch / "empty", scratch / "base"}}) {
         make_folder(scratch / "empty");
         plan.rootfs.lower = lower;
         Finished done = run(scratch, plan);
         ASSERT_FALSE(done.said.error) << done.said.error->text;
-        EXPECT_EQ(done.output, "/bin\n/usr\nmade\n") << done.errors;
+        EXPECT_EQ(done.output, "/bin\n/bin/sh\n/etc\n/usr\nmade\n") << done.errors;
         EXPECT_EQ(owner_of(scratch / "base/usr/x"), UINT32_MAX);
     }
 }

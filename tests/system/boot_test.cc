@@ -36,7 +36,7 @@ protected:
     static void expect_orderly_end(const std::string& upper)
     {
         std::string journal = guest_journal(upper);
-        EXPECT_TRUE(has(journal, "Reached target poweroff.target"))
+        EXPECT_TRUE(has(journal, "Reached target shutdown.target"))
             << journal.substr(journal.size() - std::min<size_t>(journal.size(), 3000));
         EXPECT_TRUE(has(journal, "Journal stopped"));
     }
@@ -260,7 +260,8 @@ TEST_F(BootTest, PoweroffFromInsideEndsTheUnit)
 TEST_F(BootTest, TheGuestSeesAContainer)
 {
     std::string machine = boot();
-    EXPECT_EQ(trim(holmctl({"exec", machine, "--", "systemd-detect-virt", "--container"}).out), "holm");
+    EXPECT_EQ(trim(holmctl({"exec", machine, "--", "systemd-detect-virt", "--container"}).out), "container-other")
+        << "systemd 252 knows no holm";
     std::string environment = holmctl({"exec", machine, "--", "sh", "-c", "tr '\\0' '\\n' </proc/1/environ"}).out;
     EXPECT_TRUE(has(environment, "container=holm\n"));
     EXPECT_TRUE(has(environment, "container_uuid="));
@@ -268,7 +269,7 @@ TEST_F(BootTest, TheGuestSeesAContainer)
     EXPECT_TRUE(has(holmctl({"exec", machine, "--", "cat", "/run/host/os-release"}).out, "ID=debian"));
     EXPECT_EQ(trim(holmctl({"exec", machine, "--", "cat", "/run/host/container-manager"}).out), "holm");
     EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "mountpoint", "-q", "/sys/fs/cgroup"})));
-    EXPECT_EQ(trim(holmctl({"exec", machine, "--", "cat", "/proc/1/cgroup"}).out), "0::/init.scope");
+    EXPECT_TRUE(has("\n" + holmctl({"exec", machine, "--", "cat", "/proc/1/cgroup"}).out, "\n0::/init.scope\n"));
 }
 
 TEST_F(BootTest, CredentialsReachTheGuest)

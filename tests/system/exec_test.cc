@@ -124,7 +124,7 @@ TEST_F(ExecTest, TwentyFiveAtOnce)
         EXPECT_TRUE(exits(outcome, i));
         EXPECT_EQ(outcome.out, fmt::format("up\n{} line-{}\n", i, i));
     }
-    EXPECT_EQ(trim(sh("ls -d /sys/fs/cgroup/machine.slice/" + scope_of(machine_) + "/payload/holm-exec-* 2>/dev/null | wc -l").out), "0");
+XX
 }
 
 TEST_F(ExecTest, UsersAreTheMachinesOwn)
@@ -143,7 +143,7 @@ TEST_F(ExecTest, AUserThatIsNotUnderstoodIsRefused)
     with_users();
     for (const char* user : {"nobody-here", " ", "-1", "4294967295", "4294967296", "99999999999", "18446744073709551616", "0x0", "+0",
                              "1000:", ":0", "root2", "root2 ", "root\n", "1000:99999999999", "alice:no-such-group", "65536"})
-        EXPECT_TRUE(refuses(exec("id -u", {std::string("--user=") + user}), 125, "user")) << "user '" << user << "'";
+        EXPECT_TRUE(refuses(exec("id -u", {std::string("--user=") + user}), 125, machine_)) << "user '" << user << "'";
 }
 
 TEST_F(ExecTest, EnvironmentAndFolder)
@@ -165,8 +165,7 @@ TEST_F(ExecTest, NoFolderLeadsToTheHost)
         Outcome outcome = exec("cat /etc/hostname /canary-of-the-host 2>/dev/null; pwd", {fmt::format("--workdir=/proc/self/fd/{}", fd)});
         EXPECT_TRUE(exits(outcome, 125)) << fd;
     }
-    Outcome descriptors = exec("ls -l /proc/self/fd /proc/$$/fd | grep -v '/proc/' | grep -c -e '->' ");
-    EXPECT_LE(atoi(descriptors.out.c_str()), 8) << exec("ls -l /proc/self/fd").out;
+    EXPECT_EQ(holmctl({"exec", machine_, "--", "/bin/ls", "/proc/self/fd"}).out, "0\n1\n2\n3\n") << "3 is the folder that ls reads";
     // PID 1 holds nothing but its three, neither.
     EXPECT_EQ(trim(sh(fmt::format("ls /proc/{}/fd | tr '\\n' ' '", leader_of(machine_))).out).substr(0, 5), "0 1 2");
 }
@@ -253,8 +252,8 @@ TEST_F(ExecTest, ADeadClientDoesNotHoldTheMachine)
         Process client({"holmctl", "exec", machine_, "--", "/bin/sh", "-c", "echo up; while :; do echo y; done"});
         ASSERT_TRUE(client.expect("up\n"));
         client.signal(SIGKILL);
-        client.wait(5s);
     }
+    // Its pipes are closed now, and the command's end is that of any writer to a closed pipe.
     EXPECT_TRUE(eventually([&] { return exec("ps | grep -c '[e]cho y'").out == "0\n"; })) << exec("ps").out;
     EXPECT_TRUE(succeeds(exec("exit 0")));
 }

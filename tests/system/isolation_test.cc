@@ -52,7 +52,7 @@ TEST_F(IsolationTest, EveryNamespaceIsItsOwn)
     }
     EXPECT_EQ(trim(inside(machine, "ls /sys/class/net").out), "lo");
     EXPECT_EQ(trim(inside(machine, "ip -o link show lo | grep -c LOWER_UP").out), "1");
-    EXPECT_EQ(trim(inside(machine, "cat /proc/1/cgroup").out), "0::/");
+    EXPECT_TRUE(has("\n" + inside(machine, "cat /proc/1/cgroup").out, "\n0::/\n"));
     EXPECT_TRUE(has(content_of(fmt::format("/proc/{}/cgroup", leader)), scope_of(machine) + "/payload"));
 }
 
@@ -100,10 +100,9 @@ TEST_F(IsolationTest, MountsOfHolmAreLocked)
 {
     std::string shared = canary(), before = look(shared);
     std::string machine = background("exec sleep 1000", {"--bind=" + shared + ":/shared:ro", "--capability=CAP_SYS_ADMIN"});
-    for (const char* attack :
-         {"mount -o remount,rw,bind /shared", "mount -o remount,rw /shared", "umount /shared", "umount -l /shared",
-          "mount -o remount,rw,bind /proc/sys", "umount /proc/sys", "umount -l /proc/kcore", "umount -l /proc/sysrq-trigger",
-          "mount -o remount,dev,bind /", "mount -o remount,dev,bind /dev", "umount -l /dev"})
+    for (const char* attack : {"mount -o remount,rw,bind /shared", "mount -o remount,rw /shared", "umount /shared", "umount -l /shared",
+                               "mount -o remount,rw,bind /proc/sys && : >>/proc/sys/kernel/core_pattern", "umount /proc/sys",
+                               "umount -l /proc/kcore", "umount -l /proc/sysrq-trigger", "mount -o remount,dev,bind /", "umount -l /dev"})
         EXPECT_NE(inside(machine, attack).code, 0) << attack;
     EXPECT_FALSE(succeeds(inside(machine, "touch /shared/new")));
     EXPECT_FALSE(
@@ -122,12 +121,13 @@ TEST_F(IsolationTest, TheKernelsFilesAreMaskedOrReadOnly)
     for (const char* folder : {"/sys/firmware", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security",
                                "/sys/devices/virtual/powercap", "/proc/acpi", "/proc/scsi"})
         EXPECT_EQ(inside(machine, fmt::format("ls -A {} 2>/dev/null", folder)).out, "") << folder;
+    // Opened for writing, never written: where it were possible it would be the host's.
     for (const char* file : {"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/vm/drop_caches",
                              "/proc/sys/fs/binfmt_misc/register", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper", "/sys/power/state",
                              "/proc/irq/default_smp_affinity", "/proc/bus/pci/00/00.0"})
-        EXPECT_NE(inside(machine, fmt::format("echo 1 >{0} || echo 1 >/proc/1/root{0}", file)).code, 0) << file;
-    EXPECT_NE(inside(machine, "mkdir /c && mount -t cgroup none /c -o memory").code, 0);
-    EXPECT_NE(inside(machine, "echo 1 >/sys/fs/cgroup/memory.max").code, 0) << "limits belong on the unit above";
+        EXPECT_NE(inside(machine, fmt::format(": >>{0} || : >>/proc/1/root{0}", file)).code, 0) << file;
+    EXPECT_NE(inside(machine, "mkdir /c && mount -t cgroup none /c -o memory && : >>/c/release_agent").code, 0);
+    EXPECT_NE(inside(machine, ": >>/sys/fs/cgroup/memory.max").code, 0) << "limits belong on the unit above";
     EXPECT_TRUE(succeeds(inside(machine, "mkdir /sys/fs/cgroup/own && rmdir /sys/fs/cgroup/own"))) << "the subtree is delegated";
 }
 
@@ -144,7 +144,7 @@ TEST_F(IsolationTest, DevicesAreTheDefaultList)
 {
     std::string machine = background("exec sleep 1000", {"--capability=CAP_MKNOD"});
     std::string listed = inside(machine, "cd /dev && ls -A | sort | tr '\\n' ' '").out;
-    EXPECT_EQ(listed, "console core fd full host log mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ")
+    EXPECT_EQ(listed, "console core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ")
         << "see the man page's list";
     EXPECT_TRUE(succeeds(inside(
         machine, "echo x >/dev/null && head -c 1 /dev/zero >/dev/null && head -c 1 /dev/urandom >/dev/null && ! echo x >/dev/full")));
@@ -216,7 +216,7 @@ TEST_F(IsolationTest, FilesOfTheRootAreNotTrusted)
             std::string make = kind.find("{}") == std::string::npos ? kind + " " + place : fmt::format(fmt::runtime(kind), place);
             ASSERT_TRUE(succeeds(sh(make))) << make;
             Outcome outcome = holmctl({"run", "--rm", "--name=" + machine, "--root=" + root, "--user=root", "--", "/bin/sh", "-c",
-                                       fmt::format("cat /{} 2>/dev/null | head -c 200", file)},
+                                       fmt::format("timeout 1 cat /{} 2>/dev/null | head -c 200", file)},
                                       {}, 20s);
             EXPECT_TRUE(outcome.code == 0 || outcome.code == 125) << make << ": " << testing::PrintToString(outcome);
             EXPECT_FALSE(has(outcome.out + outcome.err, "secret-of-the-host")) << make;
@@ -269,7 +269,7 @@ TEST_F(IsolationTest, OtherUsersOfTheHostDoNotGetIn)
     }
     EXPECT_TRUE(refuses(as_nobody({"holmctl", "exec", machine, "--", "id"}), 125, machine));
     EXPECT_TRUE(refuses(as_nobody({"holmctl", "stop", machine}), 1, machine));
-    EXPECT_TRUE(refuses(as_nobody({"holmctl", "run", "--root=/", "--", "/bin/true"}), 125, "root"));
+    EXPECT_TRUE(refuses(as_nobody({"holmctl", "run", "--root=/", "--", "/bin/true"}), 125, "not allowed"));
     EXPECT_TRUE(succeeds(as_nobody({"holmctl", "list"}))) << "who asks for states needs no right";
     EXPECT_EQ(state_of(machine), "running");
 }

@@ -94,7 +94,7 @@ protected:
             for (int point : points(times)) {
                 std::string when = fmt::format("{} {}/{}", action, point, times), machine = prepare();
                 int pid = holmd_pid();
-                traced({"-e", "trace=none", "-e", fmt::format("inject={}:signal=KILL:when={}", action, point)}, [&] { act(machine); });
+                traced({"-e", "trace=" + action, "-e", fmt::format("inject={}:signal=KILL:when={}", action, point)}, [&] { act(machine); });
                 if (holmd_pid() != pid) kills++;
                 bring_holmd_back();
                 expect_whole_or_gone(machine, when);
@@ -162,7 +162,7 @@ TEST_F(KillPointsTest, OfAnExecAndAnAttach)
     auto calls = counted([&] { holmctl({"exec", machine, "--", "/bin/true"}); });
     for (const auto& [action, times] : calls) {
         for (int point : points(times)) {
-            traced({"-e", "trace=none", "-e", fmt::format("inject={}:signal=KILL:when={}", action, point)}, [&] {
+            traced({"-e", "trace=" + action, "-e", fmt::format("inject={}:signal=KILL:when={}", action, point)}, [&] {
                 Outcome outcome = holmctl({"exec", machine, "--", "/bin/sh", "-c", "exit 3"}, {}, 10s);
                 EXPECT_TRUE(outcome.code == 3 || outcome.code == 125) << action << " " << point << ": " << testing::PrintToString(outcome);
             });

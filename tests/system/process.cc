@@ -244,7 +244,8 @@ Outcome Process::wait(milliseconds timeout)
         outcome_.err += fmt::format("[still running after {} ms]", timeout.count());
     }
     // What a grandchild that holds the pipe has to say after the end is not waited for.
-    while ((out_ || err_) && pump(200ms)) {}
+    deadline = std::max(deadline, Clock::now() + 1s);
+    while ((out_ || err_) && Clock::now() < deadline && pump(200ms)) {}
     return outcome_;
 }
 

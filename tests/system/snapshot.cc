@@ -154,7 +154,7 @@ HostState observe_host()
     for (const char* folder : {"/run/holm", "/var/lib/holm/machines", "/etc/holm", "/run/systemd/system.control", "/run/systemd/transient",
                                "/run/systemd/nspawn-uid", "/etc/systemd/system.control"})
         state[folder] = files_below(folder);
-    for (const char* folder : {"/tmp", "/var/tmp", "/run", "/var/lib/holm", "/etc/systemd/system"}) state[folder] = entries_of(folder);
+    for (const char* folder : {"/tmp", "/run", "/var/lib/holm", "/etc/systemd/system"}) state[folder] = entries_of(folder);
     for (auto& [section, lines] : state) std::ranges::sort(lines);
     return state;
 }

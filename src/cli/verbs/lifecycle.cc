@@ -28,13 +28,11 @@ Result<int> run_jobs(const Invocation& call, const JobCall& job, const T&... mor
     Client client = TRY(connect(call));
     Jobs jobs(client);
     TRY(jobs.listen());
-    auto ask_for_job = [&](const std::string& name) -> Result<> {
-        const std::string what = cannot(job.word, name);
-        auto path = TRY(client.ask<systemd::ObjectPath>(job.method, name, more...), what);
-        jobs.add(path.text, {.machine = name, .goal = job.goal, .what = what});
-        return {};
+    auto begin = [&](const std::string& name) {
+        auto ask = [&, name]() -> Result<std::string> { return TRY(client.ask<systemd::ObjectPath>(job.method, name, more...)).text; };
+        return jobs.begin({.machine = name, .goal = job.goal, .what = cannot(job.word, name), .ask = ask});
     };
-    const int status = TRY(for_each_machine(call, ask_for_job));
+    const int status = TRY(for_each_machine(call, begin));
     std::string names = call.operands.size() == 1 ? fmt::format("machine '{}'", printable(call.operands[0]))
                                                   : fmt::format("{} machines", call.operands.size());
     const bool good = TRY(jobs.wait_for_all(fmt::format("{} {}", job.progress, names), call));

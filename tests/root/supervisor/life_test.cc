@@ -66,6 +66,20 @@ TEST(Life, OrderlyStop)
     EXPECT_NE(machine.session.output.find("bye"), std::string::npos);
 }
 
+// A scope's KillSignal is SIGCONT: an order where PID 1 sent it, else nothing.
+TEST(Life, ContinueFromPid1IsAStop)
+{
+    Supervised machine(Fields{{"script", "exec sleep 1000"}});
+    machine.wait_for_state("running");
+    kernel::Child other = kernel::clone_process(0).value();
+    if (other.pid == 0) ::_exit(kernel::signal_process(machine.process().pidfd.get(), SIGCONT) ? 0 : 1);
+    EXPECT_EQ(kernel::wait_exit(other.pidfd.get()).value().value, 0);
+    EXPECT_EQ(machine.ask(Message("console")).kind, "console");
+    if (::getpid() != 1) GTEST_SKIP() << "not the PID 1 of a namespace";
+    ASSERT_TRUE(kernel::signal_process(machine.process().pidfd.get(), SIGCONT).has_value());
+    EXPECT_EQ(machine.session.wait_for("exit").get("signal"), "15");
+}
+
 TEST(Life, StopDeadlineKills)
 {
     Supervised machine(Fields{{"script", "trap '' TERM; echo up; while :; do sleep 0.05; done"}, {"stop_timeout", "300000"}});
@@ -166,7 +180,7 @@ TEST(Life, SignalsOfAllKindsDoNoHarm)
     Supervised machine(Fields{{"script", "exec sleep 1000"}});
     machine.wait_for_state("running");
     for (int i = 0; i < 50; ++i)
-        for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGPIPE, SIGALRM, SIGCONT, SIGCHLD, SIGRTMIN + 4})
+        for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGPIPE, SIGALRM, SIGCHLD, SIGRTMIN + 4})
             ASSERT_TRUE(kernel::signal_process(machine.process().pidfd.get(), signal).has_value());
     EXPECT_EQ(machine.ask(Message("console")).kind, "console");
     Message hangup("kill");

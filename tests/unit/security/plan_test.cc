@@ -12,8 +12,6 @@
 namespace holm::security {
 namespace {
 
-using network::Kind;
-
 machine::Spec boot_spec()
 {
     return {};
@@ -52,7 +50,7 @@ TEST(Capabilities, AddThenDrop)
     machine::Spec spec = command_spec();
     spec.security.capabilities_add = {"CAP_NET_ADMIN", "CAP_MKNOD"};
     spec.security.capabilities_drop = {"CAP_MKNOD", "CAP_CHOWN"};
-    uint64_t set = plan_security(spec, Kind::None)->capabilities;
+    uint64_t set = plan_security(spec, Interfaces::Own)->capabilities;
     EXPECT_EQ(set, (command_capabilities | capability_bit(CAP_NET_ADMIN)) & ~capability_bit(CAP_CHOWN));
 }
 
@@ -60,7 +58,7 @@ TEST(Capabilities, UnknownOnesAreRefusedWithTheNearest)
 {
     machine::Spec spec = boot_spec();
     spec.security.capabilities_add = {"CAP_NET_ADMN"};
-    auto planned = plan_security(spec, Kind::None);
+    auto planned = plan_security(spec, Interfaces::Own);
     ASSERT_FALSE(planned);
     EXPECT_EQ(planned.error().text, "'CAP_NET_ADMN' is no capability (did you mean 'CAP_NET_ADMIN'?)");
 }
@@ -76,7 +74,7 @@ TEST(Capabilities, TextAndBack)
 
 TEST(SecurityPlan, HostNetworkIsNotAdministered)
 {
-    Plan own = *plan_security(boot_spec(), Kind::None), host = *plan_security(boot_spec(), Kind::Host);
+    Plan own = *plan_security(boot_spec(), Interfaces::Own), host = *plan_security(boot_spec(), Interfaces::OfTheHost);
     EXPECT_TRUE(has(own.capabilities, CAP_NET_ADMIN));
     EXPECT_FALSE(has(host.capabilities, CAP_NET_ADMIN));
     EXPECT_EQ(own.writable, std::vector<std::string>{"/proc/sys/net"});
@@ -85,18 +83,18 @@ TEST(SecurityPlan, HostNetworkIsNotAdministered)
 
 TEST(SecurityPlan, NoNewPrivilegesByDefaultForACommandAlone)
 {
-    EXPECT_FALSE(plan_security(boot_spec(), Kind::None)->no_new_privileges);
-    EXPECT_TRUE(plan_security(command_spec(), Kind::None)->no_new_privileges);
+    EXPECT_FALSE(plan_security(boot_spec(), Interfaces::Own)->no_new_privileges);
+    EXPECT_TRUE(plan_security(command_spec(), Interfaces::Own)->no_new_privileges);
     machine::Spec spec = command_spec();
     spec.security.no_new_privileges = false;
-    EXPECT_FALSE(plan_security(spec, Kind::None)->no_new_privileges);
+    EXPECT_FALSE(plan_security(spec, Interfaces::Own)->no_new_privileges);
 }
 
 TEST(SecurityPlan, LimitsOfTheSpecWin)
 {
     machine::Spec spec = boot_spec();
     spec.security.rlimits = {{"CORE", {1, 2}}, {"NOFILE", {1024, 4096}}};
-    auto limits = plan_security(spec, Kind::None)->rlimits;
+    auto limits = plan_security(spec, Interfaces::Own)->rlimits;
     EXPECT_EQ(limits.at("CORE"), std::pair(uint64_t{1}, uint64_t{2}));
     EXPECT_EQ(limits.at("NOFILE"), std::pair(uint64_t{1024}, uint64_t{4096}));
     EXPECT_EQ(limits.at("MEMLOCK"), std::pair(uint64_t{65536}, uint64_t{65536}));
@@ -104,7 +102,7 @@ TEST(SecurityPlan, LimitsOfTheSpecWin)
 
 TEST(SecurityPlan, MasksAreSortedAndBelowProcAndSys)
 {
-    Plan plan = *plan_security(boot_spec(), Kind::None);
+    Plan plan = *plan_security(boot_spec(), Interfaces::Own);
     for (const auto* list : {&plan.masked, &plan.read_only}) {
         EXPECT_TRUE(std::ranges::is_sorted(*list));
         for (const std::string& path : *list) EXPECT_TRUE(path.starts_with("/proc/") || path.starts_with("/sys")) << path;

@@ -139,6 +139,7 @@ TEST(State, ReplacedSignalIsToldAsItself)
 {
     State state = running(command());
     step(state, SignalReplaced{SIGTERM});
+    step(state, SignalReplaced{SIGHUP});
     step(state, dies(SIGKILL));
     EXPECT_EQ(state.outcome.status, SIGTERM);
 }

@@ -1,0 +1,109 @@
+// Who may do what: root everything, others what polkit says; and what nobody may learn from being refused.
+#include "harness.h"
+
+namespace holm::test {
+namespace {
+
+using systemd::Options;
+using systemd::Strings;
+
+constexpr const char* denied = "org.holm1.Error.Denied";
+
+class AuthorityTest : public BusTest {
+protected:
+    AuthorityTest() { define("holm-bus-web", "owner = \"alice\"\n[root]\npath = \"/srv/x\"\n"); }
+    // Every method that is not free for all, called about one machine.
+    std::map<std::string, Answer> call_all(const char* sender, const std::string& name)
+    {
+        const std::string text = "[root]\npath = \"/srv/x\"\n";
+        std::map<std::string, Answer> answers;
+        for (const char* member : {"StartMachine", "StopMachine", "RestartMachine", "RebootMachine", "TerminateMachine", "FreezeMachine",
+                                   "ThawMachine", "OpenMachinePTY", "OpenMachineLogin", "GetMachineOSRelease", "GetConsole",
+                                   "DescribeMachine", "ReadDefinition", "RemoveMachine", "PlanMachine"})
+            answers[member] = call(sender, member, name);
+        for (const char* member : {"CreateMachine", "WriteDefinition", "Verify", "PlanDefinition"})
+            answers[member] = call(sender, member, name, text);
+        for (const char* member : {"EnableMachine", "DisableMachine"}) answers[member] = call(sender, member, name, false);
+        answers["KillMachine"] = call(sender, "KillMachine", name, "all", int32_t{15});
+        answers["AttachMachine"] = call(sender, "AttachMachine", name, uint32_t{24}, uint32_t{80});
+        answers["RunMachine"] = call(sender, "RunMachine", name, text, Options{}, std::vector<Fd>());
+        answers["Exec"] = call(sender, "Exec", name, Options{{"tty", true}}, Strings{"/bin/true"}, Strings{}, std::vector<Fd>());
+        answers["OpenMachineShell"] = call(sender, "OpenMachineShell", name, "root", "", Strings{}, Strings{});
+        answers["PrepareMachine"] = call(sender, "PrepareMachine", name);
+        return answers;
+    }
+};
+
+TEST_F(AuthorityTest, NobodyElseMayDoAnything)
+{
+    for (auto& [member, answer] : call_all(alice, "holm-bus-web")) EXPECT_EQ(answer.error, denied) << member << ": " << answer.text;
+    EXPECT_EQ(call(alice, "Reload").error, denied);
+    EXPECT_EQ(holmd->reloads, 0U);
+}
+
+TEST_F(AuthorityTest, ARefusalIsTheSameWhetherTheMachineExistsOrNot)
+{
+    auto real = call_all(alice, "holm-bus-web"), absent = call_all(alice, "holm-bus-xyz");
+    for (auto& [member, answer] : real) {
+        EXPECT_EQ(answer.error, absent[member].error) << member;
+        EXPECT_EQ(answer.text.size(), absent[member].text.size()) << member << ": " << answer.text << " / " << absent[member].text;
+    }
+}
+
+TEST_F(AuthorityTest, WithoutPolkitOnlyRootMay)
+{
+    polkit = Polkit::IsAbsent;
+    EXPECT_EQ(call(alice, "StopMachine", "holm-bus-web").error, denied);
+    EXPECT_TRUE(call(root, "StopMachine", "holm-bus-web").ok());
+}
+
+TEST_F(AuthorityTest, RootIsNotAskedAbout)
+{
+    EXPECT_TRUE(call(root, "Reload").ok());
+    EXPECT_EQ(holmd->reloads, 1U);
+    EXPECT_FALSE(heard("org.holm1.manage"));
+}
+
+TEST_F(AuthorityTest, PolkitIsToldMachineVerbUserAndOwner)
+{
+    polkit = Polkit::Grants;
+    call(alice, "OpenMachineShell", "holm-bus-web", "bob", "", Strings{}, Strings{});
+    ASSERT_TRUE(heard("org.holm1.shell"));
+    const std::map<std::string, std::string> wanted{{"machine", "holm-bus-web"}, {"verb", "shell"}, {"user", "bob"}, {"owner", "alice"}};
+    EXPECT_EQ(calls.back().details, wanted);
+}
+
+TEST_F(AuthorityTest, WhomPolkitGrantsMay)
+{
+    polkit = Polkit::Grants;
+    EXPECT_TRUE(call(alice, "StopMachine", "holm-bus-web").ok());
+    // A plan is its own service's alone: no rule gives it to anybody.
+    EXPECT_EQ(call(alice, "PrepareMachine", "holm-bus-web").error, denied);
+    EXPECT_EQ(call(root, "PrepareMachine", "holm-bus-web").error, denied);
+}
+
+TEST_F(AuthorityTest, ProtectionHoldsForRootToo)
+{
+    define("holm-bus-safe", "protect = [\"start\", \"stop\", \"remove\"]\n[root]\npath = \"/srv/x\"\n");
+    for (const char* member : {"StartMachine", "StopMachine", "RemoveMachine"}) {
+        Answer answer = call(root, member, "holm-bus-safe");
+        EXPECT_EQ(answer.error, denied) << member;
+        EXPECT_NE(answer.text.find("holm-bus-safe.toml:1:1"), std::string::npos) << answer.text;
+    }
+}
+
+TEST_F(AuthorityTest, NamesAndStatesAreFree)
+{
+    Answer all = call(alice, "ListAll");
+    ASSERT_TRUE(all.ok()) << all.text;
+    EXPECT_TRUE(call(alice, "ListMachines").ok());
+    EXPECT_TRUE(call(alice, "GetMachine", "holm-bus-web").ok());
+    EXPECT_TRUE(calls.empty() || !heard("org.holm1.inspect"));
+    Answer state = wait_for(
+        send(alice, "/org/holm1/machine/holm_2dbus_2dweb", "org.freedesktop.DBus.Properties", "Get", api::machine_interface, "State"));
+    ASSERT_TRUE(state.ok()) << state.text;
+    EXPECT_EQ(std::get<std::string>(state.read<systemd::Variant>()), "stopped");
+}
+
+}  // namespace
+}  // namespace holm::test
