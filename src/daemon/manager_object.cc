@@ -150,6 +150,7 @@ void ManagerObject::reboot(Reply reply, std::string name)
 
 void ManagerObject::kill(Reply reply, std::string name, std::string whom, int32_t signal)
 {
+    if (signal < 1 || signal > SIGRTMAX) return reply.fail(error(Errc::Invalid, "{} is no signal: they are 1 to {}", signal, SIGRTMAX));
     authorise(std::move(reply), Privilege::StartStop, "kill", name,
               [this, whom = std::move(whom), signal](Reply granted, const MachineName& machine) {
                   kernel::Message message("kill");

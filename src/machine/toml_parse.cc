@@ -131,9 +131,11 @@ Result<> check_bytes(const Source& source, std::string_view text)
     if (text.size() > toml_size_limit) return error(Errc::Invalid, "{} is larger than 1 MiB", where);
     if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
         return error(Errc::Invalid, "{} is UTF-16 text; it must be UTF-8", where);
-    if (size_t at = text.find('\0'); at != text.npos)
-        return error(Errc::Invalid, "{} has a NUL byte in line {}; it must be UTF-8 text", where,
-                     1 + std::ranges::count(text.substr(0, at), '\n'));
+    if (size_t at = text.find('\0'); at != text.npos) {
+        const auto line = static_cast<unsigned>(1 + std::ranges::count(text.substr(0, at), '\n'));
+        const auto column = static_cast<unsigned>(at - (text.substr(0, at).rfind('\n') + 1) + 1);  // npos + 1 is 0
+        return error(Errc::Invalid, "{}a NUL byte; a definition is UTF-8 text", describe_position({source.file, line, column}));
+    }
     unsigned number = 0;
     for (std::string_view line : split(text, '\n'))
         if (++number; !is_valid_utf8(line))

@@ -124,9 +124,8 @@ TEST_F(ExecTest, TwentyFiveAtOnce)
         EXPECT_TRUE(exits(outcome, i));
         EXPECT_EQ(outcome.out, fmt::format("up\n{} line-{}\n", i, i));
     }
-    EXPECT_TRUE(eventually([&] {
-        return sh("ls -d /sys/fs/cgroup/machine.slice/" + scope_of(machine_) + "/payload/holm-exec-* 2>/dev/null").out.empty();
-    }));
+    EXPECT_TRUE(eventually(
+        [&] { return sh("ls -d /sys/fs/cgroup/machine.slice/" + scope_of(machine_) + "/payload/holm-exec-* 2>/dev/null").out.empty(); }));
 }
 
 TEST_F(ExecTest, UsersAreTheMachinesOwn)

@@ -48,7 +48,7 @@ TEST(Toml, RefusesWhatIsNoUtf8Text)
                                   "a\0",
                                   4)),
               "'f.toml' is UTF-16 text; it must be UTF-8");
-    EXPECT_EQ(failure(std::string("a = 1\nb = \"\0\"", 13)), "'f.toml' has a NUL byte in line 2; it must be UTF-8 text");
+    EXPECT_EQ(failure(std::string("a = 1\nb = \"\0\"", 13)), "f.toml:2:6: a NUL byte; a definition is UTF-8 text");
     EXPECT_EQ(failure("a = 1\nb = \"\xff\""), "f.toml:2:1: 'b = \"\\xff\"' is not UTF-8 text");
     EXPECT_EQ(failure(std::string(toml_size_limit + 1, '#')), "'f.toml' is larger than 1 MiB");
 }
