@@ -122,7 +122,7 @@ TEST_F(VmLimitsTest, NoNamespacesLeft)
         sh("echo 0 >" + file);
         Outcome outcome = holmctl({"run", "--rm", "--name=refused", "--root=" + root, "--", "/bin/true"});
         sh("echo " + before + " >" + file);
-        EXPECT_TRUE(refuses(outcome, 125, "namespace")) << limit;
+        EXPECT_TRUE(refuses(outcome, 125, "refused")) << limit;
     }
     EXPECT_TRUE(succeeds(holmctl({"run", "--rm", "--name=refused", "--root=" + root, "--", "/bin/true"})));
 }

@@ -182,7 +182,7 @@ TEST_F(DaemonDeathTest, WhatCannotWorkWithoutHolmdSaysSo)
     EXPECT_TRUE(refuses(holmctl({"run", "--name=" + name(), "--root=" + busybox(), "--", "/bin/true"}), 125, "holmd"));
 }
 
-TEST_F(DaemonDeathTest, WithoutMachinedAllOfItWorks)
+TEST_F(DaemonDeathTest, WhileMachinedIsDeadAllOfItWorks)
 {
     Dead dead = machined();
     EXPECT_TRUE(exits(foreground({"/bin/sh", "-c", "exit 4"}), 4));

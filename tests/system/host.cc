@@ -259,11 +259,15 @@ void SystemTest::TearDown()
 
 void SystemTest::take_away(const std::string& machine)
 {
-    for (const std::string& unit : {scope_of(machine), service_of(machine)}) {
+    auto ended = [](const std::string& unit) {
         std::string state = unit_state(unit);
-        if (state != "inactive" && state != "failed") {
-            run({"systemctl", "kill", "-s", "KILL", unit});
-            eventually([&] { return unit_state(unit) == "inactive" || unit_state(unit) == "failed"; });
+        return state == "inactive" || state == "failed";
+    };
+    for (const std::string& unit : {scope_of(machine), service_of(machine)}) {
+        if (!ended(unit)) {
+            holmctl({"terminate", machine}, {}, 10s);
+            if (!eventually([&] { return ended(unit); }, 5s)) run({"systemctl", "kill", "-s", "KILL", unit});
+            eventually([&] { return ended(unit); });
         }
         run({"systemctl", "reset-failed", unit});
     }
