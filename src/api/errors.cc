@@ -46,6 +46,7 @@ constexpr std::array table = {
     Row{Errc::Unavailable, "org.freedesktop.DBus.Error.NameHasNoOwner"},
     Row{Errc::Unavailable, "org.freedesktop.DBus.Error.Disconnected"},
     Row{Errc::Unavailable, "org.freedesktop.DBus.Error.NoServer"},
+    Row{Errc::Unavailable, "org.freedesktop.systemd1.UnitMasked"},
 };
 
 }  // namespace

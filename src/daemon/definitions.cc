@@ -49,6 +49,7 @@ Result<machine::Spec> parse_definition(const machine::MachineName& name, const s
     std::vector<std::string> profiles = TRY(machine::profiles_of(own));
     if (!places.default_profile.empty()) profiles.insert(profiles.begin(), places.default_profile);
     std::vector<machine::Source> sources;
+    sources.reserve(profiles.size() + 1);
     for (const std::string& profile : profiles) sources.push_back(TRY(read_profile(profile, places)));
     sources.push_back(own);
     machine::Spec spec = TRY(machine::parse_spec(name, sources));

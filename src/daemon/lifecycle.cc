@@ -39,6 +39,7 @@ MachineEntry& Lifecycle::entry(const MachineName& name)
 std::vector<const MachineEntry*> Lifecycle::all() const
 {
     std::vector<const MachineEntry*> machines;
+    machines.reserve(machines_.size());
     for (auto& [name, machine] : machines_) machines.push_back(machine.get());
     return machines;
 }

@@ -89,6 +89,7 @@ private:
 
     // requests (lifecycle_requests.cc)
     void do_run(const machine::MachineName& name, RunRequest request);
+    void run_after(MachineEntry& machine, RunRequest request);
     void do_start(const machine::MachineName& name, Reply reply);
     void do_stop(const machine::MachineName& name, Reply reply);
     void do_restart(const machine::MachineName& name, Reply reply);

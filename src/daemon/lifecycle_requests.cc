@@ -114,6 +114,8 @@ void Lifecycle::do_run(const MachineName& name, RunRequest request)
         machine.when_gone.push_back([this, name, request = std::move(request)]() mutable { do_run(name, std::move(request)); });
         return;
     }
+    if (is_active(&machine) && machine.life.record == Record::Temporary && machine.control && !request.has_waited)
+        return run_after(machine, std::move(request));
     if (is_active(&machine))
         return request.reply.fail(error(Errc::Exists, "machine '{}' runs already, as {}", name.text(), unit_of(machine)));
     if (const Known* known = host_.catalogue.find(name))
@@ -136,6 +138,18 @@ void Lifecycle::do_run(const MachineName& name, RunRequest request)
                   .record = life == RecordLife::Kept ? Record::Fresh : Record::Temporary});
 }
 
+// A client of `run --rm` that has seen its end may run the same name again before holmd has heard of that end. The supervisor is
+// asked something: its answer comes after its last word, or not at all.
+void Lifecycle::run_after(MachineEntry& machine, RunRequest request)
+{
+    const MachineName name = machine.name;
+    request.has_waited = true;
+    machine.control->ask(kernel::Message("console"), [this, name, request = std::move(request)](const Result<kernel::Message>&) mutable {
+        catch_up(name);
+        enqueue([this, name, request = std::move(request)]() mutable { do_run(name, std::move(request)); });
+    });
+}
+
 // -- start ----------------------------------------------------------------------------------------------------------------------
 
 void Lifecycle::do_start(const MachineName& name, Reply reply)
@@ -147,7 +161,10 @@ void Lifecycle::do_start(const MachineName& name, Reply reply)
     }
     if (refuse_protected(name, "start", reply)) return;
     if (is_active(machine)) {
-        if (machine->start_job == 0) return reply.fail(busy(*machine));
+        if (machine::state_of(machine->life) != machine::State::Starting) return reply.fail(busy(*machine));
+        // Asked for by systemctl, or by a client of a holmd that is dead: this one joins.
+        if (machine->start_job == 0) machine->start_job = host_.jobs.begin(name, JobKind::Start);
+        machine->life.start_job = true;
         return reply.ok(systemd::ObjectPath{job_path(machine->start_job)});
     }
     const Known* known = host_.catalogue.find(name);

@@ -30,6 +30,7 @@ struct RunRequest {
     std::string definition;
     bool remove = false;
     bool detach = false;
+    bool has_waited = false;  // for the end of a machine of the same name
     launch::Console console = launch::Console::Terminal;
     std::string term;
     uint32_t rows = 0, columns = 0;  // 0: unknown

@@ -54,7 +54,7 @@ Result<> read_run_options(const systemd::Options& options, RunRequest& request)
 
 }  // namespace
 
-void ManagerObject::run(Reply reply, std::string text, std::string definition, systemd::Options options, std::vector<Fd> fds)
+void ManagerObject::run(Reply reply, const std::string& text, std::string definition, const systemd::Options& options, std::vector<Fd> fds)
 {
     RunRequest request{.definition = std::move(definition), .fds = std::move(fds), .reply = std::move(reply)};
     if (auto read = read_run_options(options, request); !read) return request.reply.fail(read.error());
@@ -78,7 +78,7 @@ void ManagerObject::run(Reply reply, std::string text, std::string definition, s
 }
 
 // Only root, and only from within the machine's own service: its answer is what that service then runs.
-void ManagerObject::prepare(Reply reply, std::string text)
+void ManagerObject::prepare(Reply reply, const std::string& text)
 {
     auto name = machine::parse_name(text);
     if (!name) return reply.fail(name.error());
@@ -94,7 +94,7 @@ void ManagerObject::prepare(Reply reply, std::string text)
 
 // -- definitions --------------------------------------------------------------------------------------------------------------------
 
-void ManagerObject::create(Reply reply, std::string text, std::string definition)
+void ManagerObject::create(Reply reply, const std::string& text, std::string definition)
 {
     authorise(std::move(reply), Privilege::Manage, "create", text,
               [this, definition = std::move(definition)](Reply granted, const MachineName& name) mutable {
@@ -105,7 +105,7 @@ void ManagerObject::create(Reply reply, std::string text, std::string definition
               });
 }
 
-void ManagerObject::write(Reply reply, std::string text, std::string definition)
+void ManagerObject::write(Reply reply, const std::string& text, std::string definition)
 {
     authorise(
         std::move(reply), Privilege::Manage, "edit", text,
@@ -133,7 +133,7 @@ void ManagerObject::store(Reply reply, const MachineName& name, const std::strin
     });
 }
 
-void ManagerObject::read(Reply reply, std::string text)
+void ManagerObject::read(Reply reply, const std::string& text)
 {
     authorise(std::move(reply), Privilege::Inspect, "cat", text, [this](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
@@ -144,13 +144,13 @@ void ManagerObject::read(Reply reply, std::string text)
     });
 }
 
-void ManagerObject::remove(Reply reply, std::string text)
+void ManagerObject::remove(Reply reply, const std::string& text)
 {
     authorise(std::move(reply), Privilege::Manage, "remove", text,
               [this](Reply granted, const MachineName& name) { lifecycle_.remove(name, std::move(granted)); });
 }
 
-void ManagerObject::verify(Reply reply, std::string text, std::string definition)
+void ManagerObject::verify(Reply reply, const std::string& text, std::string definition)
 {
     authorise(std::move(reply), Privilege::Inspect, "verify", text,
               [this, definition = std::move(definition)](Reply granted, const MachineName& name) {
@@ -162,7 +162,7 @@ void ManagerObject::verify(Reply reply, std::string text, std::string definition
 
 // -- plans as text ------------------------------------------------------------------------------------------------------------------
 
-void ManagerObject::plan_machine(Reply reply, std::string text)
+void ManagerObject::plan_machine(Reply reply, const std::string& text)
 {
     authorise(std::move(reply), Privilege::Inspect, "plan", text, [this](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
@@ -176,7 +176,7 @@ void ManagerObject::plan_machine(Reply reply, std::string text)
 }
 
 // Planning looks at whatever paths the text names: who may ask for that may run it.
-void ManagerObject::plan_definition(Reply reply, std::string text, std::string definition)
+void ManagerObject::plan_definition(Reply reply, const std::string& text, std::string definition)
 {
     authorise(std::move(reply), Privilege::Manage, "plan", text.empty() ? "machine" : text,
               [this, definition = std::move(definition)](Reply granted, const MachineName& name) {
@@ -203,7 +203,7 @@ void ManagerObject::plan_as_text(Reply reply, PlanRequest request)
 
 // -- boot ---------------------------------------------------------------------------------------------------------------------------
 
-void ManagerObject::enable(Reply reply, std::string text, bool now)
+void ManagerObject::enable(Reply reply, const std::string& text, bool now)
 {
     authorise(std::move(reply), Privilege::Manage, "enable", text, [this, now](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
@@ -224,7 +224,7 @@ void ManagerObject::enable(Reply reply, std::string text, bool now)
     });
 }
 
-void ManagerObject::disable(Reply reply, std::string text, bool now)
+void ManagerObject::disable(Reply reply, const std::string& text, bool now)
 {
     authorise(std::move(reply), Privilege::Manage, "disable", text, [this, now](Reply granted, const MachineName& name) {
         change_files(std::move(granted), name, systemd::UnitFiles::Disable, now);

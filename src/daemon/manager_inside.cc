@@ -87,8 +87,8 @@ void ManagerObject::ask_with_session(const MachineName& name, kernel::Message me
                    });
 }
 
-void ManagerObject::exec(Reply reply, std::string text, systemd::Options options, std::vector<std::string> command,
-                         std::vector<std::string> environment, std::vector<Fd> fds)
+void ManagerObject::exec(Reply reply, const std::string& text, const systemd::Options& options, const std::vector<std::string>& command,
+                         const std::vector<std::string>& environment, std::vector<Fd> fds)
 {
     auto message = exec_message(options, command, environment, std::move(fds));
     if (!message) return reply.fail(message.error());
@@ -99,7 +99,7 @@ void ManagerObject::exec(Reply reply, std::string text, systemd::Options options
     authorise(std::move(reply), Privilege::Shell, "exec", text, std::move(allowed), user);
 }
 
-void ManagerObject::attach_machine(Reply reply, std::string text, uint32_t rows, uint32_t columns)
+void ManagerObject::attach_machine(Reply reply, const std::string& text, uint32_t rows, uint32_t columns)
 {
     if (auto checked = check_size(rows, columns); !checked) return reply.fail(checked.error());
     authorise(std::move(reply), Privilege::Login, "attach", text, [this, rows, columns](Reply granted, const MachineName& name) {
@@ -111,7 +111,7 @@ void ManagerObject::attach_machine(Reply reply, std::string text, uint32_t rows,
 
 // -- pseudo terminals, as machine1 gives them ---------------------------------------------------------------------------------------
 
-void ManagerObject::open_pty(Reply reply, std::string text)
+void ManagerObject::open_pty(Reply reply, const std::string& text)
 {
     authorise(std::move(reply), Privilege::Shell, "open-pty", text, [this](Reply granted, const MachineName& name) {
         const MachineEntry* machine = started_or_fail(name, granted);
@@ -160,8 +160,7 @@ void ManagerObject::open_terminal_of(const MachineName& name, kernel::Message me
             terminals_.insert(terminals_.end(), std::make_shared<TerminalWait>(TerminalWait{std::move(session), std::move(asked), {}, {}}));
         auto& wait = **place;
         auto readable = host_.loop.watch_io(wait.session.get(), EPOLLIN, [this, place](uint32_t) {
-            auto alive = *place;
-            if (alive->receive()) terminals_.erase(place);
+            if ((*place)->receive()) terminals_.erase(place);
         });
         auto deadline = host_.loop.after(control_deadline, [this, place] {
             (*place)->reply.fail(error(Errc::Timeout, "the command did not start within {} s", control_deadline.count()));
@@ -178,7 +177,7 @@ void ManagerObject::open_terminal_of(const MachineName& name, kernel::Message me
 }
 
 // A login prompt on a new terminal: the guest's own agetty(8), as on a console.
-void ManagerObject::open_login(Reply reply, std::string text)
+void ManagerObject::open_login(Reply reply, const std::string& text)
 {
     authorise(std::move(reply), Privilege::Login, "login", text, [this](Reply granted, const MachineName& name) {
         kernel::Message message = terminal_message("");
@@ -189,8 +188,8 @@ void ManagerObject::open_login(Reply reply, std::string text)
 }
 
 // path "": the user's own login shell; args has the program's name first, as machine1 wants it.
-void ManagerObject::open_shell(Reply reply, std::string text, std::string user, std::string path, std::vector<std::string> arguments,
-                               std::vector<std::string> environment)
+void ManagerObject::open_shell(Reply reply, const std::string& text, const std::string& user, const std::string& path,
+                               const std::vector<std::string>& arguments, const std::vector<std::string>& environment)
 {
     kernel::Message message = terminal_message(user);
     std::vector<std::string> command;

@@ -110,25 +110,25 @@ const MachineEntry* ManagerObject::started_or_fail(const MachineName& name, Repl
 
 // -- the verbs of a machine -------------------------------------------------------------------------------------------------------
 
-void ManagerObject::start(Reply reply, std::string name)
+void ManagerObject::start(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "start", name,
               [this](Reply granted, const MachineName& machine) { lifecycle_.start(machine, std::move(granted)); });
 }
 
-void ManagerObject::stop(Reply reply, std::string name)
+void ManagerObject::stop(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "stop", name,
               [this](Reply granted, const MachineName& machine) { lifecycle_.stop(machine, std::move(granted)); });
 }
 
-void ManagerObject::restart(Reply reply, std::string name)
+void ManagerObject::restart(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "restart", name,
               [this](Reply granted, const MachineName& machine) { lifecycle_.restart(machine, std::move(granted)); });
 }
 
-void ManagerObject::terminate(Reply reply, std::string name)
+void ManagerObject::terminate(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "terminate", name,
               [this](Reply granted, const MachineName& machine) { lifecycle_.terminate(machine, std::move(granted)); });
@@ -141,14 +141,14 @@ auto with_nothing()
 }
 }  // namespace
 
-void ManagerObject::reboot(Reply reply, std::string name)
+void ManagerObject::reboot(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "reboot", name, [this](Reply granted, const MachineName& machine) {
         lifecycle_.ask(machine, kernel::Message("reboot"), std::move(granted), with_nothing());
     });
 }
 
-void ManagerObject::kill(Reply reply, std::string name, std::string whom, int32_t signal)
+void ManagerObject::kill(Reply reply, const std::string& name, std::string whom, int32_t signal)
 {
     if (signal < 1 || signal > SIGRTMAX) return reply.fail(error(Errc::Invalid, "{} is no signal: they are 1 to {}", signal, SIGRTMAX));
     authorise(std::move(reply), Privilege::StartStop, "kill", name,
@@ -159,14 +159,14 @@ void ManagerObject::kill(Reply reply, std::string name, std::string whom, int32_
               });
 }
 
-void ManagerObject::freeze(Reply reply, std::string name)
+void ManagerObject::freeze(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "freeze", name, [this](Reply granted, const MachineName& machine) {
         lifecycle_.ask(machine, kernel::Message("freeze"), std::move(granted), with_nothing());
     });
 }
 
-void ManagerObject::thaw(Reply reply, std::string name)
+void ManagerObject::thaw(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "thaw", name, [this](Reply granted, const MachineName& machine) {
         lifecycle_.ask(machine, kernel::Message("thaw"), std::move(granted), with_nothing());

@@ -35,14 +35,14 @@ public:
     std::optional<Reply> receive(sd_bus_message* message);
 
     // The verbs that Machine objects have too.
-    void start(Reply reply, std::string name);
-    void stop(Reply reply, std::string name);
-    void restart(Reply reply, std::string name);
-    void reboot(Reply reply, std::string name);
-    void terminate(Reply reply, std::string name);
-    void kill(Reply reply, std::string name, std::string whom, int32_t signal);
-    void freeze(Reply reply, std::string name);
-    void thaw(Reply reply, std::string name);
+    void start(Reply reply, const std::string& name);
+    void stop(Reply reply, const std::string& name);
+    void restart(Reply reply, const std::string& name);
+    void reboot(Reply reply, const std::string& name);
+    void terminate(Reply reply, const std::string& name);
+    void kill(Reply reply, const std::string& name, std::string whom, int32_t signal);
+    void freeze(Reply reply, const std::string& name);
+    void thaw(Reply reply, const std::string& name);
 
 private:
     using Allowed = std::move_only_function<void(Reply, const machine::MachineName&)>;
@@ -58,41 +58,41 @@ private:
 
     // what there is (manager_reads.cc)
     std::string version(const char* path);
-    void get_machine(Reply reply, std::string name);
+    void get_machine(Reply reply, const std::string& name);
     void get_machine_by_pid(Reply reply, uint32_t pid);
     void find_by_pid(Reply reply, uint32_t pid);
     void list_machines(Reply reply);
     void list_all(Reply reply);
-    void describe(Reply reply, std::string name);
-    void addresses(Reply reply, std::string name);
-    void os_release(Reply reply, std::string name);
-    void console(Reply reply, std::string name);
+    void describe(Reply reply, const std::string& name);
+    void addresses(Reply reply, const std::string& name);
+    void os_release(Reply reply, const std::string& name);
+    void console(Reply reply, const std::string& name);
 
     // run, plan and definitions (manager_definitions.cc)
-    void run(Reply reply, std::string name, std::string definition, systemd::Options options, std::vector<Fd> fds);
-    void prepare(Reply reply, std::string name);
-    void create(Reply reply, std::string name, std::string definition);
-    void write(Reply reply, std::string name, std::string definition);
+    void run(Reply reply, const std::string& name, std::string definition, const systemd::Options& options, std::vector<Fd> fds);
+    void prepare(Reply reply, const std::string& name);
+    void create(Reply reply, const std::string& name, std::string definition);
+    void write(Reply reply, const std::string& name, std::string definition);
     void store(Reply reply, const machine::MachineName& name, const std::string& definition);
-    void read(Reply reply, std::string name);
-    void remove(Reply reply, std::string name);
-    void verify(Reply reply, std::string name, std::string definition);
-    void plan_machine(Reply reply, std::string name);
-    void plan_definition(Reply reply, std::string name, std::string definition);
+    void read(Reply reply, const std::string& name);
+    void remove(Reply reply, const std::string& name);
+    void verify(Reply reply, const std::string& name, std::string definition);
+    void plan_machine(Reply reply, const std::string& name);
+    void plan_definition(Reply reply, const std::string& name, std::string definition);
     void plan_as_text(Reply reply, PlanRequest request);
-    void enable(Reply reply, std::string name, bool now);
-    void disable(Reply reply, std::string name, bool now);
+    void enable(Reply reply, const std::string& name, bool now);
+    void disable(Reply reply, const std::string& name, bool now);
     void change_files(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
     void reload(Reply reply);
 
     // inside (manager_inside.cc)
-    void exec(Reply reply, std::string name, systemd::Options options, std::vector<std::string> command,
-              std::vector<std::string> environment, std::vector<Fd> fds);
-    void attach_machine(Reply reply, std::string name, uint32_t rows, uint32_t columns);
-    void open_pty(Reply reply, std::string name);
-    void open_login(Reply reply, std::string name);
-    void open_shell(Reply reply, std::string name, std::string user, std::string path, std::vector<std::string> arguments,
-                    std::vector<std::string> environment);
+    void exec(Reply reply, const std::string& name, const systemd::Options& options, const std::vector<std::string>& command,
+              const std::vector<std::string>& environment, std::vector<Fd> fds);
+    void attach_machine(Reply reply, const std::string& name, uint32_t rows, uint32_t columns);
+    void open_pty(Reply reply, const std::string& name);
+    void open_login(Reply reply, const std::string& name);
+    void open_shell(Reply reply, const std::string& name, const std::string& user, const std::string& path,
+                    const std::vector<std::string>& arguments, const std::vector<std::string>& environment);
     void ask_with_session(const machine::MachineName& name, kernel::Message message, Reply reply,
                           std::move_only_function<void(Reply, Fd session)> answered);
     void open_terminal_of(const machine::MachineName& name, kernel::Message message, Reply reply);

@@ -15,7 +15,7 @@ std::string ManagerObject::version(const char*)
     return HOLM_VERSION;
 }
 
-void ManagerObject::get_machine(Reply reply, std::string text)
+void ManagerObject::get_machine(Reply reply, const std::string& text)
 {
     auto name = machine::parse_name(text);
     if (!name) return reply.fail(name.error());
@@ -63,7 +63,7 @@ void ManagerObject::list_all(Reply reply)
     reply.ok(rows);
 }
 
-void ManagerObject::addresses(Reply reply, std::string text)
+void ManagerObject::addresses(Reply reply, const std::string& text)
 {
     auto name = machine::parse_name(text);
     if (!name) return reply.fail(name.error());
@@ -71,7 +71,7 @@ void ManagerObject::addresses(Reply reply, std::string text)
     if (view_or_fail(*name, reply)) reply.ok(std::vector<std::pair<int32_t, std::vector<uint8_t>>>());
 }
 
-void ManagerObject::describe(Reply reply, std::string text)
+void ManagerObject::describe(Reply reply, const std::string& text)
 {
     authorise(std::move(reply), Privilege::Inspect, "show", text, [this](Reply granted, const MachineName& name) {
         auto view = view_or_fail(name, granted);
@@ -111,7 +111,7 @@ void ManagerObject::describe(Reply reply, std::string text)
     });
 }
 
-void ManagerObject::os_release(Reply reply, std::string text)
+void ManagerObject::os_release(Reply reply, const std::string& text)
 {
     authorise(std::move(reply), Privilege::Inspect, "show", text, [this](Reply granted, const MachineName& name) {
         const MachineEntry* machine = started_or_fail(name, granted);
@@ -127,7 +127,7 @@ void ManagerObject::os_release(Reply reply, std::string text)
     });
 }
 
-void ManagerObject::console(Reply reply, std::string text)
+void ManagerObject::console(Reply reply, const std::string& text)
 {
     authorise(std::move(reply), Privilege::Inspect, "logs", text, [this](Reply granted, const MachineName& name) {
         lifecycle_.ask(name, kernel::Message("console"), std::move(granted), [](Reply asked, const kernel::Message& answer) {

@@ -53,6 +53,7 @@ std::optional<Outcome> parse_outcome(std::string_view text)
         if (key == "status") outcome.status = static_cast<int>(parse_number(value, 255).value_or(0));
         if (key == "boots") outcome.boots = static_cast<unsigned>(parse_number(value, UINT32_MAX).value_or(0));
         if (key == "why") outcome.why = value;
+        if (key == "asked") outcome.asked = value == "1";
     }
     if (!has_result) return {};
     return outcome;
@@ -60,8 +61,8 @@ std::optional<Outcome> parse_outcome(std::string_view text)
 
 std::string describe_outcome(const Outcome& outcome)
 {
-    return fmt::format("result={}\nstatus={}\nwhy={}\nboots={}\n", describe_result(outcome.result), outcome.status,
-                       printable(outcome.why, 4096), outcome.boots);
+    return fmt::format("result={}\nstatus={}\nwhy={}\nboots={}\n{}", describe_result(outcome.result), outcome.status,
+                       printable(outcome.why, 4096), outcome.boots, outcome.asked ? "asked=1\n" : "");
 }
 
 }  // namespace holm::daemon

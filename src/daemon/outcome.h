@@ -15,6 +15,7 @@ struct Outcome {
     int status = 0;   // exit status or signal
     std::string why;  // of a failure: a sentence
     unsigned boots = 0;
+    bool asked = false;  // somebody asked for the end, and it came in time: no status is a failure
     bool operator==(const Outcome&) const = default;
 };
 
@@ -22,7 +23,7 @@ struct Outcome {
 std::string_view describe_result(machine::EndResult result);
 std::optional<machine::EndResult> parse_result(std::string_view word);
 
-// The lines result=, status=, why=, boots=; unknown keys are left for newer versions. Empty: not an outcome.
+// The lines result=, status=, why=, boots=, asked=; unknown keys are left for newer versions. Empty: not an outcome.
 std::optional<Outcome> parse_outcome(std::string_view text);
 std::string describe_outcome(const Outcome& outcome);
 

@@ -49,6 +49,7 @@
 //
 // The supervisor's last word, also for a holmd that was not there: the file `result`, "KEY=VALUE" lines:
 //      result=exited|signalled|failed|poweroff|killed   status=NUMBER   why=SENTENCE   boots=NUMBER
+//      asked=1 (where somebody asked for the end: then no status is a failure)
 //      console=LINE, up to ten times: the last ones, safe to show
 #pragma once
 

@@ -30,8 +30,8 @@ std::string_view why(const Outcome& outcome)
 
 std::string describe_result(const Outcome& outcome, unsigned boots)
 {
-    return fmt::format("result={}\nstatus={}\nwhy={}\nboots={}\n", describe_kind(outcome.kind), outcome.status,
-                       printable(why(outcome), 4096), boots);
+    return fmt::format("result={}\nstatus={}\nwhy={}\nboots={}\n{}", describe_kind(outcome.kind), outcome.status,
+                       printable(why(outcome), 4096), boots, outcome.asked ? "asked=1\n" : "");
 }
 
 int exit_code(const Outcome& outcome)

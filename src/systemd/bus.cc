@@ -20,7 +20,7 @@ struct Pending::State : std::enable_shared_from_this<State> {
 
     static int on_answer(sd_bus_message* m, void* self, sd_bus_error*) noexcept
     {
-        auto alive = static_cast<State*>(self)->shared_from_this();
+        auto alive = static_cast<State*>(self)->weak_from_this().lock();
         alive->slot.reset();
         if (const sd_bus_error* error = sd_bus_message_get_error(m)) alive->answered(error_of_answer(error));
         else alive->answered(m);
@@ -28,7 +28,7 @@ struct Pending::State : std::enable_shared_from_this<State> {
     }
     static int on_signal(sd_bus_message* m, void* self, sd_bus_error*) noexcept
     {
-        auto alive = static_cast<State*>(self)->shared_from_this();
+        auto alive = static_cast<State*>(self)->weak_from_this().lock();
         alive->received(m);
         return 0;
     }

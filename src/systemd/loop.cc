@@ -1,6 +1,7 @@
 #include "systemd/loop.h"
 
 #include <csignal>
+#include <utility>
 
 namespace holm::systemd {
 
@@ -19,11 +20,26 @@ struct Source::Watch : std::enable_shared_from_this<Watch> {
     static int defer(sd_event_source*, void* self) noexcept { return run(self, 0); }
     static int run(void* self, uint32_t events) noexcept
     {
-        auto alive = static_cast<Watch*>(self)->shared_from_this();
+        auto alive = static_cast<Watch*>(self)->weak_from_this().lock();
         alive->callback(events);
         return 0;
     }
 };
+
+Source& Source::operator=(Source&& other) noexcept
+{
+    if (this != &other) {
+        reset();
+        watch_ = std::move(other.watch_);
+    }
+    return *this;
+}
+
+// The callback itself may be running: it ends with the last owner of the watch.
+void Source::reset()
+{
+    if (auto watch = std::exchange(watch_, nullptr)) watch->source.reset();
+}
 
 Result<Loop> Loop::open()
 {

@@ -17,12 +17,16 @@ namespace holm::systemd {
 using Callback = std::move_only_function<void()>;
 using EventHandle = Handle<sd_event, sd_event_unref>;
 
-// A watch that lives as long as this owner. It may be destroyed in its own callback.
+// A watch that lives as long as this owner. It may be destroyed in its own callback: what it watches is let go at once, so that a
+// descriptor can be closed right after it and its number be watched anew.
 class Source {
 public:
     Source() = default;
+    Source(Source&& other) noexcept = default;
+    Source& operator=(Source&& other) noexcept;
+    ~Source() { reset(); }
     explicit operator bool() const { return watch_ != nullptr; }
-    void reset() { watch_.reset(); }
+    void reset();
 
 private:
     friend class Loop;

@@ -75,7 +75,7 @@ template <typename Raw>
 Result<Raw> read_basic(sd_bus_message* m, char type)
 {
     Raw raw{};
-    if (sd_bus_message_read_basic(m, type, &raw) <= 0) return wrong(m, std::string(1, type));
+    if (sd_bus_message_read_basic(m, type, static_cast<void*>(&raw)) <= 0) return wrong(m, std::string(1, type));
     return raw;
 }
 

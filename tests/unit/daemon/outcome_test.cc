@@ -10,7 +10,7 @@ using machine::EndResult;
 TEST(Outcome, ComesBackAsItWasWritten)
 {
     for (EndResult result : {EndResult::Exited, EndResult::Signalled, EndResult::Failed, EndResult::Poweroff, EndResult::Killed}) {
-        const Outcome outcome{.result = result, .status = 15, .why = "no command '/bin/x=y'", .boots = 3};
+        const Outcome outcome{.result = result, .status = 15, .why = "no command '/bin/x=y'", .boots = 3, .asked = true};
         EXPECT_EQ(parse_outcome(describe_outcome(outcome)), outcome) << describe_result(result);
     }
 }
