@@ -90,6 +90,7 @@ BusTest::~BusTest()
 {
     filter_.reset();
     client_.reset();
+    asked_.clear();
     holmd.reset();
     std::filesystem::remove_all(prefix_);
 }
@@ -120,18 +121,16 @@ systemd::MessageHandle BusTest::new_call(const char* sender, const std::string& 
 
 std::shared_ptr<Answer> BusTest::send(systemd::MessageHandle message)
 {
-    auto answer = std::make_shared<Answer>();
-    auto* held = new std::shared_ptr<Answer>(answer);
+    auto answer = asked_.emplace_back(std::make_shared<Answer>());
     auto answered = [](sd_bus_message* m, void* userdata, sd_bus_error*) noexcept {
-        const std::unique_ptr<std::shared_ptr<Answer>> owner(static_cast<std::shared_ptr<Answer>*>(userdata));
-        Answer& into = **owner;
+        auto& into = *static_cast<Answer*>(userdata);
         into.come = true;
         if (const sd_bus_error* error = sd_bus_message_get_error(m))
             into.error = error->name, into.text = error->message ? error->message : "";
         else into.message.reset(sd_bus_message_ref(m));
         return 1;
     };
-    EXPECT_GE(sd_bus_call_async(client_.get(), nullptr, message.get(), answered, held, 5'000'000), 0);
+    EXPECT_GE(sd_bus_call_async(client_.get(), nullptr, message.get(), answered, answer.get(), 5'000'000), 0);
     return answer;
 }
 

@@ -127,6 +127,7 @@ protected:
 private:
     Handle<sd_bus, sd_bus_close_unref> client_;
     Handle<sd_bus_slot, sd_bus_slot_unref> filter_;
+    std::vector<std::shared_ptr<Answer>> asked_;  // where the answers go that have not come yet
     std::map<std::string, uint32_t> unit_jobs_;
     uint32_t last_job_ = 0;
 };
