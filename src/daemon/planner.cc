@@ -1,16 +1,19 @@
 #include "daemon/planner.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/names.h"
 #include "base/fd.h"
+#include "base/handle.h"
 #include "base/text.h"
 #include "base/undo.h"
 #include "daemon/host_facts.h"
 #include "daemon/identity.h"
 #include "kernel/definition_files.h"
+#include "kernel/lock_file.h"
 #include "launch/make_plan.h"
 #include "launch/payload.h"
 #include "launch/plan_file.h"
@@ -123,6 +126,17 @@ Result<> remove_below(const char* folder, const MachineName& name)
     return rootfs::remove_tree(parent->get(), name.text());
 }
 
+// What its supervisor would have taken away, had it not been killed.
+void remove_stale_locks(const MachineName& name)
+{
+    auto text = read_file(api::plan_path(name), launch::max_plan_file);
+    auto plan = text ? launch::parse_plan_file(*text, api::plan_path(name)) : Result<launch::Plan>(text.error());
+    if (plan && !plan->range_lock.empty()) kernel::remove_stale_lock_file(plan->range_lock, name.text());
+    Handle<DIR, closedir> locks(opendir(api::locks_folder));
+    while (const dirent* entry = locks ? readdir(locks.get()) : nullptr)
+        if (entry->d_name[0] != '.') kernel::remove_stale_lock_file(fmt::format("{}/{}", api::locks_folder, entry->d_name), name.text());
+}
+
 bool exists(const std::string& path)
 {
     struct stat status;
@@ -167,6 +181,7 @@ Result<launch::Plan> prepare(const PlanRequest& request)
 
 Result<> release(const MachineName& name, Keep keep)
 {
+    remove_stale_locks(name);
     TRY(remove_below(api::runtime_machines_folder, name));
     if (keep == Keep::Nothing) TRY(remove_below(api::state_machines_folder, name));
     return {};

@@ -30,16 +30,22 @@ Result<Listing> list(int folder)
     return listing;
 }
 
+// How often a folder may have become a file between two looks.
+constexpr unsigned most_swaps = 1000;
+
 enum class Gone { Yes, NotEmpty };
 
 // Removes a file or an empty folder.
 Result<Gone> remove_one(int folder, const char* name)
 {
-    if (unlinkat(folder, name, 0) == 0 || errno == ENOENT) return Gone::Yes;
-    if (errno != EISDIR && errno != EPERM) return sys_error("cannot remove '{}'", printable(name));
-    if (unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return Gone::Yes;
-    if (errno == ENOTEMPTY || errno == EEXIST) return Gone::NotEmpty;
-    return sys_error("cannot remove '{}'", printable(name));
+    for (unsigned attempt = 0; attempt < most_swaps; ++attempt) {
+        if (unlinkat(folder, name, 0) == 0 || errno == ENOENT) return Gone::Yes;
+        if (errno != EISDIR) return sys_error("cannot remove '{}'", printable(name));
+        if (unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return Gone::Yes;
+        if (errno == ENOTEMPTY || errno == EEXIST) return Gone::NotEmpty;
+        if (errno != ENOTDIR) return sys_error("cannot remove '{}'", printable(name));
+    }
+    return error(Errc::Busy, "cannot remove '{}': it is swapped as fast as it is looked at", printable(name));
 }
 
 class Emptying {

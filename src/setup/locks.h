@@ -10,8 +10,6 @@
 
 namespace holm::setup {
 
-inline constexpr const char* lock_folder = "/run/holm/locks";
-
 // Takes the locks of the plan, and sends each up: the supervisor holds them to the end of the unit. Errors: Busy, with the holder's name.
 Result<> take_locks(const launch::Plan& plan, Status& status);
 

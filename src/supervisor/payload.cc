@@ -1,11 +1,10 @@
 #include "supervisor/payload.h"
 
 #include <signal.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <utility>
 
+#include "kernel/lock_file.h"
 #include "supervisor/signal_masks.h"
 
 namespace holm::supervisor {
@@ -90,15 +89,9 @@ SetupRun::Handlers Payload::setup_handlers()
     };
 }
 
-// While they are still held: whoever opened such a file meanwhile sees, once it has the lock, that it is not there any more.
 void Payload::release_locks()
 {
-    for (const Lock& lock : std::exchange(locks_, {})) {
-        struct stat by_path, by_file;
-        bool ours = !::lstat(lock.path.c_str(), &by_path) && !::fstat(lock.file.get(), &by_file) && by_path.st_dev == by_file.st_dev &&
-                    by_path.st_ino == by_file.st_ino;
-        if (ours) ::unlink(lock.path.c_str());
-    }
+    for (const Lock& lock : std::exchange(locks_, {})) kernel::remove_lock_file(lock.path, lock.file.get());
 }
 
 void Payload::on_leader(pid_t pid, Fd pidfd)

@@ -88,16 +88,15 @@ TEST_F(Remove, MountsAreNotEntered)
 TEST_F(Remove, WhileItIsRenamed)
 {
     file("canary/file");
-    std::atomic<bool> stop = false;
-    std::jthread swapper([&stop] {
-        while (!stop) renameat2(AT_FDCWD, at("tree/a").c_str(), AT_FDCWD, at("tree/link").c_str(), RENAME_EXCHANGE);
+    std::jthread swapper([](const std::stop_token& asked) {
+        while (!asked.stop_requested()) renameat2(AT_FDCWD, at("tree/a").c_str(), AT_FDCWD, at("tree/link").c_str(), RENAME_EXCHANGE);
     });
     for (int i = 0; i < 200; ++i) {
         file("tree/a/b/c"), link("tree/link", at("canary"));
         Result<> removed = remove("tree");
         EXPECT_TRUE(removed) << removed.error().text;
     }
-    stop = true;
+    swapper.request_stop();
     EXPECT_TRUE(exists("canary/file"));
 }
 

@@ -1,0 +1,22 @@
+// Lock file: what one holder has at a time, as an OFD lock (fcntl(2)) on a file that bears the holder's name and goes with the lock.
+// It ends with its descriptor, whatever becomes of the holder; a file that nobody holds is only litter. Effects: locks, makes, unlinks.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace holm::kernel {
+
+// The locked file, made where missing. `what` begins the error. Errors: Busy, with the holder's name.
+Result<Fd> take_lock_file(const std::string& path, std::string_view holder, std::string_view what);
+
+// Takes the file of a lock away, while `file` still holds it: whoever has opened it meanwhile sees then that it is not there any more.
+void remove_lock_file(const std::string& path, int file);
+
+// Takes away what a holder of that name has left, if it is dead: a file of another's, or one that is locked, stays.
+void remove_stale_lock_file(const std::string& path, std::string_view holder);
+
+}  // namespace holm::kernel
