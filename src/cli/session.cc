@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <deque>
 #include <optional>
 
@@ -27,6 +28,8 @@ public:
     Result<SessionEnd> run();
 
 private:
+    Result<SessionEnd> follow();
+    void wait_until_gone();
     Result<> open_descriptors();
     Result<> wait();
     void take_signals();
@@ -260,7 +263,29 @@ void Session::write_output()
     }
 }
 
+// holmd holds the other side too, until the machine is gone. A holmd that hangs must not keep us, nor a user who has seen enough.
+void Session::wait_until_gone()
+{
+    constexpr std::chrono::seconds patience{10};
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        std::array<pollfd, 2> waiting = {{{socket_.get(), POLLIN, 0}, {signals_.fd(), POLLIN, 0}}};
+        if (left.count() <= 0 || ::poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) <= 0) return;
+        if (waiting[1].revents != 0) return;
+        auto packet = kernel::receive_packet(socket_.get());
+        if (packet ? std::holds_alternative<kernel::EndOfStream>(*packet) : packet.error().code != Errc::Busy) return;
+    }
+}
+
 Result<SessionEnd> Session::run()
+{
+    Result<SessionEnd> end = follow();
+    if (style_.until == SessionUntil::Gone && !(end && end->kind == SessionEnd::Kind::Detached)) wait_until_gone();
+    return end;
+}
+
+Result<SessionEnd> Session::follow()
 {
     TRY(open_descriptors());
     send_size();

@@ -27,7 +27,11 @@ enum class SessionSignals {
     Detach,  // attach: the end of the session, the machine goes on
 };
 
-enum class SessionUntil { End, Started };  // Started: what comes then is of no concern (exec --detach)
+enum class SessionUntil {
+    End,
+    Gone,     // the end, and then until nothing is left of the machine (run)
+    Started,  // what comes then is of no concern (exec --detach)
+};
 
 struct SessionStyle {
     SessionBytes bytes = SessionBytes::None;

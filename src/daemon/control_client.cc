@@ -59,6 +59,7 @@ Result<SupervisorState> parse_state(const kernel::Message& message)
     if (!result) return error(Errc::Invalid, "the supervisor ended with an unknown result '{}'", printable(message.get("result")));
     state.outcome.result = *result;
     state.outcome.status = static_cast<int>(message.get_number("status").value_or(0));
+    state.outcome.asked = message.get_number("asked").value_or(0) != 0;
     return state;
 }
 

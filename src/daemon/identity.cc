@@ -55,6 +55,8 @@ std::vector<TakenRange> observe_taken(const machine::MachineName& but)
     }
     for (const char* file : {"/etc/subuid", "/etc/subgid"})
         if (auto text = read_file(file)) std::ranges::move(launch::parse_subordinate_ids(*text, file), std::back_inserter(taken));
+    for (const char* file : {"/etc/passwd", "/etc/group"})
+        if (auto text = read_file(file)) std::ranges::move(launch::parse_own_ids(*text, file), std::back_inserter(taken));
     return taken;
 }
 
@@ -69,13 +71,14 @@ bool is_nspawns(uint32_t base)
     return fcntl(file->get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-// Whether no user or group of the host is in the range: as nspawn does its first id, and those that are in use first.
+// Whether no other user database of the host (LDAP, systemd-homed, …) knows the range: by its first id, as nspawn looks.
 bool is_free(uint32_t base)
 {
     if (is_nspawns(base)) return false;
-    for (uint32_t offset : {0U, 1U, 1000U, 65534U})
-        if (getpwuid(base + offset) || getgrgid(base + offset)) return false;
-    return true;
+    // nss-systemd would ask machined, which may hang and knows of no range that the marks and our own files do not tell
+    // (systemd's docs/ENVIRONMENT.md). We are in a child of holmd: its environment is for this alone.
+    setenv("SYSTEMD_BYPASS_USERDB", "io.systemd.Multiplexer:io.systemd.Machine", 1);
+    return !getpwuid(base) && !getgrgid(base);
 }
 
 bool serves(const machine::IdRange& kept, std::span<const TakenRange> taken)

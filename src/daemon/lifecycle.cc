@@ -120,6 +120,7 @@ void Lifecycle::settle(MachineEntry& machine)
     machine.heard = false;
     if (machine.remover) return;
     write_last_run(machine.name, *machine.last);
+    machine.session.reset();
     for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
 }
 

@@ -180,7 +180,10 @@ void Lifecycle::go(MachineEntry& machine)
         session = std::move(pair->first);
         if (machine.run->rows)
             message.add("rows", static_cast<int64_t>(machine.run->rows)).add("cols", static_cast<int64_t>(machine.run->columns));
-        if (!machine.run->detach) message.fds.push_back(std::move(pair->second));
+        if (!machine.run->detach) {
+            if (auto held = duplicate(pair->second.get())) machine.session = std::move(*held);
+            message.fds.push_back(std::move(pair->second));
+        }
         for (Fd& fd : std::exchange(machine.run->fds, {})) message.fds.push_back(std::move(fd));
     }
     auto told = machine.control->go(message);
@@ -301,6 +304,7 @@ void Lifecycle::removed(const MachineName& name, const Result<>& result)
     MachineEntry& machine = entry(name);
     machine.remover.reset();
     if (!result) log_error("machine '{}': what it has left cannot be removed: {}", name.text(), result.error().text);
+    machine.session.reset();
     for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
     answer_removal(machine, result);
     forget_if_gone(name);

@@ -105,7 +105,7 @@ void Lifecycle::found_dead(MachineEntry& machine)
         event.result = outcome->result;
         event.status = outcome->status;
         event.why = outcome->why.empty() ? describe_end(*outcome) : outcome->why;
-        if (outcome->asked) event.result = machine::EndResult::Exited, event.status = 0;
+        event.asked = outcome->asked;
         machine.ended = std::move(*outcome);
     }
     if (event.unit == machine::UnitForm::Scope) dead_scopes_.push_back(unit_of(machine));

@@ -104,9 +104,7 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
 
 void Lifecycle::take_last_word(MachineEntry& machine, Outcome outcome)
 {
-    const bool own_end = outcome.result == machine::EndResult::Exited || outcome.result == machine::EndResult::Signalled;
-    const bool asked = own_end && machine.life.stage == machine::Stage::Stopping;  // then its status is no failure
-    if (outcome.why.empty() && !asked) outcome.why = describe_end(outcome);
+    if (outcome.why.empty() && !outcome.asked) outcome.why = describe_end(outcome);
     machine.ended = std::move(outcome);
 }
 
@@ -137,6 +135,7 @@ void Lifecycle::end_life(MachineEntry& machine)
     Event event = event_of(machine, EventKind::Ended);
     event.result = machine.ended->result;
     event.status = machine.ended->status;
+    event.asked = machine.ended->asked;
     event.why = machine.ended->why;
     handle(machine.name, event);
 }

@@ -76,6 +76,7 @@ struct MachineEntry {
 
     uint32_t start_job = 0, stop_job = 0, restart_job = 0;
     std::optional<RunRequest> run;
+    Fd session;  // of the client that runs it in the foreground, the supervisor's side: its end tells that nothing is left
     std::optional<Reply> prepare;
     std::optional<Removal> removal;
     std::vector<systemd::Callback> when_gone;  // done once the unit is gone and what was claimed is released

@@ -149,6 +149,7 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch:
     Fd lock = TRY(lock_ranges());
     auto before = TRY(read_identity(request.name));
     bool had_state = exists(api::state_path(request.name)), had_runtime = exists(api::runtime_path(request.name));
+    looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
 
@@ -175,6 +176,7 @@ Result<launch::Plan> prepare(const PlanRequest& request)
     facts.rootfs = TRY(observe_root(request, spec, facts.host.zone));
     facts.fresh_id = TRY(draw_uuid());
     if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, std::move(facts));
+    looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     return make_plan(spec, facts, request_of(request));
 }

@@ -80,8 +80,7 @@ void Worker::receive()
 void Worker::expire(std::chrono::seconds deadline)
 {
     if (looking_at_.empty()) return finish(error(Errc::Timeout, "{} took longer than {} s", what_, deadline.count()));
-    finish(error(Errc::Timeout, "{} took longer than {} s; last it looked at '{}': does its file system answer?", what_, deadline.count(),
-                 looking_at_));
+    finish(error(Errc::Timeout, "{} took longer than {} s; last it looked at '{}': does it answer?", what_, deadline.count(), looking_at_));
 }
 
 // The callback may destroy this worker.

@@ -9,7 +9,7 @@
 //      subscribe {}                     answered by "state", and "state" again at every change:
 //      state {state, leader, boots, ready, why, frozen}     state = starting|started|running|stopping|ended;
 //                 leader = pid of the payload's PID 1 on the host (0: none now); boots counts the payload's boots;
-//                 why = sentence of a failure; ended also has {result, status} as in the file `result`. "stopping" is on the
+//                 why = sentence of a failure; ended also has {result, status, asked} as in the file `result`. "stopping" is on the
 //                 way to the end only: while it is asked to reboot it stays as it was, then it is "starting" with one boot more.
 //      warning {text}                   to subscribers: for the client and the log
 //      exec {arg…, env… ("K=V"), user, workdir, tty = 0|1, detach = 0|1, rows, cols, term} + session [stdin stdout stderr]
@@ -26,7 +26,8 @@
 //      to the client:    started {} · ready {} · exit {code} or {signal} · error {code, errno, text} · data frames ·
 //                        terminal {} + master of an exec's own PTY, which the client then reads and writes itself ·
 //                        lost {bytes}: a slow `attach` was skipped over output · warning {text}
-//                        Last comes exit or error; then the end of the stream.
+//                        Last comes exit or error; then the end of the stream, for a foreground `run` once nothing is left of
+//                        the machine: holmd holds the supervisor's side too.
 //      to the supervisor: data frames (console input) · resize {rows, cols} · signal {signal}: to the payload or the exec;
 //                        a signal that a PID 1 has no handler for acts as it would on any process: SIGKILL in its place,
 //                        reported as that signal · stop {}: as in control; not from an exec

@@ -64,4 +64,15 @@ std::vector<TakenRange> parse_subordinate_ids(std::string_view text, std::string
     return ranges;
 }
 
+std::vector<TakenRange> parse_own_ids(std::string_view text, std::string_view file)
+{
+    std::vector<TakenRange> ids;
+    for (std::string_view line : split(text, '\n')) {
+        std::vector<std::string_view> fields = split(trim(line), ':');
+        if (fields.size() < 4 || fields[0].starts_with('#')) continue;
+        if (auto id = parse_number(fields[2], UINT32_MAX)) ids.push_back({*id, 1, fmt::format("{} ({})", file, printable(fields[0], 32))});
+    }
+    return ids;
+}
+
 }  // namespace holm::launch

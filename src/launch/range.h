@@ -41,4 +41,7 @@ Result<machine::IdRange> check_range(uint32_t base, uint32_t count, std::span<co
 // The lines of /etc/subuid or /etc/subgid (subuid(5)) as taken ranges; what cannot be parsed is skipped, as the tools of shadow do.
 std::vector<TakenRange> parse_subordinate_ids(std::string_view text, std::string_view file);
 
+// The ids of the lines of /etc/passwd or /etc/group (passwd(5), group(5)), likewise.
+std::vector<TakenRange> parse_own_ids(std::string_view text, std::string_view file);
+
 }  // namespace holm::launch

@@ -7,14 +7,14 @@ namespace holm::machine {
 
 namespace {
 
-// Whether the end of a payload is a success; `asked`: somebody wanted it to end.
-bool is_good(const Event& event, bool asked)
+// Whether the end of a payload is a success.
+bool is_good(const Event& event)
 {
     switch (event.result) {
     case EndResult::Poweroff: return true;
-    case EndResult::Exited: return event.status == 0 || asked;
-    case EndResult::Signalled: return asked;
-    case EndResult::Killed:
+    case EndResult::Exited: return event.status == 0 || event.asked;
+    case EndResult::Signalled:
+    case EndResult::Killed: return event.asked;
     case EndResult::Failed: break;
     }
     return false;
@@ -267,9 +267,8 @@ void Transition::stopping(const Event& event)
 void Transition::ended(const Event& event)
 {
     if (idle() || is_planning()) return;
-    const bool asked = life_.stop_asked || life_.stage == Stage::Stopping;
     if (life_.record == Record::Fresh && event.result != EndResult::Failed) life_.record = Record::Kept;
-    const bool good = (is_good(event, asked) || life_.terminating) && life_.why.empty();
+    const bool good = (is_good(event) || life_.terminating) && life_.why.empty();
     end(good ? Stage::Stopped : Stage::Failed, event.why);
 }
 
@@ -284,7 +283,7 @@ void Transition::found_dead(const Event& event)
 {
     if (life_.stage != Stage::Stopped) return;
     begin(event.unit, event.record);
-    end(is_good(event, false) ? Stage::Stopped : Stage::Failed, event.why);
+    end(is_good(event) ? Stage::Stopped : Stage::Failed, event.why);
 }
 
 void Transition::freeze(bool frozen)

@@ -69,6 +69,7 @@ struct Event {
     unsigned boots = 1;                    // Started
     EndResult result = EndResult::Exited;  // Ended, FoundDead
     int status = 0;                        // of the result: exit status or signal
+    bool asked = false;                    // somebody wanted the end, and it came in time
     std::string why;                       // a sentence
 };
 

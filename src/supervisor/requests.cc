@@ -104,7 +104,9 @@ Message Supervisor::state_message() const
     message.add("state", describe_phase(state_)).add("leader", int64_t{state_.leader}).add("boots", int64_t{state_.boots});
     message.add("ready", int64_t{state_.ready}).add("why", why(state_.outcome)).add("frozen", int64_t{state_.frozen});
     if (state_.phase == Phase::Ended)
-        message.add("result", describe_kind(state_.outcome.kind)).add("status", int64_t{state_.outcome.status});
+        message.add("result", describe_kind(state_.outcome.kind))
+            .add("status", int64_t{state_.outcome.status})
+            .add("asked", int64_t{state_.outcome.asked});
     return message;
 }
 

@@ -40,7 +40,7 @@ TEST_F(LifecycleTest, ARunKeepsARecord)
     std::string machine = name(), root = busybox();
     EXPECT_TRUE(exits(holmctl({"run", "--name=" + machine, "--root=" + root, "--", "/bin/sh", "-c", "exit 3"}), 3));
     EXPECT_EQ(listed(machine, false), nullptr);
-    EXPECT_EQ(listed(machine, true).value("state", ""), "stopped");
+    EXPECT_EQ(listed(machine, true).value("state", ""), "failed");  // as systemd has it of a service
     EXPECT_EQ(machine_property(machine, "LastResult"), "s \"exited\"");
     EXPECT_EQ(machine_property(machine, "LastStatus"), "i 3");
     EXPECT_TRUE(has(holmctl({"cat", machine}).out, root));

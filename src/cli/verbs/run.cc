@@ -117,7 +117,9 @@ Result<int> run_detached(const Invocation& call, const std::string& definition)
 Result<int> run_in_foreground(const Invocation& call, RunConsole console, const std::string& definition)
 {
     CaughtSignals signals = TRY(CaughtSignals::open());  // before the machine is: a ^C of now must end it too
-    SessionStyle style{.signals = call.has("--boot") ? SessionSignals::Stop : SessionSignals::Pass, .quiet = call.has("--quiet")};
+    SessionStyle style{.signals = call.has("--boot") ? SessionSignals::Stop : SessionSignals::Pass,
+                       .until = SessionUntil::Gone,
+                       .quiet = call.has("--quiet")};
     Started started;
     {
         Client client = TRY(connect(call));  // closed before the session: holmd and the bus have no part in it

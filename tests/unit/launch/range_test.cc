@@ -79,5 +79,13 @@ TEST(SubordinateIds, LinesOfSubuid)
     EXPECT_EQ(ranges[1].base, 165536U);
 }
 
+TEST(OwnIds, LinesOfPasswdAndGroup)
+{
+    auto ids = parse_own_ids("root:x:0:0:root:/root:/bin/sh\n\nbroken\nx:x:-1:0\nbig:x:600000:600000::/:/bin/sh\n", "/etc/passwd");
+    ASSERT_EQ(ids.size(), 2U);
+    EXPECT_EQ(ids[1], (TakenRange{600000, 1, "/etc/passwd (big)"}));
+    EXPECT_EQ(parse_own_ids("adm:x:4:alice,bob\n", "/etc/group").front(), (TakenRange{4, 1, "/etc/group (adm)"}));
+}
+
 }  // namespace
 }  // namespace holm::launch

@@ -126,6 +126,10 @@ Event ended(EndResult result, int status = 0, std::string why = "")
 {
     return {.kind = EventKind::Ended, .result = result, .status = status, .why = std::move(why)};
 }
+Event ended_as_asked(EndResult result, int status = 0)
+{
+    return {.kind = EventKind::Ended, .result = result, .status = status, .asked = true};
+}
 
 TEST(State, AScopesWholeLife)
 {
@@ -155,8 +159,11 @@ TEST(State, EndsByResult)
     EXPECT_EQ(after(running, ended(EndResult::Signalled, 11)), Stage::Failed);
     EXPECT_EQ(after(running, ended(EndResult::Poweroff)), Stage::Stopped);
     EXPECT_EQ(after(running, ended(EndResult::Failed, 0, "no init")), Stage::Failed);
-    EXPECT_EQ(after(halting, ended(EndResult::Exited, 143)), Stage::Stopped);
-    EXPECT_EQ(after(halting, ended(EndResult::Signalled, 15)), Stage::Stopped);
+    EXPECT_EQ(after(halting, ended_as_asked(EndResult::Exited, 143)), Stage::Stopped);
+    EXPECT_EQ(after(halting, ended_as_asked(EndResult::Signalled, 15)), Stage::Stopped);
+    // The way to any end leads by Stopping: that alone is nobody's wish.
+    EXPECT_EQ(after(halting, ended(EndResult::Exited, 3)), Stage::Failed);
+    EXPECT_EQ(after(halting, ended(EndResult::Signalled, 9, "out of memory")), Stage::Failed);
     EXPECT_EQ(after(halting, ended(EndResult::Killed)), Stage::Failed);  // the deadline passed
     const Life terminated = follow(running, {{.kind = EventKind::TerminateRequested}});
     EXPECT_EQ(after(terminated, ended(EndResult::Killed)), Stage::Stopped);
