@@ -75,13 +75,13 @@ Result<> write_value(const std::string& path, std::string_view value)
     return {};
 }
 
-Result<> replace_file(const std::string& path, std::string_view content, unsigned mode)
+Result<> replace_file(const std::string& path, std::string_view content, unsigned mode, Durable durable)
 {
     const std::string folder = path.substr(0, path.rfind('/')), temporary = path + ".new";
     auto write = [&]() -> Result<> {
         Fd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
         TRY(write_all(fd.get(), content));
-        if (::fchmod(fd.get(), mode) || ::fsync(fd.get())) return sys_error("cannot write");
+        if (::fchmod(fd.get(), mode) || (durable == Durable::Yes && ::fsync(fd.get()))) return sys_error("cannot write");
         if (::rename(temporary.c_str(), path.c_str())) return sys_error("cannot rename");
         return {};
     };
@@ -89,6 +89,7 @@ Result<> replace_file(const std::string& path, std::string_view content, unsigne
         ::unlink(temporary.c_str());
         return with_context(done.error(), fmt::format("cannot replace '{}'", path));
     }
+    if (durable == Durable::No) return {};
     if (Fd directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}) ::fsync(directory.get());
     return {};
 }

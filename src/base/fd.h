@@ -50,8 +50,11 @@ Result<std::string> read_file(const std::string& path, size_t limit = 1 << 20);
 Result<> write_all(int fd, std::string_view bytes);
 // Writes a file of /proc or cgroupfs in one write(2).
 Result<> write_value(const std::string& path, std::string_view value);
-// Replaces a file as one step: write to a temporary beside it, fsync, rename, fsync of the folder.
-Result<> replace_file(const std::string& path, std::string_view content, unsigned mode = 0644);
+// Whether it is to be there after a power cut.
+enum class Durable { No, Yes };
+// Replaces a file as one step: write to a temporary beside it, fsync, rename, fsync of the folder. Without the two fsyncs a power
+// cut can leave the old, the new, none or an empty one.
+Result<> replace_file(const std::string& path, std::string_view content, unsigned mode = 0644, Durable durable = Durable::Yes);
 // mkdir -p for paths that nobody but root can influence; an existing folder is left as it is.
 Result<> make_folders(const std::string& path, unsigned mode = 0755);
 

@@ -75,9 +75,9 @@ bool is_nspawns(uint32_t base)
 bool is_free(uint32_t base)
 {
     if (is_nspawns(base)) return false;
-    // nss-systemd would ask machined, which may hang and knows of no range that the marks and our own files do not tell
-    // (systemd's docs/ENVIRONMENT.md). We are in a child of holmd: its environment is for this alone.
-    setenv("SYSTEMD_BYPASS_USERDB", "io.systemd.Multiplexer:io.systemd.Machine", 1);
+    // nss-systemd would ask machined, which may hang and knows of no range that the marks and our own files do not tell, and PID 1,
+    // whose dynamic users are below 65536 (systemd's docs/ENVIRONMENT.md). We are in a child of holmd: its environment is for this alone.
+    setenv("SYSTEMD_BYPASS_USERDB", "io.systemd.Multiplexer:io.systemd.Machine:io.systemd.DynamicUser", 1);
     return !getpwuid(base) && !getgrgid(base);
 }
 
@@ -128,10 +128,10 @@ Result<std::optional<Identity>> read_identity(const machine::MachineName& name)
     return std::optional(TRY(launch::parse_identity(*text, path)));
 }
 
-Result<> write_identity(const machine::MachineName& name, const Identity& identity)
+Result<> write_identity(const machine::MachineName& name, const Identity& identity, Durable durable)
 {
     TRY(make_folders(api::state_path(name), 0700));
-    return replace_file(identity_path(name), launch::describe_identity(identity), 0600);
+    return replace_file(identity_path(name), launch::describe_identity(identity), 0600, durable);
 }
 
 Result<std::string> draw_uuid()

@@ -31,7 +31,7 @@ Result<launch::Identity> choose_identity(const IdentityRequest& request);
 Result<std::optional<launch::Identity>> read_identity(const machine::MachineName& name);
 
 // Errors: those of writing; the folder is made where missing, for root alone.
-Result<> write_identity(const machine::MachineName& name, const launch::Identity& identity);
+Result<> write_identity(const machine::MachineName& name, const launch::Identity& identity, Durable durable = Durable::Yes);
 
 // 32 hex digits of a random uuid (RFC 9562, version 4).
 Result<std::string> draw_uuid();

@@ -126,6 +126,7 @@ private:
     void on_state(const machine::MachineName& name, const SupervisorState& state);
     void on_lost(const machine::MachineName& name);
     void take_last_word(MachineEntry& machine, Outcome outcome);
+    void stop_empty_scope(MachineEntry& machine);
     void end_life(MachineEntry& machine);
     void note_times(MachineEntry& machine, const SupervisorState& state);
     machine::Event event_of(const MachineEntry& machine, machine::EventKind kind) const;

@@ -192,6 +192,7 @@ void Lifecycle::go(MachineEntry& machine)
         machine.failure = with_context(told.error(), "its supervisor cannot be told to go");
         return post(machine.name, {.kind = EventKind::SupervisorLost});
     }
+    machine.supervisor = std::move(machine.blocked->process);
     machine.blocked.reset();
     if (machine.run)
         machine.run->reply.ok(machine.name.text(), systemd::ObjectPath{machine_path(machine.name)},
@@ -284,6 +285,9 @@ void Lifecycle::release_runtime(MachineEntry& machine)
     machine.blocked.reset();
     machine.deadline.reset();
     machine.start_operation.reset();
+    machine.empty_operation.reset();
+    machine.supervisor_exit.reset();
+    machine.supervisor.reset();
     machine.plan.reset();
     machine.times = {};
     machine.control_group.clear();
@@ -292,9 +296,15 @@ void Lifecycle::release_runtime(MachineEntry& machine)
         log_warning("machine '{}': {}", machine.name.text(), released.error().text);
 }
 
+// A few files of ours go at once; what a guest has filled may take long.
 void Lifecycle::remove_record(MachineEntry& machine)
 {
     const MachineName name = machine.name;
+    if (!has_own_upper(name)) {
+        auto released = release(name, Keep::Nothing);
+        if (!released) log_error("machine '{}': what it has left cannot be removed: {}", name.text(), released.error().text);
+        return answer_removal(machine, released);
+    }
     machine.remover = start_removal(
         host_.loop, name, [this, name](Result<> result) { enqueue([this, name, result = std::move(result)] { removed(name, result); }); });
 }

@@ -1,5 +1,6 @@
 // Lifecycle: what a supervisor says becomes events.
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -119,6 +120,7 @@ void Lifecycle::on_lost(const MachineName& name)
             if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));
     if (!machine->ended) return handle(name, {.kind = EventKind::SupervisorLost});
     if (machine->life.unit == UnitForm::Service || machine->unit_gone || !host_.bus.connected()) return end_life(*machine);
+    stop_empty_scope(*machine);
     auto deadline = host_.loop.after(unit_deadline, [this, name] {
         enqueue([this, name] {
             MachineEntry* waiting = lookup(name);
@@ -127,6 +129,20 @@ void Lifecycle::on_lost(const MachineName& name)
     });
     if (deadline) machine->deadline = std::move(*deadline);
     else end_life(*machine);
+}
+
+// Tells systemd that the scope is empty: the kernel tells changes of cgroup.events at most every 10 ms (cgroup_file_notify of
+// kernel/cgroup/cgroup.c), which a short command would wait for. Where it cannot be told, systemd hears it so.
+void Lifecycle::stop_empty_scope(MachineEntry& machine)
+{
+    if (!machine.supervisor || machine.stop_job != 0) return;
+    auto exited = host_.loop.watch_io(machine.supervisor.get(), EPOLLIN, [this, name = machine.name](uint32_t) {
+        MachineEntry* empty = lookup(name);
+        if (!empty) return;
+        empty->supervisor_exit.reset();
+        empty->empty_operation = host_.units.run_job(systemd::UnitVerb::Stop, unit_of(*empty), [](const Result<>&) {});
+    });
+    if (exited) machine.supervisor_exit = std::move(*exited);
 }
 
 // From the queue: the machine may be forgotten by it.

@@ -71,7 +71,9 @@ struct MachineEntry {
 
     std::unique_ptr<Worker> planner, remover;
     std::optional<SupervisorProcess> blocked;  // a scope's supervisor until "go"
-    systemd::Operation start_operation, stop_operation, kill_operation, restart_operation, properties_operation;
+    Fd supervisor;                             // pidfd of it from then on, where this holmd has started it
+    systemd::Source supervisor_exit;
+    systemd::Operation start_operation, stop_operation, kill_operation, restart_operation, properties_operation, empty_operation;
     systemd::Source deadline;  // of the present wait
 
     uint32_t start_job = 0, stop_job = 0, restart_job = 0;

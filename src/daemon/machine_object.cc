@@ -96,7 +96,9 @@ int MachineObject::find(sd_bus*, const char* path, const char*, void* self, void
 {
     auto* object = static_cast<MachineObject*>(self);
     auto name = name_of_path(path);
-    if (!name || !find_view(object->lifecycle_, object->host_.catalogue, *name)) return 0;
+    auto view = name ? find_view(object->lifecycle_, object->host_.catalogue, *name) : std::nullopt;
+    if (!view) return 0;
+    object->found_ = std::move(*view);
     *found = self;
     return 1;
 }
@@ -110,11 +112,13 @@ int MachineObject::enumerate(sd_bus*, const char*, void* self, char*** nodes, sd
     return *nodes ? 0 : -ENOMEM;
 }
 
-MachineView MachineObject::view_of(const char* path)
+// sd-bus looks the object up by find() before it reads properties, all or some, in the same call.
+const MachineView& MachineObject::view_of(const char* path)
 {
     auto name = name_of_path(path);
-    if (!name) return {};
-    return find_view(lifecycle_, host_.catalogue, *name).value_or(MachineView{.name = *name});
+    if (!name) found_ = {};
+    else if (found_.name != *name) found_ = find_view(lifecycle_, host_.catalogue, *name).value_or(MachineView{.name = *name});
+    return found_;
 }
 
 void MachineObject::changed(const MachineName& name)
@@ -154,13 +158,13 @@ uint64_t MachineObject::timestamp_monotonic(const char* path)
 
 std::string MachineObject::last_result(const char* path)
 {
-    const MachineView view = view_of(path);
+    const MachineView& view = view_of(path);
     return view.has_last ? std::string(describe_result(view.last.outcome.result)) : "";
 }
 
 std::string MachineObject::last_failure(const char* path)
 {
-    const MachineView view = view_of(path);
+    const MachineView& view = view_of(path);
     return view.last.failed ? view.last.outcome.why : "";
 }
 

@@ -28,7 +28,7 @@ public:
 
 private:
     void build_vtable();
-    MachineView view_of(const char* path);
+    const MachineView& view_of(const char* path);
     // sd-bus asks which objects there are, and whether one is.
     static int find(sd_bus*, const char* path, const char*, void* self, void** found, sd_bus_error*) noexcept;
     static int enumerate(sd_bus*, const char*, void* self, char*** nodes, sd_bus_error*) noexcept;
@@ -75,6 +75,7 @@ private:
     systemd::VtableBuilder<MachineObject, Reply> builder_;
     const sd_bus_vtable* vtable_ = nullptr;
     Handle<sd_bus_slot, sd_bus_slot_unref> slot_, nodes_;
+    MachineView found_;  // the machine whose properties are being read
 };
 
 class JobObject {

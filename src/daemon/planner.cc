@@ -160,7 +160,10 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch:
         else unlink((api::state_path(request.name) + "/identity.toml").c_str());
         if (undone && !had_runtime) undone = remove_below(api::runtime_machines_folder, request.name);
     });
-    if (!before || *before != facts.identity) TRY(write_identity(request.name, facts.identity));
+    if (!before || *before != facts.identity) {
+        // What is gone at its end need not outlive a power cut: its mark tells what to do with the half of it.
+        TRY(write_identity(request.name, facts.identity, request.remove_at_end ? Durable::No : Durable::Yes));
+    }
     TRY(save_plan(plan));
     claimed.keep();
     return plan;
@@ -179,6 +182,11 @@ Result<launch::Plan> prepare(const PlanRequest& request)
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     return make_plan(spec, facts, request_of(request));
+}
+
+bool has_own_upper(const MachineName& name)
+{
+    return exists(api::state_path(name) + "/upper") || exists(api::state_path(name) + "/work");
 }
 
 Result<> release(const MachineName& name, Keep keep)

@@ -40,6 +40,9 @@ enum class Keep {
     Nothing,  // --rm, remove: /var/lib/holm/machines/NAME goes too
 };
 
+// Whether the machine's state holds what a guest has written: then release with Keep::Nothing can take long.
+bool has_own_upper(const machine::MachineName& name);
+
 // Takes back by name what prepare claimed: /run/holm/machines/NAME and, with Keep::Nothing, the machine's state. Idempotent; the
 // machine must not run. Removing a large upper takes time: call it where blocking is allowed.
 Result<> release(const machine::MachineName& name, Keep keep);

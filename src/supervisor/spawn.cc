@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "kernel/mount.h"
 #include "launch/channel.h"
 
 namespace holm::supervisor {
@@ -24,7 +26,12 @@ void execute(const Spawn& program)
     if (program.error_output >= 0 && ::dup2(program.error_output, STDERR_FILENO) < 0) return;
     // dup2 onto itself would leave it to be closed at exec.
     if (program.status == status ? ::fcntl(status, F_SETFD, 0) : program.status >= 0 && ::dup2(program.status, status) < 0) return;
-    ::execv(program.path.c_str(), arguments.data());
+    // From a read-only mount of its own file, to which nobody can write (protect_program of holm-setup).
+    Fd file(::open(program.path.c_str(), O_PATH | O_CLOEXEC));
+    auto mount = file ? kernel::clone_mount(file.get(), kernel::Subtree::Alone) : sys_error("cannot open '{}'", program.path);
+    if (mount && kernel::change_mount(mount->get(), {.attributes = MOUNT_ATTR_RDONLY, .make_private = true}))
+        ::execveat(mount->get(), "", arguments.data(), environ, AT_EMPTY_PATH);
+    ::execv(program.path.c_str(), arguments.data());  // by hand, without the right to mount: it says so itself
 }
 
 }  // namespace
