@@ -166,12 +166,14 @@ TEST_F(Planner, RangesNeverMeet)
 
 TEST_F(Planner, AtTheSameTimeToo)
 {
+    std::vector<pid_t> planners;
     for (int i = 0; i < 8; ++i) {
-        if (fork() == 0) _exit(prepare(request(fmt::format("m{}", i))) ? 0 : 1);
+        planners.push_back(fork());
+        if (planners.back() == 0) _exit(prepare(request(fmt::format("m{}", i))) ? 0 : 1);
     }
-    for (int i = 0; i < 8; ++i) {
+    for (pid_t planner : planners) {
         int status = 0;
-        wait(&status);
+        EXPECT_EQ(waitpid(planner, &status, 0), planner);
         EXPECT_EQ(status, 0);
     }
     std::set<uint32_t> bases;
@@ -235,7 +237,7 @@ TEST_F(Planner, SaysWhatItLooksAt)
     PlanRequest asked = request("web");
     asked.looking_at = [&](std::string_view path) { looked.emplace_back(path); };
     EXPECT_TRUE(prepare(asked));
-    EXPECT_EQ(looked, std::vector<std::string>{"/mnt/root"});
+    EXPECT_EQ(looked, (std::vector<std::string>{"/mnt/root", "users of the host"}));
 }
 
 }  // namespace
