@@ -94,7 +94,8 @@ inline Error propagate(Error error, std::string_view context)
 }  // namespace holm
 
 // The value of a Result, or return of its Error from the enclosing function, with context before it if given.
-// A statement expression of GNU C++: works for Result<void> too.
+// A statement expression of GNU C++: works for Result<void> too. Not behind an owner in braces or arguments, `Source{path, TRY(…)}`:
+// g++ 12 does not destroy what stands before it when it returns.
 #define TRY(expression, ...)                                                                            \
     __extension__({                                                                                     \
         auto try_result = (expression);                                                                 \

@@ -55,7 +55,8 @@ Result<RecordFile> read_record(const machine::MachineName& name)
     auto path = find_record(name);
     if (!path) return error(Errc::NotFound, "machine '{}' has no record", name.text());
     RecordLife life = path->starts_with(api::runtime_folder) ? RecordLife::Temporary : RecordLife::Kept;
-    return RecordFile{life, *path, TRY(read_file(*path, api::max_definition))};
+    std::string text = TRY(read_file(*path, api::max_definition));
+    return RecordFile{life, *path, std::move(text)};
 }
 
 Result<> write_record(const machine::MachineName& name, RecordLife life, const std::string& definition)

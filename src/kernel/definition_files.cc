@@ -35,7 +35,8 @@ Result<std::optional<Source>> read_source(const std::string& path)
     auto fd = open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!fd && (fd.error().sys_errno == ENOENT || fd.error().sys_errno == ENOTDIR)) return std::optional<Source>();
     if (!fd) return fd.error();
-    return std::optional(Source{path, TRY(read_regular(fd->get(), path, machine::toml_size_limit))});
+    std::string text = TRY(read_regular(fd->get(), path, machine::toml_size_limit));
+    return std::optional(Source{path, std::move(text)});
 }
 
 // The first of the places that has the file.

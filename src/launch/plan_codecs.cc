@@ -105,7 +105,8 @@ struct Property {
         if (value.kind != Kind::Array || value.items.size() != 3)
             return error(Errc::Invalid, "must be a list of name, signature and value");
         std::string name = TRY(AnyText::parse(value.items[0], place)), signature = TRY(AnyText::parse(value.items[1], place));
-        return UnitProperty{std::move(name), TRY(parse_value(signature, value.items[2], place))};
+        auto content = TRY(parse_value(signature, value.items[2], place));
+        return UnitProperty{std::move(name), std::move(content)};
     }
 };
 

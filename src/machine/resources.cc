@@ -265,7 +265,8 @@ Result<ResourceProperty> parse_resource(std::string_view name, std::string_view 
         if (*permyriad == 0 && (property.kind == Kind::Tasks || property.kind == Kind::MemoryLimit)) return bad(value, "more than 0");
         return ResourceProperty{fmt::format("{}{}", bus_name, property.kind == Kind::Percent ? "" : "Scale"), scale(*permyriad)};
     }
-    return ResourceProperty{std::string(bus_name), TRY(parse_value(property.kind, value))};
+    auto parsed = TRY(parse_value(property.kind, value));
+    return ResourceProperty{std::string(bus_name), std::move(parsed)};
 }
 
 Result<std::vector<ResourceProperty>> parse_resources(std::span<const std::pair<std::string, std::string>> assignments)

@@ -92,7 +92,8 @@ Result<Owner> parse_owner(std::string_view text)
     if (text.starts_with("user:") && equals != text.npos) {
         auto id = parse_number(text.substr(equals + 1), UINT32_MAX - 1);
         if (!id) return error(Errc::Invalid, "'{}' is no id: decimal digits up to 4294967294", printable(text.substr(equals + 1), 80));
-        return Owner{MountOwner::User, TRY(parse_user_name(text.substr(5, equals - 5))), static_cast<uint32_t>(*id)};
+        std::string user = TRY(parse_user_name(text.substr(5, equals - 5)));
+        return Owner{MountOwner::User, std::move(user), static_cast<uint32_t>(*id)};
     }
     return error(Errc::Invalid, "'{}' is none of machine, host and user:NAME=ID", printable(text, 80));
 }

@@ -123,7 +123,8 @@ private:
 
 Result<Folder> Observation::describe_folder(int folder, const std::string& path)
 {
-    Folder facts{.path = path, .id = TRY(observe_status(folder)).id};
+    const auto status = TRY(observe_status(folder));
+    Folder facts{.path = path, .id = status.id};
     facts.file_system = kernel::file_system_name(folder);
     facts.read_only = TRY(kernel::is_read_only(folder));
     if (input_.shifts_ids) facts.can_be_id_mapped = TRY(probe_.can_be_mapped(folder));

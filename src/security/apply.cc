@@ -102,7 +102,9 @@ Result<std::vector<Writable>> keep_writable(const Plan& plan, const Covers& cove
     std::vector<Writable> kept;
     for (auto& path : plan.writable) {
         Fd file = TRY(open_covered(covers, path), path);
-        if (file) kept.push_back({path, TRY(kernel::clone_mount(file.get(), Subtree::Alone), path)});
+        if (!file) continue;
+        Fd mount = TRY(kernel::clone_mount(file.get(), Subtree::Alone), path);
+        kept.push_back({path, std::move(mount)});
     }
     return kept;
 }

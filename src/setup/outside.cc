@@ -76,7 +76,8 @@ Result<std::vector<rootfs::Credential>> read_credentials(const launch::Plan& pla
         if (name.empty() || name == "." || name == ".." || name.contains('/'))
             return error(Errc::Invalid, "'{}' is no name of a credential", printable(name));
         Fd file = TRY(kernel::open_source(path, O_RDONLY), fmt::format("credential '{}'", name));
-        credentials.push_back({name, TRY(kernel::read_regular(file.get(), path, max_credential), fmt::format("credential '{}'", name))});
+        std::string content = TRY(kernel::read_regular(file.get(), path, max_credential), fmt::format("credential '{}'", name));
+        credentials.push_back({name, std::move(content)});
     }
     return credentials;
 }

@@ -71,7 +71,8 @@ Result<machine::MachineName> name_of_file(const std::string& path)
 
 Result<> verify_file(const std::string& path)
 {
-    machine::Source source{path, TRY(read_file(path, machine::toml_size_limit))};
+    std::string text = TRY(read_file(path, machine::toml_size_limit));
+    machine::Source source{path, std::move(text)};
     if (std::filesystem::path(path).filename() == "holm.toml") {
         const machine::Settings settings = TRY(machine::parse_settings({&source, 1}));
         return machine::check_supported(settings);

@@ -82,7 +82,8 @@ Result<std::string> edit_copy(const machine::MachineName& name, const Copy& copy
     if (editor.empty()) return error(Errc::NotFound, "there is no editor: set $EDITOR");
     for (;;) {
         TRY(run_editor(editor, copy.path));
-        machine::Source edited{copy.path, TRY(read_file(copy.path, machine::toml_size_limit))};
+        std::string text = TRY(read_file(copy.path, machine::toml_size_limit));
+        machine::Source edited{copy.path, std::move(text)};
         auto good = check(name, edited);
         if (good) return edited.text;
         if (!is_terminal(STDIN_FILENO)) return good.error();

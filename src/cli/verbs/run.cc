@@ -40,7 +40,8 @@ Result<RunConsole> choose_console(const Invocation& call)
 Result<std::string> merge_file(const Invocation& call, const std::string& folder, const std::string& options)
 {
     const std::string path = absolute_path(call.value("--file"), folder);
-    const machine::Source file{path, TRY(read_file(path, machine::toml_size_limit))};
+    std::string text = TRY(read_file(path, machine::toml_size_limit));
+    const machine::Source file{path, std::move(text)};
     const machine::MachineName name = TRY(machine::parse_name(machine::name_from_text(std::filesystem::path(path).stem().string())));
     std::vector<machine::Source> sources = {file};
     if (!options.empty()) sources.push_back({"", options});
