@@ -117,8 +117,12 @@ void Units::on_job_removed(sd_bus_message* message)
 
 void Units::finish(const std::string& job, const std::string& result)
 {
-    auto node = awaited_.extract(job);
-    if (auto operation = node.mapped().lock()) operation->finish(result_of_job(operation->unit, result));
+    std::vector<Operation> waiting;  // apart from awaited_, which a Done may add to
+    auto [first, last] = awaited_.equal_range(job);
+    for (auto at = first; at != last; ++at)
+        if (auto operation = at->second.lock()) waiting.push_back(std::move(operation));
+    awaited_.erase(first, last);
+    for (const Operation& operation : waiting) operation->finish(result_of_job(operation->unit, result));
 }
 
 // The call for a job was answered: with its path, or an error.
