@@ -54,9 +54,9 @@ std::vector<TakenRange> observe_taken(const machine::MachineName& but)
             taken.push_back({(*identity)->ids.base, (*identity)->ids.count, fmt::format("machine '{}'", name.text())});
     }
     for (const char* file : {"/etc/subuid", "/etc/subgid"})
-        if (auto text = read_file(file)) std::ranges::move(launch::parse_subordinate_ids(*text, file), std::back_inserter(taken));
+        if (auto text = read_regular_file(file)) std::ranges::move(launch::parse_subordinate_ids(*text, file), std::back_inserter(taken));
     for (const char* file : {"/etc/passwd", "/etc/group"})
-        if (auto text = read_file(file)) std::ranges::move(launch::parse_own_ids(*text, file), std::back_inserter(taken));
+        if (auto text = read_regular_file(file)) std::ranges::move(launch::parse_own_ids(*text, file), std::back_inserter(taken));
     return taken;
 }
 
@@ -122,7 +122,7 @@ Result<Identity> choose_identity(const IdentityRequest& request)
 Result<std::optional<Identity>> read_identity(const machine::MachineName& name)
 {
     std::string path = identity_path(name);
-    Result<std::string> text = read_file(path, 4096);
+    Result<std::string> text = read_regular_file(path, 4096);
     if (!text && text.error().sys_errno == ENOENT) return std::optional<Identity>();
     if (!text) return text.error();
     return std::optional(TRY(launch::parse_identity(*text, path)));
@@ -130,6 +130,7 @@ Result<std::optional<Identity>> read_identity(const machine::MachineName& name)
 
 Result<> write_identity(const machine::MachineName& name, const Identity& identity, Durable durable)
 {
+    TRY(make_folders(api::state_machines_folder, 0700));
     TRY(make_folders(api::state_path(name), 0700));
     return replace_file(identity_path(name), launch::describe_identity(identity), 0600, durable);
 }

@@ -71,6 +71,7 @@ void Lifecycle::plan(MachineEntry& machine)
 {
     const MachineName name = machine.name;
     const bool scope = machine.life.unit == UnitForm::Scope;
+    if (auto ours = systemd::check_owner(name.text()); !ours) return planned(name, ours.error());
     PlanRequest request{.name = name, .unit = scope ? launch::UnitKind::Scope : launch::UnitKind::Service, .settings = host_.settings};
     if (machine.run) {
         request.spec = machine.run->spec;
