@@ -75,7 +75,8 @@ private:
     std::deque<std::pair<std::string, std::string>> finished_;  // the last jobs that ended before their call was answered
 };
 
-// "The unit's job was 'failed'" and the like as an Error of unit `unit`; Ok for "done".
+// "The unit's job was 'failed'" and the like as an Error of unit `unit`; Ok for "done". Its errno is ECANCELED where another request,
+// a stop of a start, has taken the job's place.
 Result<> result_of_job(const std::string& unit, const std::string& result);
 
 }  // namespace holm::systemd
