@@ -102,7 +102,11 @@ TEST_F(LifecycleTest, ADefinitionIsAService)
 TEST_F(LifecycleTest, ARestartJoinsAStart)
 {
     std::string machine = name();
-    define(machine, fmt::format("[root]\npath = \"{}\"\nmode = \"ephemeral\"\n[payload]\nboot = true\n", guest()));
+    define(machine,
+           fmt::format("[root]\npath = \"{}\"\nmode = \"ephemeral\"\n[payload]\ncommand = [\"/usr/bin/perl\", \"-MSocket\", \"-e\", "
+                       "\"sleep 1; socket(S, AF_UNIX, SOCK_DGRAM, 0); send(S, 'READY=1', 0, sockaddr_un($ENV{{NOTIFY_SOCKET}})); "
+                       "sleep 1000\"]\nready = \"notify\"\n",
+                       guest()));
     run({"systemctl", "start", "--no-block", service_of(machine)});
     ASSERT_TRUE(eventually([&] { return leader_of(machine) != 0; }));
     EXPECT_EQ(state_of(machine), "starting");
