@@ -56,6 +56,17 @@ Result<std::string> read_file(const std::string& path, size_t limit)
     return content;
 }
 
+Result<std::string> read_regular_file(const std::string& path, size_t limit)
+{
+    Fd fd = TRY(open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    struct stat status;
+    if (::fstat(fd.get(), &status)) return sys_error("cannot look at '{}'", path);
+    if (!S_ISREG(status.st_mode)) return error(Errc::Invalid, "'{}' is not a regular file", path);
+    auto content = read_all(fd.get(), limit);
+    if (!content) return with_context(content.error(), fmt::format("'{}'", path));
+    return content;
+}
+
 Result<> write_all(int fd, std::string_view bytes)
 {
     while (!bytes.empty()) {
@@ -79,7 +90,7 @@ Result<> replace_file(const std::string& path, std::string_view content, unsigne
 {
     const std::string folder = path.substr(0, path.rfind('/')), temporary = path + ".new";
     auto write = [&]() -> Result<> {
-        Fd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+        Fd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0600));
         TRY(write_all(fd.get(), content));
         if (::fchmod(fd.get(), mode) || (durable == Durable::Yes && ::fsync(fd.get()))) return sys_error("cannot write");
         if (::rename(temporary.c_str(), path.c_str())) return sys_error("cannot rename");

@@ -44,8 +44,10 @@ Result<Fd> duplicate(int fd);
 
 // All of what `fd` gives until end of file. Errors: Invalid when it is more than `limit` bytes.
 Result<std::string> read_all(int fd, size_t limit);
-// The content of a file of at most `limit` bytes. `what` names it in errors.
+// The content of a file of at most `limit` bytes. It may wait: of a pipe that the user named, for its writer.
 Result<std::string> read_file(const std::string& path, size_t limit = 1 << 20);
+// The same of a regular file; a fifo, device or folder in its place is refused without waiting for it.
+Result<std::string> read_regular_file(const std::string& path, size_t limit = 1 << 20);
 // Writes all bytes, over short writes and EINTR.
 Result<> write_all(int fd, std::string_view bytes);
 // Writes a file of /proc or cgroupfs in one write(2).

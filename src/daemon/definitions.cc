@@ -19,7 +19,7 @@ Result<machine::Source> read_profile(const std::string& profile, const kernel::P
     auto name = TRY(machine::parse_name(profile), "profile");
     for (const std::string& folder : {places.etc, places.vendor}) {
         const std::string path = fmt::format("{}{}/profiles/{}.toml", places.prefix, folder, name.text());
-        auto text = read_file(path, api::max_definition);
+        auto text = read_regular_file(path, api::max_definition);
         if (text) {
             machine::Source source{path, std::move(*text)};
             if (TRY(machine::profiles_of(source)).empty()) return source;

@@ -18,7 +18,7 @@ constexpr size_t most_text = 64 << 10;  // of a file that is copied into machine
 // A file's text; "" of one that is not there or that a plan cannot hold. What machines get of it is a courtesy.
 std::string text_of(const char* path)
 {
-    Result<std::string> text = read_file(path, most_text);
+    Result<std::string> text = read_regular_file(path, most_text);
     return text && is_valid_utf8(*text) && !text->contains('\0') ? *text : "";
 }
 

@@ -54,37 +54,40 @@ std::vector<TakenRange> observe_taken(const machine::MachineName& but)
             taken.push_back({(*identity)->ids.base, (*identity)->ids.count, fmt::format("machine '{}'", name.text())});
     }
     for (const char* file : {"/etc/subuid", "/etc/subgid"})
-        if (auto text = read_file(file)) std::ranges::move(launch::parse_subordinate_ids(*text, file), std::back_inserter(taken));
+        if (auto text = read_regular_file(file)) std::ranges::move(launch::parse_subordinate_ids(*text, file), std::back_inserter(taken));
     for (const char* file : {"/etc/passwd", "/etc/group"})
-        if (auto text = read_file(file)) std::ranges::move(launch::parse_own_ids(*text, file), std::back_inserter(taken));
+        if (auto text = read_regular_file(file)) std::ranges::move(launch::parse_own_ids(*text, file), std::back_inserter(taken));
     return taken;
 }
 
-// systemd-nspawn's mark of a range in use: a locked file named after its first id.
-bool is_nspawns(uint32_t base)
+// systemd-nspawn's mark of a range in use: a locked file named after its first id. Ours bear the machine's name: of one that runs and
+// is planned meanwhile it is its own.
+bool is_nspawns(uint32_t base, const machine::MachineName& name)
 {
     auto file = open_file(fmt::format("/run/systemd/nspawn-uid/{}", base), O_RDWR | O_NOFOLLOW);
     if (!file) return false;
     struct flock lock = {};
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
-    return fcntl(file->get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fcntl(file->get(), F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK) return false;
+    auto holder = read_all(file->get(), 256);
+    return !holder || trim(*holder) != name.text();
 }
 
 // Whether no other user database of the host (LDAP, systemd-homed, …) knows the range: by its first id, as nspawn looks.
-bool is_free(uint32_t base)
+bool is_free(uint32_t base, const machine::MachineName& name)
 {
-    if (is_nspawns(base)) return false;
+    if (is_nspawns(base, name)) return false;
     // nss-systemd would ask machined, which may hang and knows of no range that the marks and our own files do not tell, and PID 1,
     // whose dynamic users are below 65536 (systemd's docs/ENVIRONMENT.md). We are in a child of holmd: its environment is for this alone.
     setenv("SYSTEMD_BYPASS_USERDB", "io.systemd.Multiplexer:io.systemd.Machine:io.systemd.DynamicUser", 1);
     return !getpwuid(base) && !getgrgid(base);
 }
 
-bool serves(const machine::IdRange& kept, std::span<const TakenRange> taken)
+bool serves(const machine::IdRange& kept, std::span<const TakenRange> taken, const machine::MachineName& name)
 {
     return kept.base != 0 && kept.count == machine::range_size && !launch::find_overlap(kept.base, kept.count, taken) &&
-           !is_nspawns(kept.base);
+           !is_nspawns(kept.base, name);
 }
 
 Result<machine::IdRange> choose_range(const IdentityRequest& request, const machine::IdRange& kept)
@@ -96,8 +99,8 @@ Result<machine::IdRange> choose_range(const IdentityRequest& request, const mach
     case UsersKind::Auto: break;
     }
     std::vector<TakenRange> taken = observe_taken(request.name);
-    if (serves(kept, taken)) return kept;
-    return launch::pick_range(request.name.text(), request.pool, taken, is_free);
+    if (serves(kept, taken, request.name)) return kept;
+    return launch::pick_range(request.name.text(), request.pool, taken, [&](uint32_t base) { return is_free(base, request.name); });
 }
 
 }  // namespace
@@ -122,7 +125,7 @@ Result<Identity> choose_identity(const IdentityRequest& request)
 Result<std::optional<Identity>> read_identity(const machine::MachineName& name)
 {
     std::string path = identity_path(name);
-    Result<std::string> text = read_file(path, 4096);
+    Result<std::string> text = read_regular_file(path, 4096);
     if (!text && text.error().sys_errno == ENOENT) return std::optional<Identity>();
     if (!text) return text.error();
     return std::optional(TRY(launch::parse_identity(*text, path)));
@@ -130,6 +133,7 @@ Result<std::optional<Identity>> read_identity(const machine::MachineName& name)
 
 Result<> write_identity(const machine::MachineName& name, const Identity& identity, Durable durable)
 {
+    TRY(make_folders(api::state_machines_folder, 0700));
     TRY(make_folders(api::state_path(name), 0700));
     return replace_file(identity_path(name), launch::describe_identity(identity), 0600, durable);
 }

@@ -13,6 +13,7 @@
 #include "daemon/catalogue.h"
 #include "daemon/jobs.h"
 #include "daemon/machine_entry.h"
+#include "daemon/planner.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
 #include "systemd/loop.h"
@@ -96,12 +97,16 @@ private:
     void do_remove(const machine::MachineName& name, Reply reply);
     void do_prepare(const machine::MachineName& name, Reply reply);
     void start_image(const machine::MachineName& name, Reply reply);
+    void start_running(const MachineEntry& machine, Reply reply);
+    void check_restart(MachineEntry& machine);
+    void restart_checked(const machine::MachineName& name, Reply reply);
     void restart_service(MachineEntry& machine, Reply reply);
     bool refuse_protected(const machine::MachineName& name, const char* verb, Reply& reply);
 
     // actions (lifecycle_actions.cc)
     void perform(MachineEntry& machine, machine::Action action);
     void plan(MachineEntry& machine);
+    Result<PlanRequest> plan_request(const MachineEntry& machine);
     void planned(const machine::MachineName& name, Result<launch::Plan> plan);
     void answer_prepare(MachineEntry& machine);
     void refuse_prepare(MachineEntry& machine);

@@ -67,23 +67,33 @@ void Lifecycle::perform(MachineEntry& machine, Action action)
 
 // -- plan -----------------------------------------------------------------------------------------------------------------------
 
-void Lifecycle::plan(MachineEntry& machine)
+// What the planner is asked: a service's definition it reads itself.
+Result<PlanRequest> Lifecycle::plan_request(const MachineEntry& machine)
 {
-    const MachineName name = machine.name;
     const bool scope = machine.life.unit == UnitForm::Scope;
-    PlanRequest request{.name = name, .unit = scope ? launch::UnitKind::Scope : launch::UnitKind::Service, .settings = host_.settings};
+    PlanRequest request{
+        .name = machine.name, .unit = scope ? launch::UnitKind::Scope : launch::UnitKind::Service, .settings = host_.settings};
     if (machine.run) {
         request.spec = machine.run->spec;
         request.console = machine.run->console;
         request.remove_at_end = machine.run->remove;
         request.term = machine.run->term;
     } else if (scope) {
-        const Known* known = host_.catalogue.find(name);
-        if (!known || !known->spec) return planned(name, known ? known->spec.error() : unknown(name));
-        request.spec = *known->spec;
+        const Known* known = host_.catalogue.find(machine.name);
+        if (!known) return unknown(machine.name);
+        request.spec = TRY(known->spec);
     }
+    return request;
+}
+
+void Lifecycle::plan(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    if (auto ours = systemd::check_owner(name.text()); !ours) return planned(name, ours.error());
+    auto request = plan_request(machine);
+    if (!request) return planned(name, request.error());
     machine.planner =
-        start_planning(host_.loop, std::move(request), [this, name](Result<launch::Plan> plan) { planned(name, std::move(plan)); });
+        start_planning(host_.loop, std::move(*request), [this, name](Result<launch::Plan> plan) { planned(name, std::move(plan)); });
 }
 
 void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
@@ -210,8 +220,9 @@ void Lifecycle::start_service(MachineEntry& machine)
             if (done) return handle(name, {.kind = EventKind::UnitStarted});
             if (done.error().code == Errc::Unavailable) return;  // no bus: its supervisor tells, or on_connected() asks again
             MachineEntry& failed = entry(name);
+            if (failed.control) return;  // its supervisor has the last word, or is lost
             if (!failed.failure) failed.failure = done.error();
-            handle(name, {.kind = EventKind::UnitFailed, .why = done.error().text});
+            handle(name, {.kind = EventKind::UnitFailed, .asked = done.error().sys_errno == ECANCELED, .why = done.error().text});
         });
     };
     machine.start_operation = host_.units.run_job(systemd::UnitVerb::Start, api::service_name(name), std::move(started));

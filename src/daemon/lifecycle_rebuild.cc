@@ -100,7 +100,7 @@ void Lifecycle::found_dead(MachineEntry& machine)
     Event event = event_of(machine, EventKind::FoundDead);
     event.result = machine::EndResult::Failed;
     event.why = "its supervisor was gone when holmd started";
-    auto text = read_file(api::result_path(name), 16 << 10);
+    auto text = read_regular_file(api::result_path(name), 16 << 10);
     if (auto outcome = text ? parse_outcome(*text) : std::nullopt) {
         event.result = outcome->result;
         event.status = outcome->status;

@@ -161,7 +161,9 @@ void Lifecycle::do_start(const MachineName& name, Reply reply)
     }
     if (refuse_protected(name, "start", reply)) return;
     if (is_active(machine)) {
-        if (machine::state_of(machine->life) != machine::State::Starting) return reply.fail(busy(*machine));
+        const machine::State state = machine::state_of(machine->life);
+        if (state == machine::State::Running) return start_running(*machine, std::move(reply));
+        if (state != machine::State::Starting) return reply.fail(busy(*machine));
         // Asked for by systemctl, or by a client of a holmd that is dead: this one joins.
         if (machine->start_job == 0) machine->start_job = host_.jobs.begin(name, JobKind::Start);
         machine->life.start_job = true;
@@ -176,6 +178,14 @@ void Lifecycle::do_start(const MachineName& name, Reply reply)
     uint32_t job = entry(name).start_job = host_.jobs.begin(name, JobKind::Start);
     reply.ok(systemd::ObjectPath{job_path(job)});
     handle(name, event);
+}
+
+// As StartUnit does it: a job that is done.
+void Lifecycle::start_running(const MachineEntry& machine, Reply reply)
+{
+    const uint32_t job = host_.jobs.begin(machine.name, JobKind::Start);
+    reply.ok(systemd::ObjectPath{job_path(job)});
+    host_.jobs.end(job, JobResult::Done);
 }
 
 // A name that nobody has defined may be an image's: planning it tells, without a unit that fails for a slip of the keyboard.
@@ -220,6 +230,35 @@ void Lifecycle::do_restart(const MachineName& name, Reply reply)
     if (refuse_protected(name, "stop", reply) || refuse_protected(name, "start", reply)) return;
     if (machine->life.record == Record::Temporary)
         return reply.fail(error(Errc::Busy, "machine '{}' was run to be removed at its end: it cannot be restarted", name.text()));
+    if (machine->restart_job != 0) return reply.ok(systemd::ObjectPath{job_path(machine->restart_job)});
+    machine->restarts.push_back(std::move(reply));
+    if (!machine->checker) check_restart(*machine);
+}
+
+// A machine that could not be started again is not stopped: it is planned first, with nothing done.
+void Lifecycle::check_restart(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    auto checked = [this, name](const Result<std::string>& text) {
+        enqueue([this, name, why = text ? std::optional<Error>() : text.error()] {
+            MachineEntry& found = entry(name);
+            found.checker.reset();
+            for (Reply& reply : std::exchange(found.restarts, {})) {
+                if (why) reply.fail(with_context(*why, "it is left running"));
+                else restart_checked(name, std::move(reply));
+            }
+            forget_if_gone(name);
+        });
+    };
+    auto request = plan_request(machine);
+    if (!request) return checked(request.error());
+    machine.checker = start_describing(host_.loop, std::move(*request), std::move(checked));
+}
+
+void Lifecycle::restart_checked(const MachineName& name, Reply reply)
+{
+    MachineEntry* machine = lookup(name);
+    if (!is_active(machine)) return do_start(name, std::move(reply));
     if (machine->restart_job != 0) return reply.ok(systemd::ObjectPath{job_path(machine->restart_job)});
     if (machine->life.unit == UnitForm::Service) return restart_service(*machine, std::move(reply));
     machine->restart_job = host_.jobs.begin(name, JobKind::Restart);

@@ -79,7 +79,7 @@ void Lifecycle::note_times(MachineEntry& machine, const SupervisorState& state)
     if (state.phase != Phase::Running || machine.times.ready) return;
     machine.times.ready = written_at(ready_mark(machine.name));
     if (machine.times.ready) return;
-    Fd mark(::open(ready_mark(machine.name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    Fd mark(::open(ready_mark(machine.name).c_str(), O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0600));
     machine.times.ready = written_at(ready_mark(machine.name));
 }
 
@@ -116,7 +116,7 @@ void Lifecycle::on_lost(const MachineName& name)
     if (!machine || !machine->control) return;
     machine->control.reset();
     if (!machine->ended)
-        if (auto text = read_file(api::result_path(name), 16 << 10))
+        if (auto text = read_regular_file(api::result_path(name), 16 << 10))
             if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));
     if (!machine->ended) return handle(name, {.kind = EventKind::SupervisorLost});
     if (machine->life.unit == UnitForm::Service || machine->unit_gone || !host_.bus.connected()) return end_life(*machine);

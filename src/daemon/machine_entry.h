@@ -69,9 +69,9 @@ struct MachineEntry {
     bool unit_gone = false;
     pid_t registered_leader = 0;
 
-    std::unique_ptr<Worker> planner, remover;
-    std::optional<SupervisorProcess> blocked;  // a scope's supervisor until "go"
-    Fd supervisor;                             // pidfd of it from then on, where this holmd has started it
+    std::unique_ptr<Worker> planner, remover, checker;  // checker: of what is to be restarted
+    std::optional<SupervisorProcess> blocked;           // a scope's supervisor until "go"
+    Fd supervisor;                                      // pidfd of it from then on, where this holmd has started it
     systemd::Source supervisor_exit;
     systemd::Operation start_operation, stop_operation, kill_operation, restart_operation, properties_operation, empty_operation;
     systemd::Source deadline;  // of the present wait
@@ -81,6 +81,7 @@ struct MachineEntry {
     Fd session;  // of the client that runs it in the foreground, the supervisor's side: its end tells that nothing is left
     std::optional<Reply> prepare;
     std::optional<Removal> removal;
+    std::vector<Reply> restarts;               // that wait for the checker
     std::vector<systemd::Callback> when_gone;  // done once the unit is gone and what was claimed is released
 };
 

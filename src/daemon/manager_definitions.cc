@@ -138,7 +138,7 @@ void ManagerObject::read(Reply reply, const std::string& text)
     authorise(std::move(reply), Privilege::Inspect, "cat", text, [this](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
         if (!known) return granted.fail(lifecycle_.unknown(name));
-        auto definition = read_file(known->path, api::max_definition);
+        auto definition = read_regular_file(known->path, api::max_definition);
         if (definition) granted.ok(*definition, known->path);
         else granted.fail(definition.error());
     });

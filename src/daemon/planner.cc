@@ -129,7 +129,7 @@ Result<> remove_below(const char* folder, const MachineName& name)
 // What its supervisor would have taken away, had it not been killed.
 void remove_stale_locks(const MachineName& name)
 {
-    auto text = read_file(api::plan_path(name), launch::max_plan_file);
+    auto text = read_regular_file(api::plan_path(name), launch::max_plan_file);
     auto plan = text ? launch::parse_plan_file(*text, api::plan_path(name)) : Result<launch::Plan>(text.error());
     if (plan && !plan->range_lock.empty()) kernel::remove_stale_lock_file(plan->range_lock, name.text());
     Handle<DIR, closedir> locks(opendir(api::locks_folder));

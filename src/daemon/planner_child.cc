@@ -8,7 +8,7 @@ namespace holm::daemon {
 
 Result<launch::Plan> read_plan(const std::string& path)
 {
-    std::string text = TRY(read_file(path, launch::max_plan_file));
+    std::string text = TRY(read_regular_file(path, launch::max_plan_file));
     return launch::parse_plan_file(text, path);
 }
 

@@ -11,7 +11,7 @@ namespace holm::daemon {
 
 Result<std::string> cgroup_of(pid_t pid)
 {
-    const std::string text = TRY(read_file(fmt::format("/proc/{}/cgroup", pid), 64 << 10));
+    const std::string text = TRY(read_regular_file(fmt::format("/proc/{}/cgroup", pid), 64 << 10));
     for (std::string_view line : split(text, '\n'))
         if (line.starts_with("0::")) return std::string(line.substr(3));
     return error(Errc::NotFound, "process {} is in no cgroup of v2", pid);
@@ -20,7 +20,7 @@ Result<std::string> cgroup_of(pid_t pid)
 // Field 22 of /proc/PID/stat, in ticks since boot (proc(5)); counted from behind the command's name, which may hold anything.
 uint64_t start_time_of(pid_t pid)
 {
-    auto text = read_file(fmt::format("/proc/{}/stat", pid), 4096);
+    auto text = read_regular_file(fmt::format("/proc/{}/stat", pid), 4096);
     if (!text) return 0;
     const size_t name_end = text->rfind(')');
     if (name_end == text->npos) return 0;

@@ -55,14 +55,15 @@ Result<RecordFile> read_record(const machine::MachineName& name)
     auto path = find_record(name);
     if (!path) return error(Errc::NotFound, "machine '{}' has no record", name.text());
     RecordLife life = path->starts_with(api::runtime_folder) ? RecordLife::Temporary : RecordLife::Kept;
-    std::string text = TRY(read_file(*path, api::max_definition));
+    std::string text = TRY(read_regular_file(*path, api::max_definition));
     return RecordFile{life, *path, std::move(text)};
 }
 
 Result<> write_record(const machine::MachineName& name, RecordLife life, const std::string& definition)
 {
+    TRY(make_folders(api::state_machines_folder, 0700));
     TRY(make_folders(api::state_path(name), 0700));
-    Fd mark = TRY(open_file(api::state_path(name) + mark_file, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+    Fd mark = TRY(open_file(api::state_path(name) + mark_file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600));
     if (life == RecordLife::Kept) return replace_file(api::state_path(name) + record_file, definition, 0600);
     TRY(make_folders(api::runtime_path(name), 0700));
     return replace_file(api::runtime_path(name) + record_file, definition, 0600);
@@ -106,7 +107,7 @@ uint64_t written_at(const std::string& path)
 
 std::optional<LastRun> read_last_run(const machine::MachineName& name)
 {
-    auto text = read_file(api::state_path(name) + last_run_file, 16 << 10);
+    auto text = read_regular_file(api::state_path(name) + last_run_file, 16 << 10);
     if (!text) return {};
     auto outcome = parse_outcome(*text);
     if (!outcome) return {};
@@ -119,7 +120,7 @@ void write_last_run(const machine::MachineName& name, const LastRun& last)
     if (!exists(api::state_path(name))) return;
     const std::string path = api::state_path(name) + last_run_file;
     auto write = [&]() -> Result<> {
-        Fd file = TRY(open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+        Fd file = TRY(open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0600));
         return write_all(file.get(), describe_outcome(last.outcome) + (last.failed ? "failed=1\n" : ""));
     };
     if (auto written = write(); !written) log_warning("machine '{}': {}: {}", name.text(), path, written.error().text);

@@ -50,7 +50,7 @@ Result<> remove_below(int parent, const std::string& name, int depth)
 
 Result<std::string> own_cgroup()
 {
-    const std::string content = TRY(read_file("/proc/self/cgroup"));
+    const std::string content = TRY(read_regular_file("/proc/self/cgroup"));
     for (std::string_view line : split(content, '\n'))
         if (line.starts_with("0::")) return std::string(line.substr(3));
     return error(Errc::NotFound, "this host has no cgroup v2");
@@ -58,7 +58,7 @@ Result<std::string> own_cgroup()
 
 Result<std::string> cgroup_mount()
 {
-    const std::string content = TRY(read_file("/proc/self/mounts", 16 << 20));
+    const std::string content = TRY(read_regular_file("/proc/self/mounts", 16 << 20));
     std::string found;
     for (std::string_view line : split(content, '\n')) {
         auto fields = split(line, ' ');
@@ -117,7 +117,7 @@ Result<> enable_controllers(int cgroup)
 Result<> delegate_cgroup(int cgroup, uint32_t user)
 {
     if (::fchownat(cgroup, "", user, user, AT_EMPTY_PATH)) return sys_error("cannot give the cgroup to user {}", user);
-    const std::string files = TRY(read_file("/sys/kernel/cgroup/delegate"));
+    const std::string files = TRY(read_regular_file("/sys/kernel/cgroup/delegate"));
     for (std::string_view line : split(files, '\n')) {
         const std::string file(line);
         if (!file.empty() && ::fchownat(cgroup, file.c_str(), user, user, AT_SYMLINK_NOFOLLOW) && errno != ENOENT)

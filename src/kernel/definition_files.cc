@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -29,10 +30,17 @@ std::vector<std::string> folders_of(const Places& places, std::string_view inner
     return {fmt::format("{}{}{}", places.prefix, places.etc, inner), fmt::format("{}{}{}", places.prefix, places.vendor, inner)};
 }
 
-// A file that may be missing. A fifo or device in its place is refused, not waited for.
+bool is_link(const std::string& path)
+{
+    struct stat status;
+    return !::lstat(path.c_str(), &status) && S_ISLNK(status.st_mode);
+}
+
+// A file that may be missing. A fifo or device in its place is refused, not waited for; so is a link to nothing.
 Result<std::optional<Source>> read_source(const std::string& path)
 {
     auto fd = open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!fd && is_link(path)) return error(Errc::Invalid, "'{}' is a link that leads to no file: {}", path, strerror(fd.error().sys_errno));
     if (!fd && (fd.error().sys_errno == ENOENT || fd.error().sys_errno == ENOTDIR)) return std::optional<Source>();
     if (!fd) return fd.error();
     std::string text = TRY(read_regular(fd->get(), path, machine::toml_size_limit));
@@ -140,7 +148,7 @@ Result<std::string> find_definition(const MachineName& name, const Places& place
 {
     for (const std::string& folder : folders_of(places, "/machines")) {
         const std::string path = fmt::format("{}/{}{}", folder, name.text(), suffix);
-        if (open_file(path, O_PATH)) return path;
+        if (open_file(path, O_PATH | O_NOFOLLOW)) return path;
     }
     return no_definition(name, places);
 }

@@ -187,6 +187,7 @@ std::string describe_root(const Plan& plan)
     section.line("changes", describe_upper(root));
     section.line("user ids", describe_ids(root.ids));
     for (const std::string& path : plan.locked_paths) section.line("locked for others", long_text(path));
+    for (const std::string& path : plan.shared_paths) section.line("locked for writers", long_text(path));
     if (!plan.range_lock.empty()) section.line("locked for others", plan.range_lock);
     return section.text();
 }

@@ -76,7 +76,8 @@ struct Plan {
     security::Plan security;
     Payload payload;
     std::vector<Credential> credentials;
-    std::vector<std::string> locked_paths;  // upper, or a root that is written in place
+    std::vector<std::string> locked_paths;  // upper and its work, or a root that is written in place
+    std::vector<std::string> shared_paths;  // layers of an overlay: read by any number of machines, and not to change meanwhile
     // "/run/systemd/nspawn-uid/524288" of a private range: write-locked and kept beside the others, so that nspawn keeps off; created
     // where missing, and unlinked at the end by who holds it. "": none.
     std::string range_lock;

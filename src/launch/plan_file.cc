@@ -136,6 +136,7 @@ constexpr Field<Plan> plan_fields[] = {
     field<&Plan::remove_at_end, machine::Boolean>("remove_at_end"),
     field<&Plan::state, Path>("state"),
     field<&Plan::locked_paths, machine::List<Path>>("locked_paths"),
+    field<&Plan::shared_paths, machine::List<Path>>("shared_paths"),
     field<&Plan::range_lock, Path>("range_lock"),
     field<&Plan::warnings, machine::List<AnyText>>("warnings"),
     table_field<&Plan::unit, unit_fields>("unit"),

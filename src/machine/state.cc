@@ -31,7 +31,7 @@ public:
     void planned();
     void plan_failed(const std::string& why);
     void unit_started();
-    void unit_failed(const std::string& why);
+    void unit_failed(const Event& event);
     void supervisor_starting(const Event& event);
     void started(const Event& event);
     void ready(const Event& event);
@@ -67,7 +67,7 @@ private:
     void cancel_start();
     void cancel_plan();
     void begin_stop();
-    void lost(const std::string& why);
+    void lost(const std::string& why, bool unwanted = false);
     void end(Stage stage, const std::string& why);
 
     Life life_;
@@ -125,10 +125,10 @@ void Transition::end(Stage stage, const std::string& why)
     life_.started = life_.frozen = life_.stop_asked = life_.terminating = false;
 }
 
-// The unit is gone and nobody said why. What a client has asked to end is not failed by that.
-void Transition::lost(const std::string& why)
+// The unit is gone and nobody said why. What somebody has asked to end is not failed by that.
+void Transition::lost(const std::string& why, bool unwanted)
 {
-    const bool asked = life_.terminating || (life_.stop_asked && !life_.started);
+    const bool asked = unwanted || life_.terminating || (life_.stop_asked && !life_.started);
     end(asked && life_.why.empty() ? Stage::Stopped : Stage::Failed, why);
 }
 
@@ -202,22 +202,23 @@ void Transition::unit_started()
     life_.stage = Stage::Booting;
 }
 
-void Transition::unit_failed(const std::string& why)
+void Transition::unit_failed(const Event& event)
 {
+    const Stage end_stage = event.asked ? Stage::Stopped : Stage::Failed;
     switch (life_.stage) {
     case Stage::Stopped:
     case Stage::Failed: return;
     case Stage::Planning:
-        if (life_.why.empty()) life_.why = why;
+        if (life_.why.empty()) life_.why = event.why;
         cancel_plan();
-        return end(Stage::Failed, why);
+        return end(end_stage, event.why);
     case Stage::Entering:
         act({Action::Terminate});  // the supervisor is still blocked
-        return end(Stage::Failed, why);
+        return end(end_stage, event.why);
     case Stage::Asked:
     case Stage::Booting:
     case Stage::Running:
-    case Stage::Stopping: return lost(why);
+    case Stage::Stopping: return lost(event.why, event.asked);
     }
 }
 
@@ -354,7 +355,7 @@ void Transition::timeout(const std::string& why)
         life_.why = why;
         cancel_plan();
         return end(Stage::Failed, why);
-    case Stage::Entering: return unit_failed(why);
+    case Stage::Entering: return unit_failed({.kind = EventKind::UnitFailed, .why = why});
     case Stage::Asked:
         life_.why = why;
         act({Action::StopUnit});
@@ -378,7 +379,7 @@ Step step(const Life& life, const Event& event)
     case EventKind::Planned: transition.planned(); break;
     case EventKind::PlanFailed: transition.plan_failed(event.why); break;
     case EventKind::UnitStarted: transition.unit_started(); break;
-    case EventKind::UnitFailed: transition.unit_failed(event.why); break;
+    case EventKind::UnitFailed: transition.unit_failed(event); break;
     case EventKind::SupervisorStarting: transition.supervisor_starting(event); break;
     case EventKind::Started: transition.started(event); break;
     case EventKind::Ready: transition.ready(event); break;

@@ -46,7 +46,7 @@ enum class EventKind {
     Planned,             // the plan is saved
     PlanFailed,          // {why}
     UnitStarted,         // systemd's job for the unit is done
-    UnitFailed,          // the spawn, the call or the job failed, or the unit is gone with no word of its supervisor {why}
+    UnitFailed,          // the spawn, the call or the job failed, or the unit is gone with no word of its supervisor {why, asked}
     SupervisorStarting,  // a boot of the payload begins, also a reboot
     Started,             // the payload was exec'ed {boots}
     Ready,               // the ready gate is passed
@@ -69,7 +69,7 @@ struct Event {
     unsigned boots = 1;                    // Started
     EndResult result = EndResult::Exited;  // Ended, FoundDead
     int status = 0;                        // of the result: exit status or signal
-    bool asked = false;                    // somebody wanted the end, and it came in time
+    bool asked = false;                    // Ended, FoundDead, UnitFailed: somebody wanted the end, and it came in time
     std::string why;                       // a sentence
 };
 

@@ -43,7 +43,7 @@ Result<Request> receive_exec(Status& status)
     Message message = TRY(status.receive_request("exec"));
     Request request;
     const std::string path(message.get("plan"));
-    const std::string text = TRY(read_file(path, launch::max_plan_file));
+    const std::string text = TRY(read_regular_file(path, launch::max_plan_file));
     request.plan = TRY(launch::parse_plan_file(text, path));
     request.argv = message.get_all("arg");
     request.variables = message.get_all("env");

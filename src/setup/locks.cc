@@ -28,16 +28,20 @@ Result<> send_lock(Status& status, const std::string& file, int lock)
     return status.send(kernel::Message("lock").add("path", file), {lock});
 }
 
+Result<> take_path_lock(const launch::Plan& plan, const std::string& path, kernel::Sharing sharing, Status& status)
+{
+    const std::string file = fmt::format("{}/{}", api::locks_folder, TRY(lock_name(path)));
+    Fd lock = TRY(kernel::take_lock_file(file, plan.name.text(), fmt::format("'{}'", printable(path)), sharing));
+    return send_lock(status, file, lock.get());
+}
+
 }  // namespace
 
 Result<> take_locks(const launch::Plan& plan, Status& status)
 {
     TRY(make_folders(api::locks_folder, 0700));
-    for (auto& path : plan.locked_paths) {
-        const std::string file = fmt::format("{}/{}", api::locks_folder, TRY(lock_name(path)));
-        Fd lock = TRY(kernel::take_lock_file(file, plan.name.text(), fmt::format("'{}'", printable(path))));
-        TRY(send_lock(status, file, lock.get()));
-    }
+    for (auto& path : plan.locked_paths) TRY(take_path_lock(plan, path, kernel::Sharing::Alone, status));
+    for (auto& path : plan.shared_paths) TRY(take_path_lock(plan, path, kernel::Sharing::Shared, status));
     if (plan.range_lock.empty()) return {};
     TRY(make_folders(plan.range_lock.substr(0, plan.range_lock.rfind('/'))));
     Fd lock = TRY(kernel::take_lock_file(plan.range_lock, plan.name.text(),

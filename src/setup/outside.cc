@@ -41,7 +41,7 @@ Result<Request> receive_boot(Status& status)
     Message message = TRY(status.receive_request("boot"));
     Request request;
     const std::string path(message.get("plan"));
-    const std::string text = TRY(read_file(path, launch::max_plan_file));
+    const std::string text = TRY(read_regular_file(path, launch::max_plan_file));
     request.plan = TRY(launch::parse_plan_file(text, path));
     request.locked = message.get_number("locked") == 1;
     request.keeps_memory = message.has("memory");

@@ -20,7 +20,7 @@ constexpr auto freeze_timeout = std::chrono::seconds(5);
 
 Result<SignalMasks> observe_signal_masks(pid_t pid)
 {
-    std::string status = TRY(read_file(fmt::format("/proc/{}/status", pid)));
+    std::string status = TRY(read_regular_file(fmt::format("/proc/{}/status", pid)));
     return parse_signal_masks(status);
 }
 

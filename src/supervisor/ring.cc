@@ -25,7 +25,7 @@ std::string Ring::content(size_t limit) const
     if (wanted == 0) return text;
     text.append(bytes_.get() + begin, first).append(bytes_.get(), wanted - first);
     if (lost_ || wanted < size_)
-        if (size_t line = text.find('\n'); line != text.npos) text.erase(0, line + 1);
+        if (size_t line = text.find('\n'); line != text.npos && line + 1 < text.size()) text.erase(0, line + 1);
     return text;
 }
 

@@ -13,8 +13,8 @@ public:
     static constexpr size_t capacity = 64 << 10;
 
     void append(std::string_view bytes);
-    // The last `limit` bytes, oldest first. Where older ones were lost it begins after a line end, if there is one: not in the
-    // middle of a character or an escape sequence.
+    // The last `limit` bytes, oldest first. Where older ones were lost it begins after a line end, if one has something behind it:
+    // not in the middle of a character or an escape sequence.
     std::string content(size_t limit = capacity) const;
 
 private:

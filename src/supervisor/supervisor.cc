@@ -249,9 +249,9 @@ void Supervisor::tell_end()
     if (!sentence.empty()) journal_.log(LogLevel::Error, sentence);
     std::string result = describe_result(state_.outcome, state_.boots);
     for (const std::string& line : last_lines(console_.last_output(8 << 10))) result += fmt::format("console={}\n", line);
-    Result<> written = make_folders(api::runtime_path(options_.machine), 0700);
-    if (written) written = replace_file(api::result_path(options_.machine), result);
-    if (!written) warn(written.error().text);
+    // Where there is no folder holmd has refused the start, and has let go of the machine.
+    auto written = replace_file(api::result_path(options_.machine), result);
+    if (!written && written.error().code != Errc::NotFound) warn(written.error().text);
     manager_.tell_status(sentence.empty() ? fmt::format("Ended: {}", describe_kind(state_.outcome.kind)) : std::string(sentence));
     payload_.release_locks();
     told_end_ = true;

@@ -41,7 +41,7 @@ void list_processes(int cgroup, int depth, std::vector<pid_t>& pids)
 // Whether the process is below that cgroup.
 bool is_below(pid_t pid, std::string_view cgroup)
 {
-    auto content = read_file(fmt::format("/proc/{}/cgroup", pid));
+    auto content = read_regular_file(fmt::format("/proc/{}/cgroup", pid));
     if (!content) return false;
     for (std::string_view line : split(*content, '\n')) {
         if (!line.starts_with("0::")) continue;

@@ -1,14 +1,18 @@
 #include "systemd/machined.h"
 
 #include <charconv>
+#include <csignal>
 
+#include "base/fd.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace holm::systemd {
 
 namespace {
 
 constexpr std::chrono::seconds patience{25};
+constexpr const char* service = "holm";  // who we are to machined
 
 Member manager(const char* name)
 {
@@ -23,6 +27,13 @@ std::vector<uint8_t> bytes_of_uuid(const std::string& text)
     return bytes;
 }
 
+// A process that is there, whoever's it is.
+bool is_alive(std::string_view pid)
+{
+    auto number = parse_number(pid, INT32_MAX);
+    return number && *number > 0 && (!::kill(static_cast<pid_t>(*number), 0) || errno != ESRCH);
+}
+
 // Where nobody can answer there is no machined: not installed, or masked.
 bool is_absence(const Error& error)
 {
@@ -31,8 +42,24 @@ bool is_absence(const Error& error)
 
 }  // namespace
 
+Result<> check_owner(const std::string& name, const std::string& folder)
+{
+    auto text = read_regular_file(fmt::format("{}/{}", folder, name), 64 << 10);
+    if (!text) return {};
+    std::string_view owner, leader;
+    for (std::string_view line : split(*text, '\n')) {
+        if (line.starts_with("SERVICE=")) owner = line.substr(line.find('=') + 1);
+        if (line.starts_with("LEADER=")) leader = line.substr(line.find('=') + 1);
+    }
+    if (owner == service || !is_alive(leader)) return {};
+    if (owner.empty()) return error(Errc::Busy, "name '{}' is in use by a machine that systemd-machined knows", name);
+    return error(Errc::Busy, "name '{}' is in use by a machine of '{}'", name, printable(owner));
+}
+
 void Machined::register_machine(const Registration& registration)
 {
+    if (auto ours = check_owner(registration.name); !ours)
+        return log_warning("machine '{}' is not registered with systemd-machined: {}", registration.name, ours.error().text);
     pending_[registration.name] = bus_.call(
         manager("UnregisterMachine"), patience,
         [this, registration](const Result<sd_bus_message*>& answer) {
@@ -51,12 +78,13 @@ void Machined::send_registration(const Registration& registration)
             if (!answer && !is_absence(answer.error()))
                 log_warning("machine '{}': systemd-machined does not register it: {}", name, answer.error().text);
         },
-        registration.name, bytes_of_uuid(registration.uuid), "holm", "container", registration.leader, registration.root_directory,
+        registration.name, bytes_of_uuid(registration.uuid), service, "container", registration.leader, registration.root_directory,
         std::vector<int32_t>());
 }
 
 void Machined::unregister_machine(const std::string& name)
 {
+    if (!check_owner(name)) return;
     pending_[name] = bus_.call(
         manager("UnregisterMachine"), patience,
         [this, name](const Result<sd_bus_message*>& answer) {

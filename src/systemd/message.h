@@ -268,7 +268,8 @@ Result<> read(sd_bus_message* m, std::map<A, B>& into)
             A key;
             B value;
             TRY(detail::read_container(m, 'e', entry, [&] { return read_all_of(m, key, value); }));
-            into.insert_or_assign(std::move(key), std::move(value));
+            const auto [place, added] = into.try_emplace(std::move(key), std::move(value));
+            if (!added) return error(Errc::Invalid, "key '{}' stands twice in a D-Bus message", place->first);
         }
         return {};
     });

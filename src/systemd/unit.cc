@@ -75,7 +75,7 @@ Result<> result_of_job(const std::string& unit, const std::string& result)
 {
     if (result == "done" || result == "skipped") return {};
     if (result == "timeout") return error(Errc::Timeout, "systemd's job for unit '{}' timed out", unit);
-    if (result == "canceled") return error(Errc::Failed, "systemd's job for unit '{}' was canceled", unit);
+    if (result == "canceled") return Error{Errc::Failed, ECANCELED, fmt::format("systemd's job for unit '{}' was canceled", unit)};
     if (result == "dependency") return error(Errc::Failed, "a unit that '{}' requires failed", unit);
     return error(Errc::Failed, "unit '{}' failed to start or stop (systemd: {})", unit, result);
 }
@@ -117,8 +117,12 @@ void Units::on_job_removed(sd_bus_message* message)
 
 void Units::finish(const std::string& job, const std::string& result)
 {
-    auto node = awaited_.extract(job);
-    if (auto operation = node.mapped().lock()) operation->finish(result_of_job(operation->unit, result));
+    std::vector<Operation> waiting;  // apart from awaited_, which a Done may add to
+    auto [first, last] = awaited_.equal_range(job);
+    for (auto at = first; at != last; ++at)
+        if (auto operation = at->second.lock()) waiting.push_back(std::move(operation));
+    awaited_.erase(first, last);
+    for (const Operation& operation : waiting) operation->finish(result_of_job(operation->unit, result));
 }
 
 // The call for a job was answered: with its path, or an error.

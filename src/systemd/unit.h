@@ -70,11 +70,13 @@ private:
     Bus& bus_;
     Listener listener_;
     Pending jobs_, removals_, subscription_;
-    std::map<std::string, std::weak_ptr<OperationState>> awaited_;  // by job path
-    std::deque<std::pair<std::string, std::string>> finished_;      // the last jobs that ended before their call was answered
+    // By job path; systemd merges a request into the unit's job that is there, as a restart into a start: then both wait for one.
+    std::multimap<std::string, std::weak_ptr<OperationState>> awaited_;
+    std::deque<std::pair<std::string, std::string>> finished_;  // the last jobs that ended before their call was answered
 };
 
-// "The unit's job was 'failed'" and the like as an Error of unit `unit`; Ok for "done".
+// "The unit's job was 'failed'" and the like as an Error of unit `unit`; Ok for "done". Its errno is ECANCELED where another request,
+// a stop of a start, has taken the job's place.
 Result<> result_of_job(const std::string& unit, const std::string& result);
 
 }  // namespace holm::systemd

@@ -224,13 +224,15 @@ int BusTest::answer_systemd(sd_bus_message* message)
     if (member == "DisableUnitFiles") return sd_bus_reply_method_return(message, "a(sss)", 0) < 0 ? -1 : 1;
     if (member != "StartUnit" && member != "StopUnit" && member != "RestartUnit")
         return sd_bus_reply_method_return(message, "") < 0 ? -1 : 1;
-    unit_jobs_[unit] = ++last_job_;
+    // A restart is merged into the job that is there, as systemd does it; other requests replace it.
+    if (member != "RestartUnit" || !unit_jobs_.contains(unit)) unit_jobs_[unit] = ++last_job_;
     return sd_bus_reply_method_return(message, "o", fmt::format("/org/freedesktop/systemd1/job/{}", last_job_).c_str()) < 0 ? -1 : 1;
 }
 
 void BusTest::end_job(const std::string& unit, const std::string& result)
 {
     const uint32_t id = unit_jobs_.at(unit);
+    unit_jobs_.erase(unit);
     sd_bus_message* signal = nullptr;
     EXPECT_GE(
         sd_bus_message_new_signal(client_.get(), &signal, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved"),

@@ -94,6 +94,14 @@ TEST_F(InputTest, OptionsOfStrangeTypesAreRefused)
     EXPECT_TRUE(call(root, "ListMachines").ok());
 }
 
+TEST_F(InputTest, AnOptionThatStandsTwiceIsRefused)
+{
+    auto message = new_call(root, api::root_path, api::manager_interface, "RunMachine");
+    ASSERT_GE(sd_bus_message_append(message.get(), "ssa{sv}ah", "holm-bus-a", good, 2, "remove", "b", 1, "remove", "b", 0, 0), 0);
+    Answer answer = wait_for(send(std::move(message)));
+    EXPECT_EQ(answer.error, invalid) << answer.text;
+}
+
 TEST_F(InputTest, DescriptorsAreCounted)
 {
     for (size_t count : {0U, 1U, 2U, 4U, 16U}) EXPECT_EQ(exec({}, {"/bin/true"}, {}, count).error, invalid) << count;

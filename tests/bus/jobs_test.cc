@@ -43,6 +43,21 @@ TEST_F(JobsTest, AStartThatIsAskedTwiceIsOneJob)
     EXPECT_EQ(first.read<systemd::ObjectPath>(), second.read<systemd::ObjectPath>());
 }
 
+TEST_F(JobsTest, RequestsThatSystemdMergesIntoOneJobAreAllTold)
+{
+    const std::string unit = "holm@holm-bus-web.service";
+    std::vector<std::string> told;
+    auto note = [&](const char* who) { return [&told, who](const Result<>& done) { told.emplace_back(done ? who : done.error().text); }; };
+    auto forgotten = holmd->units.run_job(systemd::UnitVerb::Start, unit, note("forgotten"));
+    auto started = holmd->units.run_job(systemd::UnitVerb::Restart, unit, note("first"));
+    auto restarted = holmd->units.run_job(systemd::UnitVerb::Restart, unit, note("second"));
+    run_a_while();
+    forgotten.reset();
+    end_job(unit, "done");
+    EXPECT_TRUE(run_until([&] { return told.size() == 2; }));
+    EXPECT_EQ(told, (std::vector<std::string>{"first", "second"}));
+}
+
 TEST_F(JobsTest, AStopCancelsAStart)
 {
     ASSERT_TRUE(call(root, "StartMachine", "holm-bus-web").ok());

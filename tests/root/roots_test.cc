@@ -165,6 +165,27 @@ TEST_F(Roots, UpperIsUsedByOneMachineAtATime)
     EXPECT_FALSE(second.boot().error);
 }
 
+TEST_F(Roots, LayersAreSharedByReadersAndWrittenByNone)
+{
+    launch::Plan reader = overlay_plan("echo up; read line"), writer = reader;
+    reader.shared_paths = reader.rootfs.lower;
+    writer.locked_paths = {reader.rootfs.lower.back()};
+    Machine first(scratch, reader), second(scratch, reader), third(scratch, writer);
+    ASSERT_FALSE(first.boot().error) << first.said.error->text;
+    ASSERT_FALSE(second.boot().error) << second.said.error->text;
+    ASSERT_TRUE(third.boot().error);
+    EXPECT_EQ(third.said.error->code, Errc::Busy);
+    EXPECT_NE(third.said.error->text.find("last taken by machine 'test'"), std::string::npos) << third.said.error->text;
+    first.said.locks.clear();
+    first.kill();
+    ASSERT_TRUE(third.boot().error) << "the second has the layer still";
+    second.said.locks.clear();
+    second.kill();
+    ASSERT_FALSE(third.boot().error) << third.said.error->text;
+    ASSERT_TRUE(second.boot().error);
+    EXPECT_NE(second.said.error->text.find("is in use by machine 'test'"), std::string::npos) << second.said.error->text;
+}
+
 TEST_F(Roots, ErrorsNameTheLayer)
 {
     launch::Plan plan = overlay_plan("true");

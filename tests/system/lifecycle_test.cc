@@ -60,7 +60,9 @@ TEST_F(LifecycleTest, ARecordIsStartedAgainInAScope)
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     EXPECT_EQ(state_of(machine), "running");
     EXPECT_EQ(unit_state(scope_of(machine)), "active");
-    EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, scope_of(machine)));
+    const int leader = leader_of(machine);
+    EXPECT_TRUE(succeeds(holmctl({"start", machine}))) << "what runs is left as it is";
+    EXPECT_EQ(leader_of(machine), leader);
     ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
     EXPECT_TRUE(wait_for_state(machine, "stopped"));
 }
@@ -95,6 +97,53 @@ TEST_F(LifecycleTest, ADefinitionIsAService)
     EXPECT_TRUE(wait_for_state(machine, "running"));
     ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
     EXPECT_EQ(unit_state(service_of(machine)), "inactive");
+}
+
+TEST_F(LifecycleTest, ARestartJoinsAStart)
+{
+    std::string machine = name();
+    define(machine,
+           fmt::format("[root]\npath = \"{}\"\nmode = \"ephemeral\"\n[payload]\ncommand = [\"/usr/bin/perl\", \"-MSocket\", \"-e\", "
+                       "\"sleep 1; socket(S, AF_UNIX, SOCK_DGRAM, 0); send(S, 'READY=1', 0, sockaddr_un($ENV{{NOTIFY_SOCKET}})); "
+                       "sleep 1000\"]\nready = \"notify\"\n",
+                       guest()));
+    run({"systemctl", "start", "--no-block", service_of(machine)});
+    ASSERT_TRUE(eventually([&] { return leader_of(machine) != 0; }));
+    EXPECT_EQ(state_of(machine), "starting");
+    EXPECT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(state_of(machine), "running");
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+TEST_F(LifecycleTest, AStopOfAStartIsNoFailure)
+{
+    std::string machine = name();
+    define(machine, definition(busybox()) + "ready = \"notify\"\n");
+    run({"systemctl", "start", "--no-block", service_of(machine)});
+    ASSERT_TRUE(eventually([&] { return leader_of(machine) != 0; }));
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_EQ(state_of(machine), "stopped");
+    run({"systemctl", "start", "--no-block", service_of(machine)});
+    ASSERT_TRUE(eventually([&] { return leader_of(machine) != 0; }));
+    EXPECT_TRUE(succeeds(run({"systemctl", "stop", service_of(machine)})));
+    EXPECT_TRUE(wait_for_state(machine, "stopped"));
+}
+
+TEST_F(LifecycleTest, ARestartOfWhatCannotStartLeavesItRunning)
+{
+    std::string machine = name(), root = busybox();
+    define(machine, definition(root));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    const int leader = leader_of(machine);
+    define(machine, definition(root, "true", "nonsense = 1"));
+    EXPECT_TRUE(refuses(holmctl({"restart", machine}), 1, "nonsense"));
+    define(machine, definition(root + "-missing"));
+    EXPECT_TRUE(refuses(holmctl({"restart", machine}), 1, "-missing"));
+    EXPECT_EQ(leader_of(machine), leader);
+    define(machine, definition(root));
+    EXPECT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_NE(leader_of(machine), leader);
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
 }
 
 // One name, one unit, whoever starts it; the same payload in both kinds.

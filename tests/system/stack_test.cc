@@ -179,9 +179,29 @@ TEST_F(StackTest, AnUpperIsOneMachinesAtATime)
         << "a root that is written in place";
     EXPECT_TRUE(succeeds(holmctl({"run", "--rm", "--name=" + other, "--root=" + root, "--read-only", "--", "/bin/true"})))
         << "reading is free";
-    EXPECT_TRUE(succeeds(holmctl({"run", "--rm", "--name=" + other, "--lower=" + root, "--ephemeral", "--", "/bin/true"})));
+    EXPECT_TRUE(refuses(holmctl({"run", "--rm", "--name=" + other, "--lower=" + root, "--ephemeral", "--", "/bin/true"}), 125, machine))
+        << "a layer that is written in place";
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
     EXPECT_TRUE(eventually([&] { return holmctl({"run", "--rm", "--name=" + other, "--root=" + root, "--", "/bin/true"}).code == 0; }));
+}
+
+TEST_F(StackTest, ALayerOfWhatRunsIsNotWritten)
+{
+    std::string base = busybox(), root = busybox(), upper = folder() + "/upper", machine = name(), other = name();
+    ASSERT_TRUE(
+        succeeds(holmctl({"run", "--detach", "--name=" + machine, "--lower=" + base, "--upper=" + upper, "--", "/bin/sleep", "1000"})));
+    auto refused = [&](std::vector<std::string> options) {
+        std::vector<std::string> arguments{"run", "--rm", "--name=" + other};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        arguments.insert(arguments.end(), {"--", "/bin/true"});
+        return refuses(holmctl(arguments), 125, machine);
+    };
+    EXPECT_TRUE(refused({"--root=" + base}));
+    EXPECT_TRUE(refused({"--lower=" + root, "--upper=" + base}));
+    EXPECT_TRUE(refused({"--lower=" + upper, "--lower=" + root, "--ephemeral"}));
+    EXPECT_TRUE(refused({"--lower=" + upper + ".work", "--lower=" + root, "--ephemeral"}));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_TRUE(eventually([&] { return holmctl({"run", "--rm", "--name=" + other, "--root=" + base, "--", "/bin/true"}).code == 0; }));
 }
 
 TEST_F(StackTest, TheSameLowerServesMany)

@@ -34,6 +34,20 @@ TEST_F(Files, DescriptorsCloseAndMove)
     EXPECT_EQ(::fcntl(number, F_GETFD), -1);
 }
 
+TEST_F(Files, AFifoInTheirPlaceIsNotWaitedFor)
+{
+    const std::string path = folder_ + "/fifo";
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    auto text = read_regular_file(path);
+    ASSERT_FALSE(text);
+    EXPECT_EQ(text.error().text, fmt::format("'{}' is not a regular file", path));
+    EXPECT_FALSE(read_regular_file(folder_));
+    EXPECT_FALSE(read_regular_file("/dev/null"));
+    EXPECT_TRUE(read_regular_file("/proc/self/status"));
+    ASSERT_EQ(::mkfifo((path + ".new").c_str(), 0600), 0);
+    EXPECT_FALSE(replace_file(path, "x"));
+}
+
 TEST_F(Files, ReplaceIsWholeOrNotAtAll)
 {
     const std::string path = folder_ + "/f";

@@ -25,7 +25,8 @@ TEST(MakePlan, SamePayloadInScopeAndService)
 TEST(MakePlan, LocksWhatIsWritten)
 {
     Plan overlay = *make_plan(example::spec(), example::facts(), {});
-    EXPECT_EQ(overlay.locked_paths, std::vector<std::string>{"/var/lib/holm/machines/web/upper"});
+    EXPECT_EQ(overlay.locked_paths, (std::vector<std::string>{"/var/lib/holm/machines/web/upper", "/var/lib/holm/machines/web/work"}));
+    EXPECT_EQ(overlay.shared_paths, overlay.rootfs.lower);
     EXPECT_EQ(overlay.range_lock, "/run/systemd/nspawn-uid/524288");
 
     machine::Spec spec = example::spec();
@@ -35,6 +36,7 @@ TEST(MakePlan, LocksWhatIsWritten)
     facts.identity.ids = {machine::IdMapping::Identity, 0, UINT32_MAX};
     Plan in_place = *make_plan(spec, facts, {});
     EXPECT_EQ(in_place.locked_paths, std::vector<std::string>{"/srv/app"});
+    EXPECT_TRUE(in_place.shared_paths.empty());
     EXPECT_EQ(in_place.range_lock, "");
     spec.root.mode = machine::RootMode::Ephemeral;
     EXPECT_TRUE(make_plan(spec, facts, {})->locked_paths.empty());

@@ -44,6 +44,7 @@ public:
         payload(plan.payload);
         for (uint64_t i = below(3); i > 0; --i) plan.credentials.push_back({text(), path()});
         plan.locked_paths = paths();
+        plan.shared_paths = paths();
         plan.warnings = texts();
         return plan;
     }

@@ -184,6 +184,17 @@ TEST(State, AStartThatFailsSaysWhyAndAnswersOnce)
     EXPECT_EQ(late.why, "not ready in 90s");
 }
 
+TEST(State, AStartThatIsCanceledHasNotFailed)
+{
+    const Event canceled{.kind = EventKind::UnitFailed, .asked = true, .why = "canceled"};
+    for (Stage stage : {Stage::Asked, Stage::Planning, Stage::Booting}) {
+        const Life after = follow(life_at(stage, UnitForm::Service), {canceled});
+        EXPECT_EQ(after.stage, Stage::Stopped);
+        EXPECT_EQ(after.why, "");
+        EXPECT_NE(actions_of(life_at(stage, UnitForm::Service), {canceled}).find("StartCanceled"), std::string::npos);
+    }
+}
+
 TEST(State, RecordsLiveAsLongAsTheyShould)
 {
     auto removed = [](Record record, std::initializer_list<Event> events) {

@@ -44,6 +44,14 @@ TEST(Ring, OneAppendLargerThanAll)
     EXPECT_EQ(ring.content(), std::string(Ring::capacity - 1, 'b') + "c");
 }
 
+TEST(Ring, OneLineLargerThanAllIsKept)
+{
+    Ring ring;
+    ring.append(std::string(Ring::capacity * 2, 'b') + "\n");
+    EXPECT_EQ(ring.content(), std::string(Ring::capacity - 1, 'b') + "\n");
+    EXPECT_EQ(ring.content(3), "bb\n");
+}
+
 TEST(Ring, TheLastFewBytes)
 {
     Ring ring;
