@@ -110,6 +110,24 @@ TEST_F(ExecTest, RawTerminalMovesTenMegabytesEachWay)
     EXPECT_TRUE(process->out().compare(start, size, input) == 0) << "what came back differs";
 }
 
+// A file is read and written through the caller's own description: offset and O_APPEND hold.
+TEST_F(ExecTest, ATerminalsBytesGoOnInAFile)
+{
+    machine_ = background();
+    const std::string file = folder() + "/bytes";
+    for (const char* open : {">", ">>"}) {
+        write_file(file, "");
+        EXPECT_TRUE(succeeds(sh(
+            fmt::format("{{ echo first; holmctl exec -t {} -- /bin/echo SECOND </dev/null; echo third; }} {}'{}'", machine_, open, file))));
+        EXPECT_EQ(content_of(file), "first\nSECOND\r\nthird\n") << open;
+    }
+    write_file(file, "skipped\nwanted\n");
+    Outcome outcome =
+        sh(fmt::format("{{ read line; holmctl exec -t {} -- /bin/sh -c 'read line; echo got $line'; cat; }} <'{}'", machine_, file));
+    EXPECT_TRUE(has(outcome.out, "got wanted\r\n"));
+    EXPECT_EQ(outcome.out.find("skipped"), std::string::npos) << outcome.out;
+}
+
 TEST_F(ExecTest, TwentyFiveAtOnce)
 {
     machine_ = background();
