@@ -235,10 +235,21 @@ TEST_F(LifecycleTest, CreateEditCatPlanVerify)
     EXPECT_TRUE(has(content_of(file), "edited"));
     std::string good = content_of(file);
     write_file(editor, "#!/bin/sh\necho 'nonsense = 1' >>\"$1\"\n", 0755);
-    EXPECT_FALSE(succeeds(run({"env", "EDITOR=" + editor, "VISUAL=" + editor, "holmctl", "edit", machine})));
+    Outcome bad = run({"env", "TMPDIR=" + folder(), "EDITOR=" + editor, "VISUAL=" + editor, "holmctl", "edit", machine});
+    EXPECT_TRUE(exits(bad, 1));
     EXPECT_EQ(content_of(file), good) << "a bad edit was kept";
+    const size_t begin = bad.err.find("kept in '") + 9;
+    ASSERT_LT(begin, bad.err.size()) << bad.err;
+    EXPECT_EQ(content_of(bad.err.substr(begin, bad.err.find('\'', begin) - begin)), good + "nonsense = 1\n") << "the work is lost";
     EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
     EXPECT_FALSE(exists(file));
+}
+
+TEST_F(LifecycleTest, ARecordIsNotEdited)
+{
+    std::string machine = background(), touched = folder() + "/touched";
+    EXPECT_TRUE(refuses(run({"env", "EDITOR=touch " + touched + " &&", "holmctl", "edit", machine}), 1, machine));
+    EXPECT_FALSE(exists(touched)) << "the editor was started";
 }
 
 TEST_F(LifecycleTest, DropInsAndProfilesMerge)
