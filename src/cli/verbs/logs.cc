@@ -57,6 +57,7 @@ Result<int> logs(const Invocation& call)
     TRY(journal.seek(lines), what);
     const bool any = TRY(print_present(journal, call.json), what);
     if (!any) TRY(check_exists(call, name), what);
+    if (!any && !may_read_journal()) return error(Errc::Denied, "{}: {}", what, journal_refused);
     while (call.has("--follow")) {
         TRY(journal.wait(look_again), what);
         TRY(print_present(journal, call.json), what);

@@ -92,6 +92,7 @@ std::string last_lines(const std::string& name, uint64_t lines)
     std::string text;
     for (;;) {
         auto entry = journal->next();
+        if ((!entry || !*entry) && text.empty() && !may_read_journal()) return fmt::format("\n({})\n", journal_refused);
         if (!entry || !*entry) return text.empty() ? text : "\n" + text;
         text += describe_entry(**entry, JsonStyle::Off);
     }
