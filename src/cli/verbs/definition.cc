@@ -31,11 +31,16 @@ Result<kernel::Places> places()
     return found;
 }
 
-// The files of a definition; of a machine without one its record, which only holmd has.
-Result<std::vector<machine::Source>> sources_of(const Invocation& call, const machine::MachineName& name)
+// The files of a definition; of a machine without one its record, and of one whose files the caller may not read that file alone:
+// these come from holmd. `whole`: with all files or not at all.
+Result<std::vector<machine::Source>> sources_of(const Invocation& call, const machine::MachineName& name, bool whole)
 {
     auto sources = kernel::read_sources(name, TRY(places()));
-    if (sources || sources.error().code != Errc::NotFound) return sources;
+    const bool denied = !sources && sources.error().code == Errc::Denied;
+    if (denied && whole)
+        return error(Errc::Denied, "{}; this is put together from the files themselves, which you must be able to read",
+                     sources.error().text);
+    if (sources || (!denied && sources.error().code != Errc::NotFound)) return sources;
     auto client = connect(call);
     if (!client) return sources.error();
     auto answer = client->call("ReadDefinition", name.text());
@@ -48,8 +53,9 @@ Result<std::vector<machine::Source>> sources_of(const Invocation& call, const ma
 Result<std::string> describe_definition(const Invocation& call, const std::string& text)
 {
     const machine::MachineName name = TRY(machine::parse_name(text));
-    std::vector<machine::Source> sources = TRY(sources_of(call, name));
-    if (call.has("--effective") || call.has("--origin")) {
+    const bool merged = call.has("--effective") || call.has("--origin");
+    std::vector<machine::Source> sources = TRY(sources_of(call, name, merged));
+    if (merged) {
         const machine::Spec spec = TRY(machine::parse_spec(name, sources));
         std::string text_of_all =
             machine::describe_spec_file(spec, call.has("--origin") ? machine::Origins::Comment : machine::Origins::Leave);
