@@ -100,9 +100,11 @@ Result<int> create(const Invocation& call)
 {
     const std::string folder = TRY(working_folder());
     const std::string what = cannot("create", call.operands[0]);
-    const std::string definition = TRY(definition_of_options(call, folder), what);
+    const OptionsText definition = TRY(definition_of_options(call, folder), what);
+    const machine::MachineName name = TRY(machine::parse_name(call.operands[0]), what);
+    if (names_root(call)) TRY(parse_with_options(name, {}, definition), what);  // else a profile may say it: holmd judges
     Client client = TRY(connect(call));
-    TRY(client.call("CreateMachine", call.operands[0], definition), what);
+    TRY(client.call("CreateMachine", name.text(), definition.text), what);
     return exit_done;
 }
 
