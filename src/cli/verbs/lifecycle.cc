@@ -52,6 +52,12 @@ Result<int> call_each(const Invocation& call, const char* method, const char* wo
 
 }  // namespace
 
+int usage_error(const Error& failure)
+{
+    complain(failure.text);
+    return exit_usage;
+}
+
 Result<Client> connect(const Invocation& call)
 {
     return Client::connect(call.has("--no-ask-password") ? AskPassword::No : AskPassword::Yes);
@@ -128,10 +134,12 @@ Result<int> thaw(const Invocation& call)
 
 Result<int> kill(const Invocation& call)
 {
-    const int32_t signal = TRY(machine::parse_signal(call.value("--signal", "SIGTERM")));
+    const auto signal = machine::parse_signal(call.value("--signal", "SIGTERM"));
+    if (!signal) return usage_error(with_context(signal.error(), "--signal="));
     const std::string whom = call.value("--kill-whom", "all");
-    if (whom != "leader" && whom != "all") return error(Errc::Invalid, "--kill-whom= is leader or all, not '{}'", printable(whom));
-    return call_each(call, "KillMachine", "kill", whom, signal);
+    if (whom != "leader" && whom != "all")
+        return usage_error(error(Errc::Invalid, "--kill-whom= is leader or all, not '{}'", printable(whom)));
+    return call_each(call, "KillMachine", "kill", whom, int32_t{*signal});
 }
 
 Result<int> reload(const Invocation& call)

@@ -164,7 +164,7 @@ Result<> print_json(const Properties& all, const Invocation& call)
 Result<int> status(const Invocation& call)
 {
     auto lines = parse_number(call.value("--lines", std::to_string(default_lines)), 1'000'000);
-    if (!lines) return error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines")));
+    if (!lines) return usage_error(error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines"))));
     Client client = TRY(connect(call));
     Properties all = Properties::array();
     std::string text;

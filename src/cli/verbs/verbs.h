@@ -42,6 +42,9 @@ Result<int> remove(const Invocation& call);
 
 Result<int> reload(const Invocation& call);
 
+// Says it, and gives the exit status of a command line that cannot be understood.
+int usage_error(const Error& failure);
+
 // A connection as the user wants it (--no-ask-password).
 Result<Client> connect(const Invocation& call);
 

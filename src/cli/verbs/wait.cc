@@ -23,7 +23,8 @@ Result<Wanted> parse_wanted(const std::string& text)
     if (text == "stopped") return Wanted::Stopped;
     if (text.starts_with("unit:") || text.starts_with("port:"))
         return error(Errc::NotSupported, "'wait {}' is not supported yet", printable(text));
-    return error(Errc::Invalid, "'{}' is nothing to wait for: started, ready or stopped", printable(text));
+    constexpr std::string_view states[] = {"started", "ready", "stopped"};
+    return error(Errc::Invalid, "'{}' is nothing to wait for{}: started, ready or stopped", printable(text), did_you_mean(text, states));
 }
 
 // Whether it is so; an error where it can no longer come of itself. A machine that was never started is waited for.
@@ -82,10 +83,14 @@ Result<> wait_until(Client& client, const std::string& name, Wanted wanted, mach
 Result<int> wait(const Invocation& call)
 {
     const std::string& name = call.operands[0];
-    const Wanted wanted = TRY(parse_wanted(call.operands[1]));
-    const machine::Microseconds timeout = TRY(machine::parse_duration(call.value("--timeout", "infinity")), "--timeout=");
+    const auto wanted = parse_wanted(call.operands[1]);
+    if (!wanted && wanted.error().code == Errc::Invalid) return usage_error(wanted.error());
+    if (!wanted) return wanted.error();
+    const auto timeout = machine::parse_duration(call.value("--timeout", "infinity"));
+    if (!timeout) return usage_error(with_context(timeout.error(), "--timeout="));
     Client client = TRY(connect(call));
-    TRY(wait_until(client, name, wanted, timeout), fmt::format("cannot wait until machine '{}' is {}", printable(name), call.operands[1]));
+    TRY(wait_until(client, name, *wanted, *timeout),
+        fmt::format("cannot wait until machine '{}' is {}", printable(name), call.operands[1]));
     return exit_done;
 }
 
