@@ -59,8 +59,8 @@ Result<Fd> ask_to_exec(const Invocation& call, const Command& command, ExecConso
 
 Result<int> run_command(const Invocation& call, const Command& command, ExecConsole console)
 {
-    const std::string what = fmt::format("cannot run '{}' in machine '{}'", command.words.empty() ? "a shell" : printable(command.words[0]),
-                                         printable(command.machine));
+    const std::string act = command.words.empty() ? "open a shell" : fmt::format("run '{}'", printable(command.words[0]));
+    const std::string what = cannot(act + " in", command.machine);
     CaughtSignals signals = TRY(CaughtSignals::open());
     Fd session = TRY(ask_to_exec(call, command, console), what);
     SessionStyle style{.quiet = call.has("--quiet")};
