@@ -270,7 +270,17 @@ TEST_F(LifecycleTest, DropInsAndProfilesMerge)
     EXPECT_TRUE(has(journal_of(service_of(machine)), "b"));
     EXPECT_EQ(machine_property(machine, "Description"), "s \"of the profile\"");
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
-    sh("rm -rf " + profile + " " + drop + "");
+    EXPECT_TRUE(succeeds(holmctl({"verify", profile, drop + "/10-a.toml"}))) << "neither has a root of its own";
+    write_file(drop + "/10-a.toml", "[payload]\nenvironmnt = {}\n");
+    EXPECT_TRUE(refuses(holmctl({"verify", drop + "/10-a.toml"}), 1, "10-a.toml:2:1"));
+    run({"rm", "-rf", drop});
+    write_file(profile, "descripton = \"\"\n");
+    EXPECT_TRUE(refuses(holmctl({"verify", profile}), 1, profile + ":1:1"));
+    define(machine, "");
+    EXPECT_TRUE(has(holmctl({"verify"}).err, profile + ":1:1")) << "a profile that nobody names";
+    run({"rm", "-f", profile});
+    define(machine, definition(busybox(), "sleep 1000", fmt::format("profiles = [\"{}\"]", machine)));
+    EXPECT_TRUE(refuses(holmctl({"verify", "/etc/holm/machines/" + machine + ".toml"}), 1, "no profile '" + machine));
 }
 
 TEST_F(LifecycleTest, ResourcesAreProperties)
