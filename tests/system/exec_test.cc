@@ -308,4 +308,15 @@ TEST_F(ExecTest, AttachReplaysAndGoesOn)
     EXPECT_TRUE(eventually([&] { return journal_of(scope_of(machine_)).find("got again") != std::string::npos; }));
 }
 
+TEST_F(ExecTest, AttachTellsTheEnd)
+{
+    machine_ = background("trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done");
+    Process console({"holmctl", "attach", machine_});
+    ASSERT_TRUE(console.expect("up"));
+    EXPECT_TRUE(succeeds(holmctl({"kill", "--kill-whom=leader", machine_})));
+    Outcome outcome = console.wait(20s);
+    EXPECT_TRUE(exits(outcome, 3));
+    EXPECT_TRUE(has(outcome.err, "exited with status 3"));
+}
+
 }  // namespace holm::test

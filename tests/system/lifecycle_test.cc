@@ -191,6 +191,14 @@ TEST_F(LifecycleTest, FreezeAndThaw)
     EXPECT_TRUE(wait_for_state(machine, "stopped"));
 }
 
+TEST_F(LifecycleTest, TerminateSeesTheEnd)
+{
+    std::string machine = background();
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_FALSE(wait_for_state(machine, "running", 0ms));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "SIGKILL"));
+}
+
 TEST_F(LifecycleTest, ListStatusAndShow)
 {
     std::string machine = background();

@@ -1,4 +1,4 @@
-// start, stop, restart, enable, disable: jobs. reboot, terminate, kill, freeze, thaw: one call each. reload.
+// start, stop, restart, enable, disable: jobs. reboot, kill, freeze, thaw: one call each; terminate sees the end. reload.
 #include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/jobs.h"
@@ -121,7 +121,16 @@ Result<int> reboot(const Invocation& call)
 }
 Result<int> terminate(const Invocation& call)
 {
-    return call_each(call, "TerminateMachine", "terminate");
+    std::vector<std::string> killed;
+    Client client = TRY(connect(call));
+    auto kill_one = [&](const std::string& name) -> Result<> {
+        TRY(client.call("TerminateMachine", name), cannot("terminate", name));
+        killed.push_back(name);
+        return {};
+    };
+    const int status = TRY(for_each_machine(call, kill_one));
+    for (const std::string& name : killed) TRY(wait_until_stopped(call, name), cannot("see the end of", name));
+    return status;
 }
 Result<int> freeze(const Invocation& call)
 {

@@ -45,7 +45,7 @@ Result<bool> is_reached(const Properties& machine, Wanted wanted)
     return reached;
 }
 
-// One look; `seen`: it existed before, so that its absence is its end.
+// One look. `seen`: it existed before, so that its absence is its end.
 Result<bool> look(Client& client, const std::string& name, Wanted wanted, bool& seen)
 {
     auto machine = observe_machine(client, name);
@@ -58,10 +58,10 @@ Result<bool> look(Client& client, const std::string& name, Wanted wanted, bool& 
     return error(Errc::NotFound, "it is gone");
 }
 
-Result<> wait_until(Client& client, const std::string& name, Wanted wanted, machine::Microseconds timeout)
+Result<> wait_until(Client& client, const std::string& name, Wanted wanted, machine::Microseconds timeout, bool seen)
 {
     constexpr std::chrono::seconds look_again{5};  // signals of a holmd that dies and comes back are lost
-    bool changed = true, seen = false;
+    bool changed = true;
     TRY(client.hear([&](sd_bus_message*) { changed = true; }));
     auto begin = Clock::now(), looked = begin;
     for (;;) {
@@ -80,6 +80,12 @@ Result<> wait_until(Client& client, const std::string& name, Wanted wanted, mach
 
 }  // namespace
 
+Result<> wait_until_stopped(const Invocation& call, const std::string& name)
+{
+    Client client = TRY(connect(call));
+    return wait_until(client, name, Wanted::Stopped, machine::infinite, true);
+}
+
 Result<int> wait(const Invocation& call)
 {
     const std::string& name = call.operands[0];
@@ -89,7 +95,7 @@ Result<int> wait(const Invocation& call)
     const auto timeout = machine::parse_duration(call.value("--timeout", "infinity"));
     if (!timeout) return usage_error(with_context(timeout.error(), "--timeout="));
     Client client = TRY(connect(call));
-    TRY(wait_until(client, name, *wanted, *timeout),
+    TRY(wait_until(client, name, *wanted, *timeout, false),
         fmt::format("cannot wait until machine '{}' is {}", printable(name), call.operands[1]));
     return exit_done;
 }
