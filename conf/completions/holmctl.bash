@@ -8,14 +8,27 @@ __holmctl_options() {
         sed -n -e 's/^  -\(.\), \(--[a-z-]*\)\(=\{0,1\}\).*/-\1\n\2\3/p' -e 's/^      \(--[a-z-]*\)\(=\{0,1\}\).*/\1\2/p'
 }
 
-__holmctl_machines() { holmctl list --all --no-legend --no-pager 2>/dev/null | cut -d' ' -f1; }
+# The machines that the verb is for, by the column of their state.
+__holmctl_machines() {
+    local wanted='1'
+    case $1 in
+    start) wanted='$4 == "stopped" || $4 == "failed"' ;;
+    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | login | attach)
+        wanted='$4 != "stopped" && $4 != "failed"'
+        ;;
+    esac
+    holmctl list --all --no-legend --no-pager 2>/dev/null | awk "$wanted { print \$1 }"
+}
+
+# Those of any machine: all have the same.
+__holmctl_properties() { holmctl show --no-pager "$(__holmctl_machines | head -n 1)" 2>/dev/null | sed -n 's/^\([A-Z][A-Za-z]*\)=.*/\1/p'; }
 
 # The values of the option, if they can be known. 1: no such option.
 __holmctl_values() {
     case $1 in
     --json) COMPREPLY=($(compgen -W 'short pretty off' -- "$2")) ;;
     --kill-whom) COMPREPLY=($(compgen -W 'leader all' -- "$2")) ;;
-    --signal | -s) COMPREPLY=($(compgen -A signal -- "$2")) ;;
+    --signal | -s) COMPREPLY=($(compgen -A signal -- "$2" | grep '^SIG[A-Z0-9+-]*$')) ;;
     --network) COMPREPLY=($(compgen -W 'none host' -- "$2")) ;;
     --users) COMPREPLY=($(compgen -W 'auto identity host' -- "$2")) ;;
     --host | -H) COMPREPLY=($(compgen -A hostname -- "$2")) ;;
@@ -43,8 +56,15 @@ __holmctl_position() {
 }
 
 _holmctl() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb operands
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} option verb operands
     COMPREPLY=()
+    read -r operands verb < <(__holmctl_position)
+    option=$previous
+    [[ $previous == = ]] && option=${COMP_WORDS[COMP_CWORD - 2]}
+    if [[ $verb == show && $option =~ ^(-p|--property)$ ]]; then
+        COMPREPLY=($(compgen -W "$(__holmctl_properties)" -- "${current#=}"))
+        return
+    fi
     # "--name=value" arrives as three words, as = is one of COMP_WORDBREAKS.
     if [[ $current == = ]]; then
         __holmctl_values "$previous" '' && return
@@ -54,7 +74,6 @@ _holmctl() {
         __holmctl_values "$previous" "$current" && return
     fi
 
-    read -r operands verb < <(__holmctl_position)
     if [[ $current == -* ]]; then
         COMPREPLY=($(compgen -W "$(__holmctl_options "$verb")" -- "$current"))
         [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
@@ -65,14 +84,14 @@ _holmctl() {
     verify) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
     run | create | version | reload) ;;
     wait) if ((operands == 0)); then
-        COMPREPLY=($(compgen -W "$(__holmctl_machines)" -- "$current"))
+        COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
     else
         COMPREPLY=($(compgen -W 'started ready stopped' -- "$current"))
     fi ;;
     exec | shell | login | attach | logs | edit | plan)
-        ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines)" -- "$current"))
+        ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         ;;
-    *) COMPREPLY=($(compgen -W "$(__holmctl_machines)" -- "$current")) ;;
+    *) COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current")) ;;
     esac
 }
 

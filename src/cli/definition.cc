@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "base/text.h"
+#include "machine/spec_file.h"
 #include "machine/toml_value.h"
 
 namespace holm::cli {
@@ -18,9 +20,14 @@ Result<std::string> quote(std::string_view text)
     return machine::toml_quote(text);
 }
 
-// TOML text under construction: tables are written when their first key is.
+// TOML text under construction: tables are written when their first key is. Each line knows the option that it is made of.
 class Writer {
 public:
+    // What the next keys are made of, as the user wrote it.
+    void from(std::string_view option, std::string_view value = "")
+    {
+        option_ = value.empty() ? std::string(option) : fmt::format("{}={}", option, printable(value));
+    }
     Result<> string(std::string_view table, std::string_view key, std::string_view value) { return raw(table, key, TRY(quote(value))); }
     Result<> strings(std::string_view table, std::string_view key, const std::vector<std::string>& values)
     {
@@ -32,20 +39,23 @@ public:
     Result<> raw(std::string_view table, std::string_view key, std::string_view value)
     {
         if (table != table_) begin(table);
-        text_ += fmt::format("{} = {}\n", machine::toml_key(key), value);
+        made_.text += fmt::format("{} = {}\n", machine::toml_key(key), value);
+        made_.options.push_back(option_);
         return {};
     }
     // A new element of an array of tables, or a new table.
     void begin(std::string_view table)
     {
-        text_ += fmt::format("{}[{}]\n", text_.empty() ? "" : "\n", table);
+        made_.options.insert(made_.options.end(), made_.text.empty() ? 1 : 2, option_);
+        made_.text += fmt::format("{}[{}]\n", made_.text.empty() ? "" : "\n", table);
         table_ = table;
     }
-    const std::string& text() const { return text_; }
+    const OptionsText& made() const { return made_; }
 
 private:
-    std::string text_;
+    OptionsText made_;
     std::string table_;
+    std::string option_;
 };
 
 struct Assignment {
@@ -61,31 +71,58 @@ Result<Assignment> parse_assignment(std::string_view option, std::string_view te
     return Assignment{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
 }
 
+// An option whose value is a key's, as it stands or as a path.
+Result<> write_value(Writer& out, const Invocation& call, std::string_view option, std::string_view table, std::string_view key)
+{
+    if (!call.has(option)) return {};
+    out.from(option, call.value(option));
+    return out.string(table, key, call.value(option));
+}
+
+Result<> write_path(Writer& out, const Invocation& call, std::string_view option, std::string_view key, std::string_view folder)
+{
+    if (!call.has(option)) return {};
+    out.from(option, call.value(option));
+    return out.string("root", key, absolute_path(call.value(option), folder));
+}
+
+Result<> write_flag(Writer& out, const Invocation& call, std::string_view option, std::string_view table, std::string_view key,
+                    std::string_view value)
+{
+    if (!call.has(option)) return {};
+    out.from(option);
+    return out.raw(table, key, value);
+}
+
 Result<> write_root(Writer& out, const Invocation& call, std::string_view folder)
 {
-    if (call.has("--root")) TRY(out.string("root", "path", absolute_path(call.value("--root"), folder)));
-    if (call.has("--image")) TRY(out.string("root", "image", call.value("--image")));
+    if (call.has("--ephemeral") && call.has("--read-only")) return error(Errc::Invalid, "--ephemeral and --read-only exclude each other");
+    TRY(write_path(out, call, "--root", "path", folder));
+    TRY(write_value(out, call, "--image", "root", "image"));
     std::vector<std::string> lower;
     for (const std::string& path : call.values("--lower")) lower.push_back(absolute_path(path, folder));
+    out.from("--lower");
     TRY(out.strings("root", "lower", lower));
-    if (call.has("--upper")) TRY(out.string("root", "upper", absolute_path(call.value("--upper"), folder)));
-    if (call.has("--ephemeral") && call.has("--read-only")) return error(Errc::Invalid, "--ephemeral and --read-only exclude each other");
-    if (call.has("--ephemeral")) TRY(out.string("root", "mode", "ephemeral"));
-    if (call.has("--read-only")) TRY(out.string("root", "mode", "read-only"));
-    return {};
+    TRY(write_path(out, call, "--upper", "upper", folder));
+    TRY(write_flag(out, call, "--ephemeral", "root", "mode", "\"ephemeral\""));
+    return write_flag(out, call, "--read-only", "root", "mode", "\"read-only\"");
 }
 
 Result<> write_payload(Writer& out, const Invocation& call)
 {
-    if (call.has("--boot")) TRY(out.raw("payload", "boot", "true"));
+    TRY(write_flag(out, call, "--boot", "payload", "boot", "true"));
+    out.from("COMMAND");
     TRY(out.strings("payload", "command", call.command));
-    if (call.has("--user")) TRY(out.string("payload", "user", call.value("--user")));
+    TRY(write_value(out, call, "--user", "payload", "user"));
     std::map<std::string, std::string> environment;  // the last one of a name counts
     for (const std::string& text : call.values("--env")) {
         const Assignment variable = TRY(parse_assignment("--env", text));
         environment[variable.key] = variable.value;
     }
-    for (auto& [key, value] : environment) TRY(out.string("payload.environment", key, value));
+    for (auto& [key, value] : environment) {
+        out.from("--env", key);
+        TRY(out.string("payload.environment", key, value));
+    }
     return {};
 }
 
@@ -93,12 +130,14 @@ Result<> write_mounts(Writer& out, const Invocation& call, std::string_view fold
 {
     for (const std::string& text : call.values("--bind")) {
         const Bind bind = TRY(parse_bind(text, folder));
+        out.from("--bind", text);
         out.begin("[mount]");
         TRY(out.string("[mount]", "source", bind.source));
         TRY(out.string("[mount]", "target", bind.target));
         if (bind.read_only) TRY(out.raw("[mount]", "read_only", "true"));
     }
     for (const std::string& target : call.values("--tmpfs")) {
+        out.from("--tmpfs", target);
         out.begin("[mount]");
         TRY(out.string("[mount]", "type", "tmpfs"));
         TRY(out.string("[mount]", "target", target));
@@ -109,16 +148,20 @@ Result<> write_mounts(Writer& out, const Invocation& call, std::string_view fold
 // Ports are published on the first network.
 Result<> write_networks(Writer& out, const Invocation& call)
 {
-    bool first = true;
-    for (const std::string& network : call.values("--network")) {
+    const std::vector<std::string>& networks = call.values("--network");
+    const std::vector<std::string>& ports = call.values("--publish");
+    if (networks.empty() && !ports.empty())
+        return error(Errc::NotSupported, "--publish={}: not supported yet: it needs a network, and there are only none and host",
+                     printable(ports.front()));
+    for (size_t i = 0; i < networks.size(); ++i) {
+        const bool publishes = i == 0 && !ports.empty();
+        if (publishes) out.from("--publish", ports.front());
+        else out.from("--network", networks[i]);
         out.begin("[network]");
-        TRY(out.string("[network]", "network", network));
-        if (first) TRY(out.strings("[network]", "publish", call.values("--publish")));
-        first = false;
-    }
-    if (first && call.has("--publish")) {
-        out.begin("[network]");
-        TRY(out.strings("[network]", "publish", call.values("--publish")));
+        out.from("--network", networks[i]);
+        TRY(out.string("[network]", "network", networks[i]));
+        out.from("--publish", publishes ? ports.front() : "");
+        if (publishes) TRY(out.strings("[network]", "publish", ports));
     }
     return {};
 }
@@ -134,6 +177,7 @@ Result<> write_resources(Writer& out, const Invocation& call)
         else known->second.push_back(property.value);
     }
     for (auto& [key, values] : properties) {
+        out.from("--property", key);
         if (values.size() == 1) TRY(out.string("resources", key, values.front()));
         else TRY(out.strings("resources", key, values));
     }
@@ -142,16 +186,54 @@ Result<> write_resources(Writer& out, const Invocation& call)
 
 Result<> write_security(Writer& out, const Invocation& call)
 {
-    if (call.has("--users")) TRY(out.string("security", "users", call.value("--users")));
+    TRY(write_value(out, call, "--users", "security", "users"));
+    if (call.has("--device")) out.from("--device", call.values("--device").front());
     TRY(out.strings("security", "devices", call.values("--device")));
     std::vector<std::string> add, drop;
     for (const std::string& capability : call.values("--capability")) {
         if (capability.starts_with('-')) drop.push_back(capability.substr(1));
         else add.push_back(capability);
     }
+    out.from("--capability");
     TRY(out.strings("security.capabilities", "add", add));
     TRY(out.strings("security.capabilities", "drop", drop));
     return {};
+}
+
+// The number at the front of the text, which is taken off it with the byte `end` behind it.
+std::optional<size_t> take_number(std::string_view& text, char end)
+{
+    const size_t at = text.find(end);
+    if (at == text.npos) return {};
+    auto number = parse_number(text.substr(0, at), 1'000'000);
+    if (!number) return {};
+    text.remove_prefix(at + 1);
+    return static_cast<size_t>(*number);
+}
+
+// Names the option of the line instead of line, column and key.
+Error error_of_option(const Error& failure, const OptionsText& made)
+{
+    std::string_view text = failure.text;
+    const auto line = take_number(text, ':');
+    if (!line || !take_number(text, ':') || *line == 0 || *line > made.options.size()) return failure;
+    text = trim(text);
+    if (text.starts_with("'root': ")) return {failure.code, failure.sys_errno, std::string(text)};  // not given at all
+    if (const size_t end = text.find("': "); text.starts_with('\'') && end != text.npos) text.remove_prefix(end + 3);
+    return {failure.code, failure.sys_errno, fmt::format("{}: {}", made.options[*line - 1], text)};
+}
+
+// check_supported says the key between quotes.
+Error error_of_key(const Error& failure, const machine::Spec& spec, const OptionsText& made)
+{
+    const auto words = split(failure.text, '\'');
+    auto origin = words.size() > 1 ? spec.origins.find(std::string(words[1])) : spec.origins.end();
+    if (origin == spec.origins.end() || !origin->second.file.empty() || origin->second.line == 0 ||
+        origin->second.line > made.options.size())
+        return failure;
+    const std::string& option = made.options[origin->second.line - 1];
+    const bool network = option.starts_with("--network") || option.starts_with("--publish");
+    return error(failure.code, "{}: not supported yet{}", option, network ? ": there are only the networks none and host" : "");
 }
 
 }  // namespace
@@ -188,7 +270,12 @@ bool defines_machine(const Invocation& call)
     return !call.command.empty() || std::ranges::any_of(create.options, [&](const OptionInfo& option) { return call.has(option.name); });
 }
 
-Result<std::string> definition_of_options(const Invocation& call, std::string_view folder)
+bool names_root(const Invocation& call)
+{
+    return call.has("--root") || call.has("--image") || call.has("--lower");
+}
+
+Result<OptionsText> definition_of_options(const Invocation& call, std::string_view folder)
 {
     Writer out;
     TRY(write_root(out, call, folder));
@@ -197,8 +284,17 @@ Result<std::string> definition_of_options(const Invocation& call, std::string_vi
     TRY(write_networks(out, call));
     TRY(write_resources(out, call));
     TRY(write_security(out, call));
-    if (call.has("--hostname")) TRY(out.string("identity", "hostname", call.value("--hostname")));
-    return out.text();
+    TRY(write_value(out, call, "--hostname", "identity", "hostname"));
+    return out.made();
+}
+
+Result<machine::Spec> parse_with_options(const machine::MachineName& name, std::vector<machine::Source> files, const OptionsText& made)
+{
+    if (!made.text.empty() || files.empty()) files.push_back({"", made.text});
+    auto spec = machine::parse_spec(name, files);
+    if (!spec) return error_of_option(spec.error(), made);
+    if (auto supported = machine::check_supported(*spec); !supported) return error_of_key(supported.error(), *spec, made);
+    return spec;
 }
 
 }  // namespace holm::cli

@@ -4,9 +4,11 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/parse.h"
+#include "machine/spec_file.h"
 
 namespace holm::cli {
 
@@ -24,8 +26,18 @@ Result<Bind> parse_bind(std::string_view text, std::string_view folder);
 
 // Whether any option that becomes a key of the definition was given, or a command.
 bool defines_machine(const Invocation& call);
+// Whether the options say what the root is.
+bool names_root(const Invocation& call);
 
-// The definition; "" where defines_machine is false. Errors: Invalid, with the option's name.
-Result<std::string> definition_of_options(const Invocation& call, std::string_view folder);
+// A definition that options were made into.
+struct OptionsText {
+    std::string text;
+    std::vector<std::string> options;  // by line: the option it is made of, as "--property=MemoryMax"
+};
+// The definition; "" where defines_machine is false. Errors: Invalid, NotSupported, with the option's name.
+Result<OptionsText> definition_of_options(const Invocation& call, std::string_view folder);
+// What the files and, laid over them, the options define, judged as holmd will. Errors: Invalid, NotSupported, with the place in
+// a file or the option's name: nobody has seen the text of the options.
+Result<machine::Spec> parse_with_options(const machine::MachineName& name, std::vector<machine::Source> files, const OptionsText& made);
 
 }  // namespace holm::cli

@@ -27,8 +27,7 @@ std::string describe_usage()
     std::string_view group;
     for (const VerbInfo& verb : all_verbs()) {
         if (verb.group != group) text += fmt::format("\n{}:\n", group = verb.group);
-        std::string words = fmt::format("{} {}", verb.name, verb.synopsis);
-        text += fmt::format("  {:<38} {}\n", words, verb.help);
+        text += fmt::format("  {:<43}  {}\n", describe_synopsis(verb), verb.help);
     }
     text += "\nOptions:\n" + describe_options(global_options());
     return text + "\n'holmctl VERB --help' has the options of a verb; holmctl(1) has all the rest.\n";
@@ -36,7 +35,7 @@ std::string describe_usage()
 
 std::string describe_verb(const VerbInfo& verb)
 {
-    std::string text = fmt::format("holmctl {}{}{}\n\n{}\n", verb.name, verb.synopsis.empty() ? "" : " ", verb.synopsis, verb.help);
+    std::string text = fmt::format("holmctl {}\n\n{}\n", describe_synopsis(verb), verb.help);
     if (!verb.options.empty()) text += "\nOptions:\n" + describe_options(verb.options);
     std::vector<OptionInfo> shared(global_options().begin(), global_options().end());
     std::erase_if(shared, [](const OptionInfo& option) { return !stands_behind_verb(option); });

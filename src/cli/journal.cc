@@ -1,7 +1,10 @@
 #include "cli/journal.h"
 
+#include <unistd.h>
+
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
@@ -56,6 +59,20 @@ std::string describe_entry(const JournalEntry& entry, JsonStyle style)
         {"time", entry.time}, {"host", entry.host},         {"unit", entry.unit},      {"identifier", entry.identifier},
         {"pid", entry.pid},   {"priority", entry.priority}, {"message", entry.message}};
     return object.dump(style == JsonStyle::Pretty ? 2 : -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+bool may_read_journal()
+{
+    bool refused = false;
+    for (const char* folder : {"/var/log/journal", "/run/log/journal"}) {
+        std::error_code failure;
+        for (const auto& machine : std::filesystem::directory_iterator(folder, failure)) {
+            if (::access((machine.path() / "system.journal").c_str(), R_OK) == 0) return true;
+            refused = refused || errno == EACCES;
+        }
+        refused = refused || failure == std::errc::permission_denied;
+    }
+    return !refused;
 }
 
 Result<Journal> Journal::open(const machine::MachineName& name)

@@ -23,6 +23,11 @@ struct JournalEntry {
 // "Nov 22 00:34:10 host app[12]: text", as journalctl's short form; or one JSON object. With its line end.
 std::string describe_entry(const JournalEntry& entry, JsonStyle style);
 
+// Whether the caller may read the system's journal: sd_journal_open(3) leaves out, without a word, what may not be read.
+bool may_read_journal();
+// What is said then.
+inline constexpr const char* journal_refused = "you may not read the journal of its unit (group systemd-journal)";
+
 class Journal {
 public:
     // Errors: those of sd_journal_open(3).

@@ -36,6 +36,9 @@ bool looks_like_option(std::string_view word)
 Error unknown_option(std::string_view word, const std::vector<OptionInfo>& known)
 {
     const std::string name(word.substr(0, word.find('=')));
+    const std::string_view meant = option_of_others(name);
+    if (std::ranges::find(known, meant, &OptionInfo::name) != known.end())
+        return error(Errc::Invalid, "unknown option '{}' (did you mean '{}'?)", printable(name), meant);
     std::vector<std::string_view> names;
     names.reserve(known.size());
     for (const OptionInfo& option : known) names.push_back(option.name);
@@ -120,25 +123,31 @@ Result<const VerbInfo*> parse_verb(const std::string& word)
     if (const VerbInfo* verb = find_verb(word)) return verb;
     auto later = later_verbs();
     if (std::ranges::find(later, word) != later.end()) return error(Errc::NotSupported, "'{}' is not supported yet", word);
+    if (const std::string_view meant = verb_of_others(word); !meant.empty())
+        return error(Errc::Invalid, "unknown verb '{}' (did you mean '{}'?)", word, meant);
     std::vector<std::string_view> known = verb_words();
     return error(Errc::Invalid, "unknown verb '{}'{}", printable(word), did_you_mean(word, known));
 }
 
 // Operands and command of what is left when the options are taken out.
-void split_tail(Invocation& call, std::vector<std::string> rest)
+Result<> split_tail(Invocation& call, std::vector<std::string> rest)
 {
     const bool marked = !rest.empty() && rest.front() == "--";
     if (call.verb->tail == Tail::None) {
         call.operands = without_mark(std::move(rest));
-        return;
+        return {};
     }
     if (marked) rest.erase(rest.begin());
     if (call.verb->tail != Tail::Command && !rest.empty()) {
         call.operands.push_back(std::move(rest.front()));
         rest.erase(rest.begin());
         if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
+        else if (!rest.empty() && looks_like_option(rest.front()))
+            return error(Errc::Invalid, "options of {0} stand before the name, and '{1}' stands behind it: holmctl {2}", call.verb->name,
+                         printable(rest.front()), describe_synopsis(*call.verb));
     }
     call.command = std::move(rest);
+    return {};
 }
 
 // What HOST's holmctl is given: the global options but -H, the verb, and all that follows as it stands.
@@ -156,11 +165,10 @@ Result<> check_operands(const Invocation& call)
 {
     const VerbInfo& verb = *call.verb;
     const size_t count = call.operands.size() + call.command.size();
-    if (count < verb.operands.least)
-        return error(Errc::Invalid, "too few words: holmctl {}{}{}", verb.name, verb.synopsis.empty() ? "" : " ", verb.synopsis);
+    if (count < verb.operands.least) return error(Errc::Invalid, "too few words: holmctl {}", describe_synopsis(verb));
     if (call.operands.size() > verb.operands.most)
-        return error(Errc::Invalid, "unexpected word '{}': holmctl {}{}{}", printable(call.operands[verb.operands.most]), verb.name,
-                     verb.synopsis.empty() ? "" : " ", verb.synopsis);
+        return error(Errc::Invalid, "unexpected word '{}': holmctl {}", printable(call.operands[verb.operands.most]),
+                     describe_synopsis(verb));
     return {};
 }
 
@@ -187,7 +195,15 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words)
     call.options = std::move(before.options);
     call.json = TRY(parse_json_style(call.value("--json")));
     call.host = call.value("--host");
-    if (call.has("--help") || call.has("--version")) return call;
+    if (call.has("--version")) return call;
+    if (!before.rest.empty() && before.rest.front() == "help") {
+        call.options["--help"];
+        before.rest.erase(before.rest.begin());
+    }
+    if (call.has("--help")) {
+        if (!before.rest.empty()) call.verb = TRY(parse_verb(before.rest.front()));
+        return call;
+    }
 
     if (!before.rest.empty() && before.rest.front() == "--") before.rest.erase(before.rest.begin());
     if (before.rest.empty()) return error(Errc::Invalid, "a verb is missing");
@@ -204,7 +220,7 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words)
     call.json = TRY(parse_json_style(call.value("--json")));
     if (call.has("--help")) return call;
 
-    split_tail(call, std::move(after.rest));
+    TRY(split_tail(call, std::move(after.rest)));
     TRY(check_operands(call));
     return call;
 }

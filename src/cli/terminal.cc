@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace holm::cli {
@@ -55,8 +56,11 @@ void RawTerminal::leave()
     saved_.reset();
 }
 
+// A file that is opened again begins anew: its offset and O_APPEND belong to the description that the shell shares with others.
 Result<Fd> open_own(int fd, int access_mode)
 {
+    struct stat status{};
+    if (::isatty(fd) != 1 && (::fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))) return duplicate(fd);
     auto again = open_file(fmt::format("/proc/self/fd/{}", fd), access_mode | O_NONBLOCK | O_NOCTTY);
     if (again) return again;
     return duplicate(fd);

@@ -24,8 +24,8 @@ private:
     std::optional<termios> saved_;
 };
 
-// A non-blocking descriptor of the same file as `fd` for us alone: O_NONBLOCK on `fd` itself would be the shell's too.
-// Where the file cannot be opened again (a socket, somebody else's terminal) a blocking one.
+// A non-blocking descriptor of the same terminal or pipe as `fd` for us alone: O_NONBLOCK on `fd` itself would be the shell's too.
+// Of all else, and where that cannot be opened again (somebody else's terminal), a duplicate of `fd`: a file goes on at its offset.
 Result<Fd> open_own(int fd, int access_mode);
 
 }  // namespace holm::cli

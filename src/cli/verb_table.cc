@@ -1,6 +1,7 @@
 #include "cli/verb_table.h"
 
 #include <array>
+#include <utility>
 
 namespace holm::cli {
 
@@ -262,7 +263,38 @@ constexpr auto later = std::to_array<std::string_view>({
     "volume-create",  "volume-remove", "why",
 });
 
+using Pair = std::pair<std::string_view, std::string_view>;
+constexpr auto verbs_of_others = std::to_array<Pair>({{"rm", "remove"},
+                                                      {"delete", "remove"},
+                                                      {"ls", "list"},
+                                                      {"ps", "list"},
+                                                      {"inspect", "show"},
+                                                      {"pause", "freeze"},
+                                                      {"unpause", "thaw"}});
+constexpr auto options_of_others = std::to_array<Pair>({{"-v", "--bind"},
+                                                        {"--volume", "--bind"},
+                                                        {"-i", "--tty"},
+                                                        {"-it", "--tty"},
+                                                        {"-ti", "--tty"},
+                                                        {"--interactive", "--tty"},
+                                                        {"-e", "--env"}});
+
+std::string_view find_meant(std::span<const Pair> pairs, std::string_view word)
+{
+    for (const auto& [others, ours] : pairs)
+        if (others == word) return ours;
+    return {};
+}
+
 }  // namespace
+
+std::string describe_synopsis(const VerbInfo& verb)
+{
+    std::string text(verb.name);
+    if (!verb.options.empty() && verb.synopsis.find("[OPTION…]") == verb.synopsis.npos) text += " [OPTION…]";
+    if (!verb.synopsis.empty()) text.append(" ").append(verb.synopsis);
+    return text;
+}
 
 std::span<const OptionInfo> global_options()
 {
@@ -289,6 +321,16 @@ const VerbInfo* find_verb(std::string_view name)
 std::span<const std::string_view> later_verbs()
 {
     return later;
+}
+
+std::string_view verb_of_others(std::string_view word)
+{
+    return find_meant(verbs_of_others, word);
+}
+
+std::string_view option_of_others(std::string_view word)
+{
+    return find_meant(options_of_others, word);
 }
 
 std::vector<std::string_view> verb_words()

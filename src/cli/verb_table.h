@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -82,6 +83,9 @@ struct VerbInfo {
     std::vector<OptionInfo> options = {};
 };
 
+// "exec [OPTION…] NAME [--] COMMAND…"
+std::string describe_synopsis(const VerbInfo& verb);
+
 std::span<const OptionInfo> global_options();
 // Whether a global option may also stand among those of the verb.
 bool stands_behind_verb(const OptionInfo& option);
@@ -90,6 +94,9 @@ const VerbInfo* find_verb(std::string_view name);  // by name or alias; nullptr 
 
 // Verbs of interface that a later version brings: known words, so that they are no usage errors.
 std::span<const std::string_view> later_verbs();
+// What docker, podman and systemctl call something that we have under another name: the verb or the option here, or "".
+std::string_view verb_of_others(std::string_view word);
+std::string_view option_of_others(std::string_view word);
 // All words that stand for a verb, for "did you mean".
 std::vector<std::string_view> verb_words();
 

@@ -31,6 +31,9 @@ Result<> check_layers(const Spec& spec)
     std::set<std::string_view> seen;
     for (const auto& [key, path] : layers) {
         if (!seen.insert(path).second) return at(spec, key, "'{}' is in the list twice", printable(path));
+        for (const auto& [other_key, other] : layers)
+            if (path != other && is_within(path, other))
+                return at(spec, key, "'{}' lies inside {} '{}'", printable(path), other_key, printable(other));
         if (root.upper.empty()) continue;
         if (path == root.upper) return at(spec, "root.upper", "'{}' is {} too", printable(path), key);
         if (is_within(path, root.upper)) return at(spec, key, "'{}' lies inside root.upper '{}'", printable(path), printable(root.upper));

@@ -190,7 +190,12 @@ TEST_F(BadInputTest, UsageErrorsAreTwo)
                                                                                            {"exec"},
                                                                                            {"list", "--json=nonsense"},
                                                                                            {"wait", "x"},
-                                                                                           {"run", "--name"}}) {
+                                                                                           {"run", "--name"},
+                                                                                           {"wait", "x", "raedy"},
+                                                                                           {"wait", "x", "ready", "--timeout=soon"},
+                                                                                           {"logs", "-n", "x", "web"},
+                                                                                           {"kill", "-s", "FOO", "web"},
+                                                                                           {"kill", "--kill-whom=main", "web"}}) {
         Outcome outcome = holmctl(arguments);
         EXPECT_TRUE(exits(outcome, 2));
         EXPECT_FALSE(outcome.err.empty());

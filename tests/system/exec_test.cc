@@ -110,6 +110,24 @@ TEST_F(ExecTest, RawTerminalMovesTenMegabytesEachWay)
     EXPECT_TRUE(process->out().compare(start, size, input) == 0) << "what came back differs";
 }
 
+// A file is read and written through the caller's own description: offset and O_APPEND hold.
+TEST_F(ExecTest, ATerminalsBytesGoOnInAFile)
+{
+    machine_ = background();
+    const std::string file = folder() + "/bytes";
+    for (const char* open : {">", ">>"}) {
+        write_file(file, "");
+        EXPECT_TRUE(succeeds(sh(
+            fmt::format("{{ echo first; holmctl exec -t {} -- /bin/echo SECOND </dev/null; echo third; }} {}'{}'", machine_, open, file))));
+        EXPECT_EQ(content_of(file), "first\nSECOND\r\nthird\n") << open;
+    }
+    write_file(file, "skipped\nwanted\n");
+    Outcome outcome =
+        sh(fmt::format("{{ read line; holmctl exec -t {} -- /bin/sh -c 'read line; echo got $line'; cat; }} <'{}'", machine_, file));
+    EXPECT_TRUE(has(outcome.out, "got wanted\r\n"));
+    EXPECT_EQ(outcome.out.find("skipped"), std::string::npos) << outcome.out;
+}
+
 TEST_F(ExecTest, TwentyFiveAtOnce)
 {
     machine_ = background();
@@ -288,6 +306,17 @@ TEST_F(ExecTest, AttachReplaysAndGoesOn)
     EXPECT_TRUE(two.expect("got again"));
     EXPECT_EQ(state_of(machine_), "running");
     EXPECT_TRUE(eventually([&] { return journal_of(scope_of(machine_)).find("got again") != std::string::npos; }));
+}
+
+TEST_F(ExecTest, AttachTellsTheEnd)
+{
+    machine_ = background("trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done");
+    Process console({"holmctl", "attach", machine_});
+    ASSERT_TRUE(console.expect("up"));
+    EXPECT_TRUE(succeeds(holmctl({"kill", "--kill-whom=leader", machine_})));
+    Outcome outcome = console.wait(20s);
+    EXPECT_TRUE(exits(outcome, 3));
+    EXPECT_TRUE(has(outcome.err, "exited with status 3"));
 }
 
 }  // namespace holm::test

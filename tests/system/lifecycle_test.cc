@@ -240,6 +240,14 @@ TEST_F(LifecycleTest, FreezeAndThaw)
     EXPECT_TRUE(wait_for_state(machine, "stopped"));
 }
 
+TEST_F(LifecycleTest, TerminateSeesTheEnd)
+{
+    std::string machine = background();
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_FALSE(wait_for_state(machine, "running", 0ms));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "SIGKILL"));
+}
+
 TEST_F(LifecycleTest, ListStatusAndShow)
 {
     std::string machine = background();
@@ -284,10 +292,21 @@ TEST_F(LifecycleTest, CreateEditCatPlanVerify)
     EXPECT_TRUE(has(content_of(file), "edited"));
     std::string good = content_of(file);
     write_file(editor, "#!/bin/sh\necho 'nonsense = 1' >>\"$1\"\n", 0755);
-    EXPECT_FALSE(succeeds(run({"env", "EDITOR=" + editor, "VISUAL=" + editor, "holmctl", "edit", machine})));
+    Outcome bad = run({"env", "TMPDIR=" + folder(), "EDITOR=" + editor, "VISUAL=" + editor, "holmctl", "edit", machine});
+    EXPECT_TRUE(exits(bad, 1));
     EXPECT_EQ(content_of(file), good) << "a bad edit was kept";
+    const size_t begin = bad.err.find("kept in '") + 9;
+    ASSERT_LT(begin, bad.err.size()) << bad.err;
+    EXPECT_EQ(content_of(bad.err.substr(begin, bad.err.find('\'', begin) - begin)), good + "nonsense = 1\n") << "the work is lost";
     EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
     EXPECT_FALSE(exists(file));
+}
+
+TEST_F(LifecycleTest, ARecordIsNotEdited)
+{
+    std::string machine = background(), touched = folder() + "/touched";
+    EXPECT_TRUE(refuses(run({"env", "EDITOR=touch " + touched + " &&", "holmctl", "edit", machine}), 1, machine));
+    EXPECT_FALSE(exists(touched)) << "the editor was started";
 }
 
 TEST_F(LifecycleTest, DropInsAndProfilesMerge)
@@ -308,7 +327,17 @@ TEST_F(LifecycleTest, DropInsAndProfilesMerge)
     EXPECT_TRUE(has(journal_of(service_of(machine)), "b"));
     EXPECT_EQ(machine_property(machine, "Description"), "s \"of the profile\"");
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
-    sh("rm -rf " + profile + " " + drop + "");
+    EXPECT_TRUE(succeeds(holmctl({"verify", profile, drop + "/10-a.toml"}))) << "neither has a root of its own";
+    write_file(drop + "/10-a.toml", "[payload]\nenvironmnt = {}\n");
+    EXPECT_TRUE(refuses(holmctl({"verify", drop + "/10-a.toml"}), 1, "10-a.toml:2:1"));
+    run({"rm", "-rf", drop});
+    write_file(profile, "descripton = \"\"\n");
+    EXPECT_TRUE(refuses(holmctl({"verify", profile}), 1, profile + ":1:1"));
+    define(machine, "");
+    EXPECT_TRUE(has(holmctl({"verify"}).err, profile + ":1:1")) << "a profile that nobody names";
+    run({"rm", "-f", profile});
+    define(machine, definition(busybox(), "sleep 1000", fmt::format("profiles = [\"{}\"]", machine)));
+    EXPECT_TRUE(refuses(holmctl({"verify", "/etc/holm/machines/" + machine + ".toml"}), 1, "no profile '" + machine));
 }
 
 TEST_F(LifecycleTest, ResourcesAreProperties)

@@ -31,11 +31,16 @@ Result<kernel::Places> places()
     return found;
 }
 
-// The files of a definition; of a machine without one its record, which only holmd has.
-Result<std::vector<machine::Source>> sources_of(const Invocation& call, const machine::MachineName& name)
+// The files of a definition; of a machine without one its record, and of one whose files the caller may not read that file alone:
+// these come from holmd. `whole`: with all files or not at all.
+Result<std::vector<machine::Source>> sources_of(const Invocation& call, const machine::MachineName& name, bool whole)
 {
     auto sources = kernel::read_sources(name, TRY(places()));
-    if (sources || sources.error().code != Errc::NotFound) return sources;
+    const bool denied = !sources && sources.error().code == Errc::Denied;
+    if (denied && whole)
+        return error(Errc::Denied, "{}; this is put together from the files themselves, which you must be able to read",
+                     sources.error().text);
+    if (sources || (!denied && sources.error().code != Errc::NotFound)) return sources;
     auto client = connect(call);
     if (!client) return sources.error();
     auto answer = client->call("ReadDefinition", name.text());
@@ -48,8 +53,9 @@ Result<std::vector<machine::Source>> sources_of(const Invocation& call, const ma
 Result<std::string> describe_definition(const Invocation& call, const std::string& text)
 {
     const machine::MachineName name = TRY(machine::parse_name(text));
-    std::vector<machine::Source> sources = TRY(sources_of(call, name));
-    if (call.has("--effective") || call.has("--origin")) {
+    const bool merged = call.has("--effective") || call.has("--origin");
+    std::vector<machine::Source> sources = TRY(sources_of(call, name, merged));
+    if (merged) {
         const machine::Spec spec = TRY(machine::parse_spec(name, sources));
         std::string text_of_all =
             machine::describe_spec_file(spec, call.has("--origin") ? machine::Origins::Comment : machine::Origins::Leave);
@@ -62,24 +68,75 @@ Result<std::string> describe_definition(const Invocation& call, const std::strin
     return shown;
 }
 
-// The name of the machine that a file would define: that of the file.
-Result<machine::MachineName> name_of_file(const std::string& path)
+// What a file is by its path: NAME.toml.d/*.toml are drop-ins, profiles/*.toml profiles, all else but holm.toml machines.
+enum class FileKind { Machine, DropIn, Profile, Settings };
+
+FileKind kind_of_file(const std::filesystem::path& path)
 {
-    const std::string stem = std::filesystem::path(path).stem().string();
-    return machine::parse_name(stem);
+    const std::string folder = path.parent_path().filename().string();
+    if (path.filename() == "holm.toml") return FileKind::Settings;
+    if (folder.ends_with(".toml.d")) return FileKind::DropIn;
+    return folder == "profiles" ? FileKind::Profile : FileKind::Machine;
 }
 
-Result<> verify_file(const std::string& path)
+Result<machine::Source> read_given(const std::filesystem::path& path)
 {
-    std::string text = TRY(read_file(path, machine::toml_size_limit));
-    machine::Source source{path, std::move(text)};
-    if (std::filesystem::path(path).filename() == "holm.toml") {
+    std::string text = TRY(read_file(path.string(), machine::toml_size_limit));
+    return machine::Source{path.string(), std::move(text)};
+}
+
+Result<> verify_sources(const machine::MachineName& name, std::vector<machine::Source> own)
+{
+    const kernel::Places where = TRY(places());
+    const std::vector<machine::Source> sources = TRY(kernel::with_profiles(std::move(own), where));
+    const machine::Spec spec = TRY(machine::parse_spec(name, sources));
+    return machine::check_supported(spec);
+}
+
+// With the file that it is laid over: the one beside its folder, else the installed one.
+Result<> verify_drop_in(const std::filesystem::path& path)
+{
+    std::filesystem::path definition = path.parent_path();
+    definition.replace_extension();  // .d
+    const machine::MachineName name = TRY(machine::parse_name(definition.stem().string()));
+    auto under = read_given(definition);
+    if (!under && under.error().code == Errc::NotFound) under = read_given(TRY(kernel::find_definition(name)));
+    if (!under) return under.error();
+    const machine::Source own = TRY(read_given(path));
+    return verify_sources(name, {*under, own});
+}
+
+// By itself: it need not say what the root is. Where it does not, one is put under it.
+Result<> verify_profile(const std::filesystem::path& path)
+{
+    const machine::Source profile = TRY(read_given(path));
+    if (!TRY(machine::profiles_of(profile)).empty())
+        return error(Errc::Invalid, "profile '{}' names profiles itself; only a machine's definition can", printable(profile.file, 4096));
+    const machine::TomlValue document = TRY(machine::parse_toml(profile));
+    const machine::TomlValue* root = document.find("root");
+    const bool says_root = root && (root->find("path") || root->find("image") || root->find("lower"));
+    const machine::Source stand_in{"", says_root ? "" : "[root]\npath = \"/\"\n"};
+    const machine::MachineName any = TRY(machine::parse_name("machine"));
+    const machine::Spec spec = TRY(machine::parse_spec(any, std::vector{stand_in, profile}));
+    return machine::check_supported(spec);
+}
+
+Result<> verify_file(const std::string& text)
+{
+    const std::filesystem::path path = text;
+    switch (kind_of_file(path)) {
+    case FileKind::Settings: {
+        const machine::Source source = TRY(read_given(path));
         const machine::Settings settings = TRY(machine::parse_settings({&source, 1}));
         return machine::check_supported(settings);
     }
-    const machine::MachineName name = TRY(name_of_file(path));
-    const machine::Spec spec = TRY(machine::parse_spec(name, {&source, 1}));
-    return machine::check_supported(spec);
+    case FileKind::DropIn: return verify_drop_in(path);
+    case FileKind::Profile: return verify_profile(path);
+    case FileKind::Machine: break;
+    }
+    const machine::Source source = TRY(read_given(path));
+    const machine::MachineName name = TRY(machine::parse_name(path.stem().string()));
+    return verify_sources(name, {source});
 }
 
 Result<> verify_installed(const machine::MachineName& name, const kernel::Places& where)
@@ -88,15 +145,30 @@ Result<> verify_installed(const machine::MachineName& name, const kernel::Places
     return machine::check_supported(definition.spec);
 }
 
+// All profiles, also those that no machine names.
+std::vector<std::string> installed_profiles(const kernel::Places& where)
+{
+    std::vector<std::string> paths;
+    for (const std::string& folder : {where.vendor, where.etc}) {
+        std::error_code missing;
+        for (const auto& entry : std::filesystem::directory_iterator(folder + "/profiles", missing))
+            if (entry.path().extension() == ".toml") paths.push_back(entry.path().string());
+    }
+    std::ranges::sort(paths);
+    return paths;
+}
+
 }  // namespace
 
 Result<int> create(const Invocation& call)
 {
     const std::string folder = TRY(working_folder());
     const std::string what = cannot("create", call.operands[0]);
-    const std::string definition = TRY(definition_of_options(call, folder), what);
+    const OptionsText definition = TRY(definition_of_options(call, folder), what);
+    const machine::MachineName name = TRY(machine::parse_name(call.operands[0]), what);
+    if (names_root(call)) TRY(parse_with_options(name, {}, definition), what);  // else a profile may say it: holmd judges
     Client client = TRY(connect(call));
-    TRY(client.call("CreateMachine", call.operands[0], definition), what);
+    TRY(client.call("CreateMachine", name.text(), definition.text), what);
     return exit_done;
 }
 
@@ -129,6 +201,7 @@ Result<int> verify(const Invocation& call)
     if (!where) judge(where.error(), "holm.toml");
     const kernel::Places all = where ? *where : kernel::Places{};
     for (const machine::MachineName& name : TRY(kernel::list_definitions(all))) judge(verify_installed(name, all), name.text());
+    for (const std::string& path : installed_profiles(all)) judge(verify_profile(path), printable(path, 4096));
     return status;
 }
 

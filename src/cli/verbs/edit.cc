@@ -8,10 +8,10 @@
 
 #include "base/fd.h"
 #include "base/text.h"
-#include "base/undo.h"
 #include "cli/exit_status.h"
 #include "cli/output.h"
 #include "cli/verbs/verbs.h"
+#include "kernel/definition_files.h"
 #include "machine/spec_file.h"
 
 namespace holm::cli::verbs {
@@ -59,9 +59,19 @@ Result<Copy> make_copy(const machine::MachineName& name, const std::string& text
     return copy;
 }
 
+void remove_copy(const Copy& copy)
+{
+    ::unlink(copy.path.c_str());
+    ::rmdir(copy.folder.c_str());
+}
+
+// As holmd will judge it: with the profiles that it names.
 Result<> check(const machine::MachineName& name, const machine::Source& source)
 {
-    const machine::Spec spec = TRY(machine::parse_spec(name, {&source, 1}));
+    kernel::Places places;
+    places.default_profile = TRY(kernel::read_settings()).defaults.profile;
+    const std::vector<machine::Source> sources = TRY(kernel::with_profiles({source}, places));
+    const machine::Spec spec = TRY(machine::parse_spec(name, sources));
     return machine::check_supported(spec);
 }
 
@@ -86,10 +96,26 @@ Result<std::string> edit_copy(const machine::MachineName& name, const Copy& copy
         machine::Source edited{copy.path, std::move(text)};
         auto good = check(name, edited);
         if (good) return edited.text;
-        if (!is_terminal(STDIN_FILENO)) return good.error();
         complain(good.error().text);
-        if (!wants_again()) return error(Errc::Invalid, "the definition is left as it was");
+        if (!wants_again()) return error(Errc::Invalid, "it has an error, and the definition is left as it was");
     }
+}
+
+// Edits the copy and hands it to holmd. False: nothing was changed.
+Result<bool> edit_and_write(const Invocation& call, const machine::MachineName& name, const Copy& copy, const std::string& before)
+{
+    const std::string after = TRY(edit_copy(name, copy));
+    if (after == before) return false;
+    Client client = TRY(connect(call));  // anew: an editor may be open for days
+    TRY(client.call("WriteDefinition", name.text(), after));
+    return true;
+}
+
+// Whether the copy holds work that is nowhere else.
+bool holds_work(const Copy& copy, const std::string& before)
+{
+    const auto text = read_file(copy.path, machine::toml_size_limit);
+    return text ? *text != before : text.error().code != Errc::NotFound;
 }
 
 }  // namespace
@@ -104,18 +130,15 @@ Result<int> edit(const Invocation& call)
         const MessageHandle answer = TRY(client.call("ReadDefinition", name.text()), what);
         TRY(systemd::read_all_of(answer.get(), before, origin), what);
     }
-    Copy copy = TRY(make_copy(name, before), what);
-    const Undo remove_copy([&] {
-        ::unlink(copy.path.c_str());
-        ::rmdir(copy.folder.c_str());
-    });
-    const std::string after = TRY(edit_copy(name, copy), what);
-    if (after == before) {
-        tell("No changes.", call);
-        return exit_done;
-    }
-    Client client = TRY(connect(call));  // anew: an editor may be open for days
-    TRY(client.call("WriteDefinition", name.text(), after), what);
+    if (!origin.ends_with(fmt::format("/machines/{}.toml", name.text())))
+        return error(Errc::Invalid, "{}: it was made by 'run', and has a record, no definition", what);
+    const Copy copy = TRY(make_copy(name, before), what);
+    const auto changed = edit_and_write(call, name, copy, before);
+    if (!changed && holds_work(copy, before))
+        return with_context({changed.error().code, 0, fmt::format("{}; your text is kept in '{}'", changed.error().text, copy.path)}, what);
+    remove_copy(copy);
+    if (!changed) return with_context(changed.error(), what);
+    if (!*changed) tell("No changes.", call);
     return exit_done;
 }
 

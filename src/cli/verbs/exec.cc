@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/verbs/verbs.h"
+#include "machine/grammar.h"
 
 namespace holm::cli::verbs {
 
@@ -59,8 +60,8 @@ Result<Fd> ask_to_exec(const Invocation& call, const Command& command, ExecConso
 
 Result<int> run_command(const Invocation& call, const Command& command, ExecConsole console)
 {
-    const std::string what = fmt::format("cannot run '{}' in machine '{}'", command.words.empty() ? "a shell" : printable(command.words[0]),
-                                         printable(command.machine));
+    const std::string act = command.words.empty() ? "open a shell" : fmt::format("run '{}'", printable(command.words[0]));
+    const std::string what = cannot(act + " in", command.machine);
     CaughtSignals signals = TRY(CaughtSignals::open());
     Fd session = TRY(ask_to_exec(call, command, console), what);
     SessionStyle style{.quiet = call.has("--quiet")};
@@ -78,6 +79,19 @@ Result<Fd> ask_to_attach(const Invocation& call, const std::string& name)
     const WindowSize size = window_size();
     Client client = TRY(connect(call));
     return client.ask<Fd>("AttachMachine", name, size.rows, size.columns);
+}
+
+// On standard error, also where that is no terminal: the console itself says nothing of it.
+void say_end(const std::string& name, const SessionEnd& end, const Invocation& call)
+{
+    if (call.has("--quiet")) return;
+    switch (end.kind) {
+    case SessionEnd::Kind::Exited: complain(fmt::format("machine '{}' exited with status {}", printable(name), end.number)); break;
+    case SessionEnd::Kind::Signalled:
+        complain(fmt::format("machine '{}' was ended by {}", printable(name), machine::describe_signal(end.number)));
+        break;
+    case SessionEnd::Kind::Detached: break;
+    }
 }
 
 // "USER@NAME" or "NAME".
@@ -118,8 +132,8 @@ Result<int> attach(const Invocation& call)
                              .quiet = call.has("--quiet")};
     if (style.escape) tell(fmt::format("Attached to machine '{}': press ^] three times within 1 s to detach.", printable(name)), call);
     const SessionEnd end = TRY(run_session(std::move(session), style, signals), what);
-    // How the machine's payload ended is not what attach is asked: it was attached until then.
-    return end.kind == SessionEnd::Kind::Detached ? exit_status_of_session(end) : exit_done;
+    say_end(name, end, call);
+    return exit_status_of_session(end);
 }
 
 }  // namespace holm::cli::verbs

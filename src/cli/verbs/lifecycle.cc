@@ -1,4 +1,4 @@
-// start, stop, restart, enable, disable: jobs. reboot, terminate, kill, freeze, thaw: one call each. reload.
+// start, stop, restart, enable, disable: jobs. reboot, kill, freeze, thaw: one call each; terminate sees the end. reload.
 #include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/jobs.h"
@@ -51,6 +51,12 @@ Result<int> call_each(const Invocation& call, const char* method, const char* wo
 }
 
 }  // namespace
+
+int usage_error(const Error& failure)
+{
+    complain(failure.text);
+    return exit_usage;
+}
 
 Result<Client> connect(const Invocation& call)
 {
@@ -115,7 +121,16 @@ Result<int> reboot(const Invocation& call)
 }
 Result<int> terminate(const Invocation& call)
 {
-    return call_each(call, "TerminateMachine", "terminate");
+    std::vector<std::string> killed;
+    Client client = TRY(connect(call));
+    auto kill_one = [&](const std::string& name) -> Result<> {
+        TRY(client.call("TerminateMachine", name), cannot("terminate", name));
+        killed.push_back(name);
+        return {};
+    };
+    const int status = TRY(for_each_machine(call, kill_one));
+    for (const std::string& name : killed) TRY(wait_until_stopped(call, name), cannot("see the end of", name));
+    return status;
 }
 Result<int> freeze(const Invocation& call)
 {
@@ -128,10 +143,12 @@ Result<int> thaw(const Invocation& call)
 
 Result<int> kill(const Invocation& call)
 {
-    const int32_t signal = TRY(machine::parse_signal(call.value("--signal", "SIGTERM")));
+    const auto signal = machine::parse_signal(call.value("--signal", "SIGTERM"));
+    if (!signal) return usage_error(with_context(signal.error(), "--signal="));
     const std::string whom = call.value("--kill-whom", "all");
-    if (whom != "leader" && whom != "all") return error(Errc::Invalid, "--kill-whom= is leader or all, not '{}'", printable(whom));
-    return call_each(call, "KillMachine", "kill", whom, signal);
+    if (whom != "leader" && whom != "all")
+        return usage_error(error(Errc::Invalid, "--kill-whom= is leader or all, not '{}'", printable(whom)));
+    return call_each(call, "KillMachine", "kill", whom, int32_t{*signal});
 }
 
 Result<int> reload(const Invocation& call)

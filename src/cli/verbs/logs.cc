@@ -48,7 +48,7 @@ Result<int> logs(const Invocation& call)
     std::optional<uint64_t> lines;
     if (call.has("--lines") && call.value("--lines") != "all") {
         lines = parse_number(call.value("--lines"), 1'000'000'000);
-        if (!lines) return error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines")));
+        if (!lines) return usage_error(error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines"))));
     } else if (call.has("--follow") && !call.has("--lines")) {
         lines = 10;  // as journalctl
     }
@@ -57,6 +57,7 @@ Result<int> logs(const Invocation& call)
     TRY(journal.seek(lines), what);
     const bool any = TRY(print_present(journal, call.json), what);
     if (!any) TRY(check_exists(call, name), what);
+    if (!any && !may_read_journal()) return error(Errc::Denied, "{}: {}", what, journal_refused);
     while (call.has("--follow")) {
         TRY(journal.wait(look_again), what);
         TRY(print_present(journal, call.json), what);

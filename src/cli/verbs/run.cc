@@ -36,28 +36,26 @@ Result<RunConsole> choose_console(const Invocation& call)
     return terminal || call.has("--tty") || call.has("--boot") ? RunConsole::Terminal : RunConsole::Pipes;
 }
 
-// A file's definition with the options laid over it, as one text. Its errors name the file and the place.
-Result<std::string> merge_file(const Invocation& call, const std::string& folder, const std::string& options)
+// A file's definition with the options laid over it, as one text. Its errors name the file and the place, or the option.
+Result<std::string> merge_file(const Invocation& call, const std::string& folder, const OptionsText& options)
 {
     const std::string path = absolute_path(call.value("--file"), folder);
     std::string text = TRY(read_file(path, machine::toml_size_limit));
     const machine::Source file{path, std::move(text)};
     const machine::MachineName name = TRY(machine::parse_name(machine::name_from_text(std::filesystem::path(path).stem().string())));
-    std::vector<machine::Source> sources = {file};
-    if (!options.empty()) sources.push_back({"", options});
-    const machine::Spec spec = TRY(machine::parse_spec(name, sources));
-    TRY(machine::check_supported(spec));
-    return options.empty() ? file.text : machine::describe_spec_file(spec);
+    const machine::Spec spec = TRY(parse_with_options(name, {file}, options));
+    return options.text.empty() ? file.text : machine::describe_spec_file(spec);
 }
 
 Result<std::string> definition_of(const Invocation& call)
 {
     const std::string folder = TRY(working_folder());
-    std::string options = TRY(definition_of_options(call, folder));
+    const OptionsText options = TRY(definition_of_options(call, folder));
     if (call.has("--file")) return merge_file(call, folder, options);
-    if (!call.has("--root") && !call.has("--image") && !call.has("--lower"))
-        return error(Errc::Invalid, "a machine needs a root: --root=, --image=, --lower= or --file=");
-    return options;
+    if (!names_root(call)) return error(Errc::Invalid, "a machine needs a root: --root=, --image=, --lower= or --file=");
+    const machine::MachineName any = TRY(machine::parse_name("machine"));
+    TRY(parse_with_options(any, {}, options));
+    return options.text;
 }
 
 // Duplicates of our own, for the call: the originals are not touched.

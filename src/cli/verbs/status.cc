@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/properties.h"
 #include "cli/verbs/verbs.h"
+#include "machine/grammar.h"
 
 namespace holm::cli::verbs {
 
@@ -71,7 +72,7 @@ std::string describe_last_run(const Properties& machine)
     std::string result = text_of(machine, "LastResult");
     auto status = static_cast<int64_t>(number_of(machine, "LastStatus"));
     if (result == "exited") return fmt::format("exited with status {}", status);
-    if (result == "signalled") return fmt::format("ended by signal {}", status);
+    if (result == "signalled") return "ended by " + machine::describe_signal(static_cast<int>(status));
     return result;
 }
 
@@ -92,6 +93,7 @@ std::string last_lines(const std::string& name, uint64_t lines)
     std::string text;
     for (;;) {
         auto entry = journal->next();
+        if ((!entry || !*entry) && text.empty() && !may_read_journal()) return fmt::format("\n({})\n", journal_refused);
         if (!entry || !*entry) return text.empty() ? text : "\n" + text;
         text += describe_entry(**entry, JsonStyle::Off);
     }
@@ -106,7 +108,8 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
         if (!value.empty()) text += fmt::format("{:>12}: {}\n", title, value);
     };
     line("State", describe_machine_state(machine, colour));
-    line("Why", printable(text_of(machine, "LastFailure"), 4096));
+    const std::string state = text_of(machine, "State");
+    line(state == "stopped" || state == "failed" ? "Why" : "Last failure", printable(text_of(machine, "LastFailure"), 4096));
     line("Last run", describe_last_run(machine));
     line("Unit", printable(text_of(machine, "Unit")));
     line("Leader", describe_leader(machine));
@@ -163,7 +166,7 @@ Result<> print_json(const Properties& all, const Invocation& call)
 Result<int> status(const Invocation& call)
 {
     auto lines = parse_number(call.value("--lines", std::to_string(default_lines)), 1'000'000);
-    if (!lines) return error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines")));
+    if (!lines) return usage_error(error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines"))));
     Client client = TRY(connect(call));
     Properties all = Properties::array();
     std::string text;

@@ -42,11 +42,17 @@ Result<int> remove(const Invocation& call);
 
 Result<int> reload(const Invocation& call);
 
+// Says it, and gives the exit status of a command line that cannot be understood.
+int usage_error(const Error& failure);
+
 // A connection as the user wants it (--no-ask-password).
 Result<Client> connect(const Invocation& call);
 
 // Does the same for each operand. A failure is said on standard error, the others are done all the same: 1, else 0.
 Result<int> for_each_machine(const Invocation& call, const std::function<Result<>(const std::string& name)>& act);
+
+// Until a machine that there was does not run, or is gone.
+Result<> wait_until_stopped(const Invocation& call, const std::string& name);
 
 // "cannot start machine 'web'": before the sentence of a failure.
 std::string cannot(std::string_view what, std::string_view machine);

@@ -23,7 +23,8 @@ Result<Wanted> parse_wanted(const std::string& text)
     if (text == "stopped") return Wanted::Stopped;
     if (text.starts_with("unit:") || text.starts_with("port:"))
         return error(Errc::NotSupported, "'wait {}' is not supported yet", printable(text));
-    return error(Errc::Invalid, "'{}' is nothing to wait for: started, ready or stopped", printable(text));
+    constexpr std::string_view states[] = {"started", "ready", "stopped"};
+    return error(Errc::Invalid, "'{}' is nothing to wait for{}: started, ready or stopped", printable(text), did_you_mean(text, states));
 }
 
 // Whether it is so; an error where it can no longer come of itself. A machine that was never started is waited for.
@@ -44,7 +45,7 @@ Result<bool> is_reached(const Properties& machine, Wanted wanted)
     return reached;
 }
 
-// One look; `seen`: it existed before, so that its absence is its end.
+// One look. `seen`: it existed before, so that its absence is its end.
 Result<bool> look(Client& client, const std::string& name, Wanted wanted, bool& seen)
 {
     auto machine = observe_machine(client, name);
@@ -57,10 +58,10 @@ Result<bool> look(Client& client, const std::string& name, Wanted wanted, bool& 
     return error(Errc::NotFound, "it is gone");
 }
 
-Result<> wait_until(Client& client, const std::string& name, Wanted wanted, machine::Microseconds timeout)
+Result<> wait_until(Client& client, const std::string& name, Wanted wanted, machine::Microseconds timeout, bool seen)
 {
     constexpr std::chrono::seconds look_again{5};  // signals of a holmd that dies and comes back are lost
-    bool changed = true, seen = false;
+    bool changed = true;
     TRY(client.hear([&](sd_bus_message*) { changed = true; }));
     auto begin = Clock::now(), looked = begin;
     for (;;) {
@@ -79,13 +80,23 @@ Result<> wait_until(Client& client, const std::string& name, Wanted wanted, mach
 
 }  // namespace
 
+Result<> wait_until_stopped(const Invocation& call, const std::string& name)
+{
+    Client client = TRY(connect(call));
+    return wait_until(client, name, Wanted::Stopped, machine::infinite, true);
+}
+
 Result<int> wait(const Invocation& call)
 {
     const std::string& name = call.operands[0];
-    const Wanted wanted = TRY(parse_wanted(call.operands[1]));
-    const machine::Microseconds timeout = TRY(machine::parse_duration(call.value("--timeout", "infinity")), "--timeout=");
+    const auto wanted = parse_wanted(call.operands[1]);
+    if (!wanted && wanted.error().code == Errc::Invalid) return usage_error(wanted.error());
+    if (!wanted) return wanted.error();
+    const auto timeout = machine::parse_duration(call.value("--timeout", "infinity"));
+    if (!timeout) return usage_error(with_context(timeout.error(), "--timeout="));
     Client client = TRY(connect(call));
-    TRY(wait_until(client, name, wanted, timeout), fmt::format("cannot wait until machine '{}' is {}", printable(name), call.operands[1]));
+    TRY(wait_until(client, name, *wanted, *timeout, false),
+        fmt::format("cannot wait until machine '{}' is {}", printable(name), call.operands[1]));
     return exit_done;
 }
 

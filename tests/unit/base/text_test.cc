@@ -51,6 +51,7 @@ TEST(Text, NearestIsASlipAway)
     EXPECT_EQ(nearest("uper", known), "upper");
     EXPECT_EQ(nearest("xyzzy", known), "");
     EXPECT_EQ(nearest(std::string(1000, 'x'), known), "");
+    EXPECT_EQ(nearest("paht", known), "path") << "neighbours that changed places are one slip";
     EXPECT_EQ(did_you_mean("pth", known), " (did you mean 'path'?)");
     EXPECT_EQ(did_you_mean("network", known), "");
 }

@@ -1,5 +1,7 @@
 #include "cli/definition.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "machine/spec_file.h"
@@ -12,7 +14,21 @@ Result<std::string> definition_of(std::vector<std::string> words)
     words.insert(words.begin(), "run");
     auto call = parse_command_line(words);
     if (!call) return call.error();
-    return definition_of_options(*call, "/home/alice");
+    auto made = definition_of_options(*call, "/home/alice");
+    if (!made) return made.error();
+    EXPECT_EQ(made->options.size(), static_cast<size_t>(std::ranges::count(made->text, '\n'))) << made->text;
+    return made->text;
+}
+
+std::string refusal(std::vector<std::string> words)
+{
+    words.insert(words.begin(), {"run", "--root=/r"});
+    auto call = parse_command_line(words);
+    EXPECT_TRUE(call.has_value());
+    auto made = call ? definition_of_options(*call, "/") : call.error();
+    if (!made) return made.error().text;
+    auto spec = parse_with_options(*machine::parse_name("web"), {}, *made);
+    return spec ? "" : spec.error().text;
 }
 
 // Through the parser of definitions, which has the last word on what the text means.
@@ -105,6 +121,36 @@ TEST(Definition, BadValuesNameTheOption)
     EXPECT_FALSE(definition_of({"--root=/r", "--ephemeral", "--read-only"}).has_value());
 }
 
+TEST(Definition, WhatTheParserRefusesIsSaidOfTheOption)
+{
+    EXPECT_EQ(refusal({"--property=TasksMax=5", "--network=none", "--bind=/a", "--boot"}), "");
+    EXPECT_TRUE(refusal({"--boot", "--env=A=1", "--property=MemoryMx=1"}).starts_with("--property=MemoryMx: "));
+    EXPECT_TRUE(refusal({"--property=MemoryMx=1"}).ends_with("(did you mean 'MemoryMax'?)"));
+    EXPECT_TRUE(refusal({"--bind=/a", "--bind=/b:relative"}).starts_with("--bind=/b:relative: 'relative'"));
+    EXPECT_TRUE(refusal({"--env=1A=x"}).starts_with("--env=1A: "));
+    EXPECT_TRUE(refusal({"--", ""}).starts_with("COMMAND: "));
+    EXPECT_TRUE(refusal({"--hostname=a_b"}).starts_with("--hostname=a_b: "));
+    EXPECT_TRUE(refusal({"--image=x"}).starts_with("--image=x: only one"));
+    EXPECT_EQ(refusal({"--network=foo"}), "--network=foo: not supported yet: there are only the networks none and host");
+    EXPECT_TRUE(refusal({"--publish=8080:80"}).starts_with("--publish=8080:80: not supported yet"));
+    EXPECT_TRUE(refusal({"--publish=8080:80", "--network=host"}).starts_with("--publish=8080:80: not supported yet"));
+    EXPECT_EQ(refusal({"--device=/dev/fuse"}), "--device=/dev/fuse: not supported yet");
+}
+
+TEST(Definition, AFilesErrorsKeepTheirPlace)
+{
+    auto call = parse_command_line({"run", "--env=A=1"});
+    auto made = definition_of_options(*call, "/");
+    ASSERT_TRUE(made.has_value());
+    const machine::MachineName web = *machine::parse_name("web");
+    auto unknown = parse_with_options(web, {{"/f.toml", "[root]\npth = \"/\"\n"}}, *made);
+    ASSERT_FALSE(unknown.has_value());
+    EXPECT_TRUE(unknown.error().text.starts_with("/f.toml:2:1: ")) << unknown.error().text;
+    auto rootless = parse_with_options(web, {{"/f.toml", ""}}, *made);
+    ASSERT_FALSE(rootless.has_value());
+    EXPECT_TRUE(rootless.error().text.starts_with("'root': ")) << rootless.error().text;
+}
+
 TEST(Definition, Bind)
 {
     EXPECT_EQ(*parse_bind("/a\\:b:/c\\\\d", "/"), (Bind{"/a:b", "/c\\d", false}));
@@ -117,7 +163,7 @@ TEST(Definition, NothingGivenIsNoDefinition)
     auto call = parse_command_line({"run", "--name=web", "--rm"});
     ASSERT_TRUE(call.has_value());
     EXPECT_FALSE(defines_machine(*call));
-    EXPECT_EQ(*definition_of_options(*call, "/"), "");
+    EXPECT_EQ(definition_of_options(*call, "/")->text, "");
 }
 
 }  // namespace

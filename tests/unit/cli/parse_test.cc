@@ -44,6 +44,39 @@ TEST(Parse, UnknownVerbNamesTheNearest)
     EXPECT_EQ(refused({""}), "unknown verb ''");
 }
 
+TEST(Parse, WordsOfOthersNameOurs)
+{
+    EXPECT_EQ(refused({"lsit"}), "unknown verb 'lsit' (did you mean 'list'?)");
+    EXPECT_EQ(refused({"rm", "web"}), "unknown verb 'rm' (did you mean 'remove'?)");
+    EXPECT_EQ(refused({"ps"}), "unknown verb 'ps' (did you mean 'list'?)");
+    EXPECT_EQ(refused({"run", "-v", "/a:/b"}), "unknown option '-v' (did you mean '--bind'?)");
+    EXPECT_EQ(refused({"exec", "-it", "web", "sh"}), "unknown option '-it' (did you mean '--tty'?)");
+    EXPECT_EQ(refused({"list", "-v"}), "unknown option '-v'");
+    for (const char* word : {"rm", "delete", "ls", "ps", "inspect", "pause", "unpause"}) {
+        EXPECT_NE(find_verb(verb_of_others(word)), nullptr) << word;
+        EXPECT_EQ(find_verb(word), nullptr) << word;
+    }
+}
+
+TEST(Parse, OptionsOfExecBehindTheNameAreNoCommand)
+{
+    EXPECT_EQ(refused({"exec", "web", "-u", "nobody", "id"}),
+              "options of exec stand before the name, and '-u' stands behind it: holmctl exec [OPTION…] NAME [--] COMMAND…");
+    EXPECT_EQ(parsed({"exec", "web", "--", "-u"}).command, (Words{"-u"}));
+    EXPECT_EQ(parsed({"exec", "web", "id", "-u"}).command, (Words{"id", "-u"}));
+}
+
+TEST(Parse, HelpIsAVerbToo)
+{
+    EXPECT_EQ(parsed({"help"}).verb, nullptr);
+    EXPECT_TRUE(parsed({"help"}).has("--help"));
+    for (const Words& words : {Words{"help", "run"}, Words{"-h", "run"}, Words{"run", "-h"}}) {
+        EXPECT_TRUE(parsed(words).has("--help"));
+        EXPECT_EQ(parsed(words).verb->verb, Verb::Run);
+    }
+    refused({"-h", "no-such-verb"});
+}
+
 TEST(Parse, VerbOfALaterVersionIsNoUsageError)
 {
     EXPECT_EQ(refused({"snapshot", "web"}, Errc::NotSupported), "'snapshot' is not supported yet");
@@ -143,8 +176,8 @@ TEST(Parse, CreateTakesOptionsBehindTheName)
 TEST(Parse, NumberOfOperands)
 {
     EXPECT_EQ(refused({"start"}), "too few words: holmctl start NAME…");
-    EXPECT_EQ(refused({"exec", "web"}), "too few words: holmctl exec NAME [--] COMMAND…");
-    EXPECT_EQ(refused({"wait", "web"}), "too few words: holmctl wait NAME started|ready|stopped");
+    EXPECT_EQ(refused({"exec", "web"}), "too few words: holmctl exec [OPTION…] NAME [--] COMMAND…");
+    EXPECT_EQ(refused({"wait", "web"}), "too few words: holmctl wait [OPTION…] NAME started|ready|stopped");
     EXPECT_EQ(refused({"plan", "web", "db"}), "unexpected word 'db': holmctl plan NAME");
     EXPECT_EQ(refused({"reload", "web"}), "unexpected word 'web': holmctl reload");
     EXPECT_EQ(parsed({"shell", "web"}).operands, Words{"web"});

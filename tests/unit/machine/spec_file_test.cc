@@ -232,6 +232,7 @@ TEST(SpecFile, LayersDoNotMeet)
     EXPECT_EQ(failure("[root]\nlower = [\"/a\", \"/b\"]\nupper = \"/b/\""), "web.toml:3:1: 'root.upper': '/b' is root.lower[1] too");
     EXPECT_EQ(failure("[root]\nlower = [\"/a\", \"/u/b\"]\nupper = \"/u\""),
               "web.toml:2:16: 'root.lower[1]': '/u/b' lies inside root.upper '/u'");
+    EXPECT_EQ(failure("[root]\nlower = [\"/a/b\", \"/a\"]"), "web.toml:2:10: 'root.lower[0]': '/a/b' lies inside root.lower[1] '/a'");
     EXPECT_EQ(failure("[root]\nlower = [\"/a\", \"/a/.\"]"), "web.toml:2:16: 'root.lower[1]': '/a' is in the list twice");
     EXPECT_EQ(failure("[root]\npath = \"/a\"\nupper = \"/a\""), "web.toml:3:1: 'root.upper': '/a' is root.path too");
     EXPECT_EQ(failure("[root]\nlower = [\"/\"]\nupper = \"/srv/u\""), "");  // the kernel allows it, and so does the default upper
