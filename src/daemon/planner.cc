@@ -14,6 +14,7 @@
 #include "daemon/identity.h"
 #include "kernel/definition_files.h"
 #include "kernel/lock_file.h"
+#include "launch/drop_in.h"
 #include "launch/make_plan.h"
 #include "launch/payload.h"
 #include "launch/plan_file.h"
@@ -27,6 +28,8 @@ namespace {
 
 using machine::MachineName;
 using machine::Spec;
+
+constexpr const char* generated_units = "/run/systemd/generator";
 
 // Where a bare name is looked for; machinectl's images are ours too.
 const std::vector<std::string>& image_places()
@@ -143,6 +146,16 @@ bool exists(const std::string& path)
     return lstat(path.c_str(), &status) == 0;
 }
 
+// systemd reads the generator's drop-in at a daemon-reload alone: what is edited without one says something else than it does.
+void warn_of_stale_unit(const PlanRequest& request, const Spec& spec, launch::Plan& plan)
+{
+    if (request.unit != launch::UnitKind::Service) return;
+    auto loaded = read_regular_file(fmt::format("{}/{}.d/{}", generated_units, api::service_name(request.name), launch::drop_in_file));
+    if (launch::ordering_of(loaded ? *loaded : "") == launch::ordering_of(launch::describe_drop_in(spec))) return;
+    plan.warnings.emplace_back(
+        "systemd has not read [unit] of its definition as it is now: run 'systemctl daemon-reload'; it holds from the next start on");
+}
+
 // Draws, writes and saves under the lock of the ranges; takes back what it has made if a step fails.
 Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch::Facts facts)
 {
@@ -152,6 +165,7 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch:
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
+    warn_of_stale_unit(request, spec, plan);
 
     Undo claimed([&] {
         Result<> undone;

@@ -9,8 +9,8 @@
 #include "api/names.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "generator/drop_in.h"
 #include "kernel/definition_files.h"
+#include "launch/drop_in.h"
 
 namespace {
 
@@ -29,8 +29,8 @@ Result<> write_drop_in(const machine::MachineName& name, const kernel::Places& p
     kernel::Definition definition = TRY(kernel::read_definition(name, places));
     const std::string folder = fmt::format("{}/{}.d", target, api::service_name(name));
     TRY(make_folders(folder));
-    Fd file = TRY(open_file(folder + "/10-holm.conf", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
-    return write_all(file.get(), generator::describe_drop_in(definition.spec));
+    Fd file = TRY(open_file(fmt::format("{}/{}", folder, launch::drop_in_file), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
+    return write_all(file.get(), launch::describe_drop_in(definition.spec));
 }
 
 }  // namespace

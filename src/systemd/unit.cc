@@ -107,11 +107,9 @@ void Units::on_job_removed(sd_bus_message* message)
     ObjectPath job;
     std::string unit, result;
     if (!read_all_of(message, id, job, unit, result)) return;
-    if (awaited_.contains(job.text)) finish(job.text, result);
-    else {
-        finished_.emplace_back(job.text, result);
-        if (finished_.size() > remembered_jobs) finished_.pop_front();
-    }
+    finished_.emplace_back(job.text, result);
+    if (finished_.size() > remembered_jobs) finished_.pop_front();
+    finish(job.text, result);
     listener_.job_removed(unit, result);
 }
 

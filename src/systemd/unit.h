@@ -72,7 +72,7 @@ private:
     Pending jobs_, removals_, subscription_;
     // By job path; systemd merges a request into the unit's job that is there, as a restart into a start: then both wait for one.
     std::multimap<std::string, std::weak_ptr<OperationState>> awaited_;
-    std::deque<std::pair<std::string, std::string>> finished_;  // the last jobs that ended before their call was answered
+    std::deque<std::pair<std::string, std::string>> finished_;  // the last jobs: one may end before a call for it is answered
 };
 
 // "The unit's job was 'failed'" and the like as an Error of unit `unit`; Ok for "done". Its errno is ECANCELED where another request,

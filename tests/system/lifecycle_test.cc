@@ -181,6 +181,35 @@ TEST_F(LifecycleTest, ANameRunsOnce)
     EXPECT_EQ(state_of(machine), "running");
 }
 
+TEST_F(LifecycleTest, AMachineOfAnotherProgramIsLeftAlone)
+{
+    std::string machine = name(), root = busybox();
+    auto known = [&] { return run({"machinectl", "show", "-p", "Service", machine}).out; };
+    ASSERT_TRUE(
+        succeeds(sh(fmt::format("sleep 1000 >/dev/null 2>&1 & echo $! >{}/pid; busctl call org.freedesktop.machine1 "
+                                "/org/freedesktop/machine1 org.freedesktop.machine1.Manager RegisterMachine sayssus {} 0 "
+                                "other-program container $! /",
+                                folder(), machine))));
+    EXPECT_TRUE(refuses(holmctl({"run", "--rm", "--name=" + machine, "--root=" + root, "--", "/bin/true"}), 125, "other-program"));
+    define(machine, definition(root));
+    EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, "other-program"));
+    EXPECT_EQ(known(), "Service=other-program\n");
+    sh(fmt::format("kill $(cat {}/pid)", folder()));
+    EXPECT_TRUE(eventually([&] { return holmctl({"start", machine}).code == 0; }));
+    EXPECT_EQ(known(), "Service=holm\n");
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+}
+
+TEST_F(LifecycleTest, AFifoAmongTheStateHoldsUpNobody)
+{
+    std::string machine = background(), other = name("fifo");
+    ASSERT_TRUE(succeeds(sh(fmt::format("mkdir /var/lib/holm/machines/{0} && mkfifo /var/lib/holm/machines/{0}/identity.toml", other))));
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    sh("rm -r /var/lib/holm/machines/" + other);
+}
+
 TEST_F(LifecycleTest, EnableMakesItStartAtBoot)
 {
     std::string machine = name();

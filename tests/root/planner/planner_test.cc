@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -229,6 +230,25 @@ TEST_F(Planner, DefinitionsAndImages)
     asked.name = *machine::parse_name("wek");
     EXPECT_EQ(prepare(asked).error().code, Errc::NotFound);
     EXPECT_TRUE(prepare(asked).error().text.contains("web"));
+}
+
+TEST_F(Planner, AUnitThatSystemdHasNotReadIsSaid)
+{
+    write_file("/etc/holm/machines/web.toml", "[root]\npath = \"/mnt/root\"\nmode = \"ephemeral\"\n[unit]\nafter = [\"a.service\"]\n");
+    PlanRequest asked = request("web");
+    asked.spec.reset();
+    asked.unit = launch::UnitKind::Service;
+    auto said = [&] {
+        auto plan = prepare(asked);
+        EXPECT_TRUE(plan) << plan.error().text;
+        return plan && std::ranges::any_of(plan->warnings, [](const std::string& text) { return text.contains("daemon-reload"); });
+    };
+    EXPECT_TRUE(said());
+    const std::string drop_in = "/run/systemd/generator/holm@web.service.d/10-holm.conf";
+    write_file(drop_in, "[Unit]\nDescription=Machine web: of old\nAfter=a.service\n");
+    EXPECT_FALSE(said());
+    write_file(drop_in, "[Unit]\nAfter=a.service\n[Service]\nSlice=b.slice\n");
+    EXPECT_TRUE(said());
 }
 
 TEST_F(Planner, SaysWhatItLooksAt)

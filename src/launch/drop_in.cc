@@ -1,4 +1,4 @@
-#include "generator/drop_in.h"
+#include "launch/drop_in.h"
 
 #include <algorithm>
 #include <set>
@@ -7,8 +7,9 @@
 #include <fmt/format.h>
 
 #include "api/names.h"
+#include "base/text.h"
 
-namespace holm::generator {
+namespace holm::launch {
 
 namespace {
 
@@ -77,4 +78,13 @@ std::string describe_drop_in(const machine::Spec& spec)
     return text;
 }
 
-}  // namespace holm::generator
+std::string ordering_of(std::string_view drop_in)
+{
+    std::string lines;
+    for (std::string_view line : split(drop_in, '\n'))
+        for (std::string_view key : {"After=", "Requires=", "Wants=", "Slice="})
+            if (line.starts_with(key)) lines += fmt::format("{}\n", line);
+    return lines;
+}
+
+}  // namespace holm::launch

@@ -1,10 +1,10 @@
-#include "generator/drop_in.h"
+#include "launch/drop_in.h"
 
 #include <gtest/gtest.h>
 
 #include "machine/spec_file.h"
 
-namespace holm::generator {
+namespace holm::launch {
 namespace {
 
 std::string drop_in_of(std::string text)
@@ -51,6 +51,13 @@ wants = ["b.service"]
                   "\n[Service]\nSlice=machine-shop.slice\n");
 }
 
+TEST(DropIn, ItsOrderingIsWhatUnitSays)
+{
+    EXPECT_EQ(ordering_of(drop_in_of("description = \"x\"\nroot.path = \"/srv/web\"")), "");
+    EXPECT_EQ(ordering_of(drop_in_of("root.path = \"/srv/web\"\n[unit]\nslice = \"a.slice\"\nafter = [\"machine:db\"]")),
+              "After=holm@db.service\nSlice=a.slice\n");
+}
+
 TEST(DropIn, NothingInAValueActsOnSystemd)
 {
     EXPECT_EQ(quote_value("50% of %i"), "50%% of %%i");
@@ -64,4 +71,4 @@ TEST(DropIn, NothingInAValueActsOnSystemd)
 }
 
 }  // namespace
-}  // namespace holm::generator
+}  // namespace holm::launch

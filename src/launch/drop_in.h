@@ -6,7 +6,7 @@
 
 #include "machine/spec.h"
 
-namespace holm::generator {
+namespace holm::launch {
 
 // Text for the value of a unit file's setting that takes specifiers and no quotes: no `%` is one, no line goes on behind it.
 std::string quote_value(std::string_view text);
@@ -17,4 +17,11 @@ std::string quote_path(std::string_view path);
 // The drop-in's content: Description, After, Requires, Wants, RequiresMountsFor, and Slice where it is not machine.slice.
 std::string describe_drop_in(const machine::Spec& spec);
 
-}  // namespace holm::generator
+// Its name in holm@NAME.service.d of the generator's folder.
+inline constexpr const char* drop_in_file = "10-holm.conf";
+
+// The lines of a drop-in that say in what order and where the unit runs: After, Requires, Wants and Slice. Where they differ from those
+// that systemd has loaded, the definition was edited since.
+std::string ordering_of(std::string_view drop_in);
+
+}  // namespace holm::launch
