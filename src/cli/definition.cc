@@ -256,7 +256,7 @@ Result<Bind> parse_bind(std::string_view text, std::string_view folder)
     }
     const bool known_end = parts.size() < 3 || parts[2] == "ro" || parts[2] == "rw";
     if (parts.size() > 3 || !known_end || parts[0].empty() || (parts.size() > 1 && parts[1].empty()))
-        return error(Errc::Invalid, "--bind={}: not of the form SRC[:DST[:ro]]", printable(text));
+        return error(Errc::Invalid, "--bind={}: not of the form SRC[:DST[:ro|rw]]", printable(text));
     Bind bind;
     bind.source = absolute_path(parts[0], folder);
     bind.target = parts.size() > 1 ? parts[1] : bind.source;

@@ -116,7 +116,7 @@ TEST(Definition, BadValuesNameTheOption)
 {
     EXPECT_EQ(definition_of({"--root=/r", "--env=A"}).error().text, "--env=A: not of the form KEY=VALUE");
     EXPECT_EQ(definition_of({"--root=/r", "--property==x"}).error().text, "--property==x: not of the form KEY=VALUE");
-    EXPECT_EQ(definition_of({"--root=/r", "--bind=/a:/b:rx"}).error().text, "--bind=/a:/b:rx: not of the form SRC[:DST[:ro]]");
+    EXPECT_EQ(definition_of({"--root=/r", "--bind=/a:/b:rx"}).error().text, "--bind=/a:/b:rx: not of the form SRC[:DST[:ro|rw]]");
     EXPECT_EQ(definition_of({"--root=/r", "--", "\xff"}).error().text, "'\\xff' is not valid UTF-8");
     EXPECT_FALSE(definition_of({"--root=/r", "--ephemeral", "--read-only"}).has_value());
 }
