@@ -111,7 +111,7 @@ Result<> write_root(Writer& out, const Invocation& call, std::string_view folder
 Result<> write_payload(Writer& out, const Invocation& call)
 {
     TRY(write_flag(out, call, "--boot", "payload", "boot", "true"));
-    out.from("COMMAND");
+    out.from("command");
     TRY(out.strings("payload", "command", call.command));
     TRY(write_value(out, call, "--user", "payload", "user"));
     std::map<std::string, std::string> environment;  // the last one of a name counts

@@ -128,7 +128,7 @@ TEST(Definition, WhatTheParserRefusesIsSaidOfTheOption)
     EXPECT_TRUE(refusal({"--property=MemoryMx=1"}).ends_with("(did you mean 'MemoryMax'?)"));
     EXPECT_TRUE(refusal({"--bind=/a", "--bind=/b:relative"}).starts_with("--bind=/b:relative: 'relative'"));
     EXPECT_TRUE(refusal({"--env=1A=x"}).starts_with("--env=1A: "));
-    EXPECT_TRUE(refusal({"--", ""}).starts_with("COMMAND: "));
+    EXPECT_TRUE(refusal({"--", ""}).starts_with("command: "));
     EXPECT_TRUE(refusal({"--hostname=a_b"}).starts_with("--hostname=a_b: "));
     EXPECT_TRUE(refusal({"--image=x"}).starts_with("--image=x: only one"));
     EXPECT_EQ(refusal({"--network=foo"}), "--network=foo: not supported yet: there are only the networks none and host");
