@@ -111,7 +111,7 @@ Result<> write_root(Writer& out, const Invocation& call, std::string_view folder
 Result<> write_payload(Writer& out, const Invocation& call)
 {
     TRY(write_flag(out, call, "--boot", "payload", "boot", "true"));
-    out.from("COMMAND");
+    out.from("command");
     TRY(out.strings("payload", "command", call.command));
     TRY(write_value(out, call, "--user", "payload", "user"));
     std::map<std::string, std::string> environment;  // the last one of a name counts
@@ -256,7 +256,7 @@ Result<Bind> parse_bind(std::string_view text, std::string_view folder)
     }
     const bool known_end = parts.size() < 3 || parts[2] == "ro" || parts[2] == "rw";
     if (parts.size() > 3 || !known_end || parts[0].empty() || (parts.size() > 1 && parts[1].empty()))
-        return error(Errc::Invalid, "--bind={}: not of the form SRC[:DST[:ro]]", printable(text));
+        return error(Errc::Invalid, "--bind={}: not of the form SRC[:DST[:ro|rw]]", printable(text));
     Bind bind;
     bind.source = absolute_path(parts[0], folder);
     bind.target = parts.size() > 1 ? parts[1] : bind.source;

@@ -274,7 +274,7 @@ TEST_F(LifecycleTest, TerminateSeesTheEnd)
     std::string machine = background();
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
     EXPECT_FALSE(wait_for_state(machine, "running", 0ms));
-    EXPECT_TRUE(has(holmctl({"status", machine}).out, "SIGKILL"));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "killed"));
 }
 
 TEST_F(LifecycleTest, ListStatusAndShow)

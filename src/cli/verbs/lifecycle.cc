@@ -144,7 +144,7 @@ Result<int> thaw(const Invocation& call)
 Result<int> kill(const Invocation& call)
 {
     const auto signal = machine::parse_signal(call.value("--signal", "SIGTERM"));
-    if (!signal) return usage_error(with_context(signal.error(), "--signal="));
+    if (!signal) return usage_error(with_context(signal.error(), "--signal"));
     const std::string whom = call.value("--kill-whom", "all");
     if (whom != "leader" && whom != "all")
         return usage_error(error(Errc::Invalid, "--kill-whom= is leader or all, not '{}'", printable(whom)));

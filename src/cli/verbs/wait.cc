@@ -93,7 +93,7 @@ Result<int> wait(const Invocation& call)
     if (!wanted && wanted.error().code == Errc::Invalid) return usage_error(wanted.error());
     if (!wanted) return wanted.error();
     const auto timeout = machine::parse_duration(call.value("--timeout", "infinity"));
-    if (!timeout) return usage_error(with_context(timeout.error(), "--timeout="));
+    if (!timeout) return usage_error(with_context(timeout.error(), "--timeout"));
     Client client = TRY(connect(call));
     TRY(wait_until(client, name, *wanted, *timeout, false),
         fmt::format("cannot wait until machine '{}' is {}", printable(name), call.operands[1]));

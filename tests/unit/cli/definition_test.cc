@@ -116,7 +116,7 @@ TEST(Definition, BadValuesNameTheOption)
 {
     EXPECT_EQ(definition_of({"--root=/r", "--env=A"}).error().text, "--env=A: not of the form KEY=VALUE");
     EXPECT_EQ(definition_of({"--root=/r", "--property==x"}).error().text, "--property==x: not of the form KEY=VALUE");
-    EXPECT_EQ(definition_of({"--root=/r", "--bind=/a:/b:rx"}).error().text, "--bind=/a:/b:rx: not of the form SRC[:DST[:ro]]");
+    EXPECT_EQ(definition_of({"--root=/r", "--bind=/a:/b:rx"}).error().text, "--bind=/a:/b:rx: not of the form SRC[:DST[:ro|rw]]");
     EXPECT_EQ(definition_of({"--root=/r", "--", "\xff"}).error().text, "'\\xff' is not valid UTF-8");
     EXPECT_FALSE(definition_of({"--root=/r", "--ephemeral", "--read-only"}).has_value());
 }
@@ -128,7 +128,7 @@ TEST(Definition, WhatTheParserRefusesIsSaidOfTheOption)
     EXPECT_TRUE(refusal({"--property=MemoryMx=1"}).ends_with("(did you mean 'MemoryMax'?)"));
     EXPECT_TRUE(refusal({"--bind=/a", "--bind=/b:relative"}).starts_with("--bind=/b:relative: 'relative'"));
     EXPECT_TRUE(refusal({"--env=1A=x"}).starts_with("--env=1A: "));
-    EXPECT_TRUE(refusal({"--", ""}).starts_with("COMMAND: "));
+    EXPECT_TRUE(refusal({"--", ""}).starts_with("command: "));
     EXPECT_TRUE(refusal({"--hostname=a_b"}).starts_with("--hostname=a_b: "));
     EXPECT_TRUE(refusal({"--image=x"}).starts_with("--image=x: only one"));
     EXPECT_EQ(refusal({"--network=foo"}), "--network=foo: not supported yet: there are only the networks none and host");
