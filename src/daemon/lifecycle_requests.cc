@@ -273,6 +273,7 @@ void Lifecycle::restart_service(MachineEntry& machine, Reply reply)
     machine.restart_job = host_.jobs.begin(name, JobKind::Restart);
     reply.ok(systemd::ObjectPath{job_path(machine.restart_job)});
     auto done = [this, name](Result<> result) {
+        catch_up(name);
         enqueue([this, name, result = std::move(result)] {
             MachineEntry& restarted = entry(name);
             const std::string why = result ? "" : restarted.life.why.empty() ? result.error().text : restarted.life.why;

@@ -49,7 +49,7 @@ Actions ready(State& state)
 {
     state.phase = Phase::Running;
     state.ready = true;
-    return {Action::DisarmDeadline, Action::TellReady, Action::Publish};
+    return {Action::DisarmDeadline, Action::Publish, Action::TellReady};  // holmd hears it before systemd ends the job
 }
 
 // What the end of PID 1 of a pid namespace tells: reboot(2) of a booted payload shows as SIGHUP (restart) or SIGINT (halt,

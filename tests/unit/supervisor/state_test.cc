@@ -77,7 +77,7 @@ TEST(State, GuestIsReadyWhenItSaysSo)
     State state = started(guest());
     EXPECT_EQ(state.phase, Phase::Started);
     EXPECT_STREQ(describe_phase(state), "started");
-    EXPECT_EQ(step(state, PayloadReady{}), (std::vector{DisarmDeadline, TellReady, Publish}));
+    EXPECT_EQ(step(state, PayloadReady{}), (std::vector{DisarmDeadline, Publish, TellReady}));
     EXPECT_EQ(state.phase, Phase::Running);
 }
 
