@@ -82,7 +82,7 @@ TEST_F(BadInputTest, Commands)
     EXPECT_TRUE(refuses(run_with({"--rm", "--root=" + root}, {"/etc"}), 126, "/etc"));
     EXPECT_TRUE(refuses(run_with({"--rm", "--root=" + root}, {"/wrong-format"}), 126, "/wrong-format"));
     EXPECT_TRUE(refuses(run_with({"--rm", "--root=" + root}, {"/no-interpreter"}), 126, "/no-interpreter"));
-    EXPECT_TRUE(refuses(run_with({"--rm", "--root=" + root}, {""}), 125, "COMMAND"));
+    EXPECT_TRUE(refuses(run_with({"--rm", "--root=" + root}, {""}), 125, "command"));
 }
 
 TEST_F(BadInputTest, Layers)
