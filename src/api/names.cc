@@ -11,6 +11,11 @@ std::string service_name(const machine::MachineName& name)
     return fmt::format("holm@{}.service", name.text());
 }
 
+std::string network_service_name(std::string_view network)
+{
+    return fmt::format("holm-network@{}.service", network);
+}
+
 Result<machine::MachineName> machine_of_unit(std::string_view unit)
 {
     auto inner = [&](std::string_view prefix, std::string_view suffix) -> std::string_view {

@@ -18,16 +18,19 @@ inline constexpr const char* jobs_path = "/org/holm1/job";
 
 inline constexpr const char* runtime_folder = "/run/holm";                    // gone at a reboot of the host
 inline constexpr const char* runtime_machines_folder = "/run/holm/machines";  // NAME/{plan.toml,control,result}
+inline constexpr const char* runtime_networks_folder = "/run/holm/networks";  // NAME/{segment.toml,dnsmasq.conf,hosts,dhcp}: up
 inline constexpr const char* locks_folder = "/run/holm/locks";
 inline constexpr const char* notify_socket = "/run/holm/notify";  // holmd's: "NAME\n" of a supervisor that has come up
 inline constexpr const char* state_folder = "/var/lib/holm";
 inline constexpr const char* state_machines_folder = "/var/lib/holm/machines";  // NAME/{identity.toml,record.toml,upper,work}
+inline constexpr const char* state_networks_folder = "/var/lib/holm/networks";  // NAME/{segment.toml,MACHINE@INTERFACE.lease}
 inline constexpr const char* etc_folder = "/etc/holm";
 inline constexpr const char* vendor_folder = "/usr/lib/holm";
 inline constexpr const char* program_folder = "/usr/lib/holm";
 
 std::string scope_name(const machine::MachineName& name);    // "holm-web.scope"
 std::string service_name(const machine::MachineName& name);  // "holm@web.service"
+std::string network_service_name(std::string_view network);  // "holm-network@lan.service"
 // The machine's name in a unit's name of either form. Errors: NotFound.
 Result<machine::MachineName> machine_of_unit(std::string_view unit);
 

@@ -145,20 +145,18 @@ Result<> write_mounts(Writer& out, const Invocation& call, std::string_view fold
     return {};
 }
 
-// Ports are published on the first network.
+// Ports are published on the first network; who publishes without naming one means the shipped one.
 Result<> write_networks(Writer& out, const Invocation& call)
 {
-    const std::vector<std::string>& networks = call.values("--network");
     const std::vector<std::string>& ports = call.values("--publish");
-    if (networks.empty() && !ports.empty())
-        return error(Errc::NotSupported, "--publish={}: not supported yet: it needs a network, and there are only none and host",
-                     printable(ports.front()));
+    std::vector<std::string> networks = call.values("--network");
+    if (networks.empty() && !ports.empty()) networks = {"holm0"};
     for (size_t i = 0; i < networks.size(); ++i) {
         const bool publishes = i == 0 && !ports.empty();
         if (publishes) out.from("--publish", ports.front());
         else out.from("--network", networks[i]);
         out.begin("[network]");
-        out.from("--network", networks[i]);
+        if (call.has("--network")) out.from("--network", networks[i]);
         TRY(out.string("[network]", "network", networks[i]));
         out.from("--publish", publishes ? ports.front() : "");
         if (publishes) TRY(out.strings("[network]", "publish", ports));
@@ -232,8 +230,7 @@ Error error_of_key(const Error& failure, const machine::Spec& spec, const Option
         origin->second.line > made.options.size())
         return failure;
     const std::string& option = made.options[origin->second.line - 1];
-    const bool network = option.starts_with("--network") || option.starts_with("--publish");
-    return error(failure.code, "{}: not supported yet{}", option, network ? ": there are only the networks none and host" : "");
+    return error(failure.code, "{}: not supported yet", option);
 }
 
 }  // namespace

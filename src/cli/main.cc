@@ -37,6 +37,8 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Wait: return verbs::wait(call);
     case Verb::Enable: return verbs::enable(call);
     case Verb::Disable: return verbs::disable(call);
+    case Verb::ListNetworks: return verbs::list_networks(call);
+    case Verb::NetworkStatus: return verbs::network_status(call);
     case Verb::Freeze: return verbs::freeze(call);
     case Verb::Thaw: return verbs::thaw(call);
     case Verb::Run: return verbs::run(call);

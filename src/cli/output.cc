@@ -83,10 +83,10 @@ Result<> print_paged(std::string_view text, const Invocation& call)
     return {};
 }
 
-Result<> print_table(const Table& table, const Invocation& call)
+Result<> print_table(const Table& table, const Invocation& call, const std::string& noun)
 {
     if (call.json != JsonStyle::Off) return print(describe_json(table, call.json));
-    TableStyle style{.legend = !call.has("--no-legend") && !call.has("--quiet")};
+    TableStyle style{.legend = !call.has("--no-legend") && !call.has("--quiet"), .noun = noun};
     style.width = table_width();
     style.colour = colour_wanted(STDOUT_FILENO);
     return print_paged(describe_table(table, style), call);

@@ -18,7 +18,7 @@ Result<> print(std::string_view text);
 // The same through $SYSTEMD_PAGER, $PAGER or less, when the terminal has fewer lines than the text and the user wants a pager.
 Result<> print_paged(std::string_view text, const Invocation& call);
 // As text or as JSON, as the user asked.
-Result<> print_table(const Table& table, const Invocation& call);
+Result<> print_table(const Table& table, const Invocation& call, const std::string& noun = "machine");
 
 // One line on standard error: "holmctl: TEXT".
 void complain(std::string_view text);

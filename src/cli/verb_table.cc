@@ -30,8 +30,12 @@ const Options definition_options = {
     {.name = "--ephemeral", .letter = 'x', .help = "writes are gone at the end"},
     {.name = "--read-only", .help = "the root cannot be written"},
     {.name = "--boot", .letter = 'b', .help = "boot the root's own init"},
-    {.name = "--network", .kind = List, .value = "NETWORK", .help = "none or host; others are not supported yet"},
-    {.name = "--publish", .letter = 'p', .kind = List, .value = "[IP:]PORT:PORT[/PROTOCOL]", .help = "publish a port (not supported yet)"},
+    {.name = "--network", .kind = List, .value = "NETWORK", .help = "none, host, bridge:INTERFACE, or a network such as holm0"},
+    {.name = "--publish",
+     .letter = 'p',
+     .kind = List,
+     .value = "[IP:]PORT:PORT[/PROTOCOL]",
+     .help = "publish a port of the machine on the host"},
     {.name = "--bind", .kind = List, .value = "SRC[:DST[:ro|rw]]", .help = "mount a file or directory of the host"},
     {.name = "--tmpfs", .kind = List, .value = "DST", .help = "mount an empty tmpfs"},
     {.name = "--env", .letter = 'E', .kind = List, .value = "K=V", .help = "a variable of the payload's environment"},
@@ -223,6 +227,18 @@ Verbs inside_verbs()
     };
 }
 
+Verbs network_verbs()
+{
+    return {
+        {.verb = Verb::ListNetworks, .name = "list-networks", .help = "list networks"},
+        {.verb = Verb::NetworkStatus,
+         .name = "network-status",
+         .synopsis = "NETWORK…",
+         .help = "what a network is, and who is on it",
+         .operands = some},
+    };
+}
+
 Verbs manager_verbs()
 {
     return {
@@ -243,6 +259,7 @@ Verbs make_table()
     add("Machines", machine_verbs());
     add("Definitions", definition_verbs());
     add("Inside a machine", inside_verbs());
+    add("Networks", network_verbs());
     add("The manager", manager_verbs());
     return all;
 }
@@ -254,13 +271,13 @@ const Verbs& table()
 }
 
 constexpr auto later = std::to_array<std::string_view>({
-    "abort",          "apply",         "bind",        "clone",         "clone-image",  "commit",        "connect",        "continue",
-    "copy-from",      "copy-image",    "copy-to",     "debug",         "df",           "diff",          "disconnect",     "doctor",
-    "events",         "export-oci",    "export-tar",  "fsck",          "image-status", "import-config", "import-fs",      "import-oci",
-    "import-raw",     "import-tar",    "list-images", "list-networks", "list-volumes", "metrics",       "network-create", "network-remove",
-    "network-status", "prune",         "publish",     "pull-oci",      "read-only",    "rebase",        "record",         "remove-image",
-    "rename",         "rollback",      "set",         "snapshot",      "snapshots",    "top",           "unbind",         "unpublish",
-    "volume-create",  "volume-remove", "why",
+    "abort",      "apply",      "bind",        "clone",        "clone-image",  "commit",         "connect",        "continue",
+    "copy-from",  "copy-image", "copy-to",     "debug",        "df",           "diff",           "disconnect",     "doctor",
+    "events",     "export-oci", "export-tar",  "fsck",         "image-status", "import-config",  "import-fs",      "import-oci",
+    "import-raw", "import-tar", "list-images", "list-volumes", "metrics",      "network-create", "network-remove", "prune",
+    "publish",    "pull-oci",   "read-only",   "rebase",       "record",       "remove-image",   "rename",         "rollback",
+    "set",        "snapshot",   "snapshots",   "top",          "unbind",       "unpublish",      "volume-create",  "volume-remove",
+    "why",
 });
 
 using Pair = std::pair<std::string_view, std::string_view>;

@@ -24,6 +24,8 @@ enum class Verb {
     Disable,
     Freeze,
     Thaw,
+    ListNetworks,
+    NetworkStatus,
     Run,
     Create,
     Edit,

@@ -118,8 +118,9 @@ void Lifecycle::settle(MachineEntry& machine)
     machine.failure.reset();
     machine.told = {};
     machine.heard = false;
+    const bool has_record = machine.life.record != machine::Record::Temporary && machine.life.record != machine::Record::Fresh;
+    if (has_record) write_last_run(machine.name, *machine.last);
     if (machine.remover) return;
-    write_last_run(machine.name, *machine.last);
     machine.session.reset();
     for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
 }

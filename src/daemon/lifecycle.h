@@ -13,6 +13,7 @@
 #include "daemon/catalogue.h"
 #include "daemon/jobs.h"
 #include "daemon/machine_entry.h"
+#include "daemon/name_services.h"
 #include "daemon/planner.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
@@ -31,6 +32,7 @@ struct Host {
     Jobs& jobs;
     Catalogue& catalogue;
     const machine::Settings& settings;
+    NameServices& names;
 };
 
 // Who tells the clients: signals of the Machine objects.
@@ -119,6 +121,7 @@ private:
     void kill_unit(MachineEntry& machine);
     void register_with_machined(MachineEntry& machine);
     void release_runtime(MachineEntry& machine);
+    void start_release(MachineEntry& machine, Keep keep);
     void remove_record(MachineEntry& machine);
     void removed(const machine::MachineName& name, const Result<>& result);
     void answer_removal(MachineEntry& machine, const Result<>& result);

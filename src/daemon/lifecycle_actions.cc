@@ -107,6 +107,7 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
         }
         for (const std::string& warning : plan->warnings) log_warning("machine '{}': {}", name.text(), warning);
         machine.plan = std::move(*plan);
+        if (!machine.plan->network.endpoints.empty()) host_.names.follow();
         machine.times = {.created = written_at(api::plan_path(name))};
         handle(name, {.kind = EventKind::Planned});
     });
@@ -299,25 +300,36 @@ void Lifecycle::release_runtime(MachineEntry& machine)
     machine.empty_operation.reset();
     machine.supervisor_exit.reset();
     machine.supervisor.reset();
+    const bool leaves_networks = machine.plan && !machine.plan->network.endpoints.empty();
     machine.plan.reset();
     machine.times = {};
     machine.control_group.clear();
+    const bool forgotten = machine.life.record == machine::Record::Temporary || machine.life.record == machine::Record::Fresh;
+    if (leaves_networks) return start_release(machine, forgotten ? Keep::Nothing : Keep::Record);
     // Its folder in /run alone, which is memory: quick.
     if (auto released = release(machine.name, Keep::Record); !released)
         log_warning("machine '{}': {}", machine.name.text(), released.error().text);
 }
 
+void Lifecycle::start_release(MachineEntry& machine, Keep keep)
+{
+    const MachineName name = machine.name;
+    machine.remover = start_removal(host_.loop, name, keep, [this, name](Result<> result) {
+        enqueue([this, name, result = std::move(result)] { removed(name, result); });
+    });
+}
+
 // A few files of ours go at once; what a guest has filled may take long.
 void Lifecycle::remove_record(MachineEntry& machine)
 {
+    if (machine.remover) return;  // its release takes the record along
     const MachineName name = machine.name;
     if (!has_own_upper(name)) {
         auto released = release(name, Keep::Nothing);
         if (!released) log_error("machine '{}': what it has left cannot be removed: {}", name.text(), released.error().text);
         return answer_removal(machine, released);
     }
-    machine.remover = start_removal(
-        host_.loop, name, [this, name](Result<> result) { enqueue([this, name, result = std::move(result)] { removed(name, result); }); });
+    start_release(machine, Keep::Nothing);
 }
 
 void Lifecycle::removed(const MachineName& name, const Result<>& result)
@@ -326,6 +338,7 @@ void Lifecycle::removed(const MachineName& name, const Result<>& result)
     machine.remover.reset();
     if (!result) log_error("machine '{}': what it has left cannot be removed: {}", name.text(), result.error().text);
     machine.session.reset();
+    host_.names.follow();
     for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
     answer_removal(machine, result);
     forget_if_gone(name);
@@ -365,7 +378,11 @@ void Lifecycle::stop_ended(MachineEntry& machine)
     if (machine.remover) machine.when_gone.emplace_back([this, stop] { host_.jobs.end(stop, JobResult::Done); });
     else host_.jobs.end(stop, JobResult::Done);
     if (machine.restart_job == 0 || machine.life.unit == UnitForm::Service) return;
-    post(machine.name, {.kind = EventKind::StartRequested, .unit = UnitForm::Scope, .record = machine::Record::Kept});
+    auto again = [this, name = machine.name] {
+        post(name, {.kind = EventKind::StartRequested, .unit = UnitForm::Scope, .record = machine::Record::Kept});
+    };
+    if (machine.remover) machine.when_gone.emplace_back(again);
+    else again();
 }
 
 }  // namespace holm::daemon

@@ -85,6 +85,10 @@ private:
     void change_files(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
     void reload(Reply reply);
 
+    // networks (manager_networks.cc)
+    void list_networks(Reply reply);
+    void describe_network(Reply reply, const std::string& name);
+
     // inside (manager_inside.cc)
     void exec(Reply reply, const std::string& name, const systemd::Options& options, const std::vector<std::string>& command,
               const std::vector<std::string>& environment, std::vector<Fd> fds);

@@ -1,4 +1,6 @@
 // ManagerObject: what there is. Anybody may ask for names and states (org.holm1(5) lists them); the rest is Inspect.
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "api/names.h"
@@ -63,12 +65,26 @@ void ManagerObject::list_all(Reply reply)
     reply.ok(rows);
 }
 
+namespace {
+// (family, bytes), as machine1 has it.
+std::pair<int32_t, std::vector<uint8_t>> dbus_address(const network::Address& address)
+{
+    const bool v4 = address.family == network::Family::V4;
+    return {v4 ? AF_INET : AF_INET6, {address.bytes.begin(), address.bytes.begin() + (v4 ? 4 : 16)}};
+}
+}  // namespace
+
 void ManagerObject::addresses(Reply reply, const std::string& text)
 {
     auto name = machine::parse_name(text);
     if (!name) return reply.fail(name.error());
-    // No network of holm's making gives a machine an address yet.
-    if (view_or_fail(*name, reply)) reply.ok(std::vector<std::pair<int32_t, std::vector<uint8_t>>>());
+    if (!view_or_fail(*name, reply)) return;
+    std::vector<std::pair<int32_t, std::vector<uint8_t>>> addresses;
+    const MachineEntry* machine = lifecycle_.find(*name);
+    if (machine && machine->plan)
+        for (const network::Endpoint& endpoint : machine->plan->network.endpoints)
+            for (const network::Cidr& cidr : endpoint.addresses) addresses.push_back(dbus_address(cidr.address));
+    reply.ok(addresses);
 }
 
 void ManagerObject::describe(Reply reply, const std::string& text)

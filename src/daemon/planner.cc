@@ -12,6 +12,8 @@
 #include "base/undo.h"
 #include "daemon/host_facts.h"
 #include "daemon/identity.h"
+#include "daemon/network_files.h"
+#include "daemon/networks.h"
 #include "kernel/definition_files.h"
 #include "kernel/lock_file.h"
 #include "launch/drop_in.h"
@@ -50,11 +52,16 @@ void looking_at(const PlanRequest& request, std::string_view path)
     if (request.looking_at) request.looking_at(path);
 }
 
+kernel::Places places_of(const PlanRequest& request)
+{
+    return {.default_profile = request.settings.defaults.profile};
+}
+
 // The definition of a name; a name that is only an image's is a machine with all defaults that boots it.
 Result<Spec> read_spec(const PlanRequest& request)
 {
     if (request.spec) return *request.spec;
-    kernel::Places places{.default_profile = request.settings.defaults.profile};
+    const kernel::Places places = places_of(request);
     looking_at(request, places.etc);
     auto definition = kernel::read_definition(request.name, places);
     if (definition) return std::move(definition->spec);
@@ -129,11 +136,15 @@ Result<> remove_below(const char* folder, const MachineName& name)
     return rootfs::remove_tree(parent->get(), name.text());
 }
 
-// What its supervisor would have taken away, had it not been killed.
-void remove_stale_locks(const MachineName& name)
+Result<launch::Plan> read_plan_of(const MachineName& name)
 {
-    auto text = read_regular_file(api::plan_path(name), launch::max_plan_file);
-    auto plan = text ? launch::parse_plan_file(*text, api::plan_path(name)) : Result<launch::Plan>(text.error());
+    const std::string path = api::plan_path(name);
+    return launch::parse_plan_file(TRY(read_regular_file(path, launch::max_plan_file)), path);
+}
+
+// What its supervisor would have taken away, had it not been killed.
+void remove_stale_locks(const MachineName& name, const Result<launch::Plan>& plan)
+{
     if (plan && !plan->range_lock.empty()) kernel::remove_stale_lock_file(plan->range_lock, name.text());
     Handle<DIR, closedir> locks(opendir(api::locks_folder));
     while (const dirent* entry = locks ? readdir(locks.get()) : nullptr)
@@ -146,6 +157,14 @@ bool exists(const std::string& path)
     return lstat(path.c_str(), &status) == 0;
 }
 
+Result<NetworkRequest> network_request(const PlanRequest& request, const launch::Facts& facts)
+{
+    const machine::Settings& settings = request.settings;
+    NetworkRequest made{.name = request.name, .uuid = facts.identity.uuid, .places = places_of(request), .pool = {}};
+    if (settings.origins.contains("network.pool")) made.pool = TRY(network::parse_cidr(settings.network.pool));
+    return made;
+}
+
 // systemd reads the generator's drop-in at a daemon-reload alone: what is edited without one says something else than it does.
 void warn_of_stale_unit(const PlanRequest& request, const Spec& spec, launch::Plan& plan)
 {
@@ -156,19 +175,23 @@ void warn_of_stale_unit(const PlanRequest& request, const Spec& spec, launch::Pl
         "systemd has not read [unit] of its definition as it is now: run 'systemctl daemon-reload'; it holds from the next start on");
 }
 
-// Draws, writes and saves under the lock of the ranges; takes back what it has made if a step fails.
+// Draws, writes and saves under the locks of ranges and networks; takes back what it has made if a step fails.
 Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch::Facts facts)
 {
-    Fd lock = TRY(lock_ranges());
+    Fd lock = TRY(lock_ranges()), networks_lock;
     auto before = TRY(read_identity(request.name));
     bool had_state = exists(api::state_path(request.name)), had_runtime = exists(api::runtime_path(request.name));
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
+    if (!network::networks_of(spec).empty()) networks_lock = TRY(lock_networks());
+    const NetworkRequest wanted = TRY(network_request(request, facts));
+    facts.network = TRY(draw_networks(wanted, spec));
     launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
     warn_of_stale_unit(request, spec, plan);
 
     Undo claimed([&] {
-        Result<> undone;
+        Result<> undone = leave_networks(request.name, plan.network);
+        if (!before) remove_leases(request.name);
         if (!had_state) undone = remove_below(api::state_machines_folder, request.name);
         else if (before) undone = write_identity(request.name, *before);
         else unlink((api::state_path(request.name) + "/identity.toml").c_str());
@@ -179,6 +202,7 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch:
         TRY(write_identity(request.name, facts.identity, request.remove_at_end ? Durable::No : Durable::Yes));
     }
     TRY(save_plan(plan));
+    TRY(join_networks(request.name, plan.network, facts.network, request.settings.network.firewall));
     claimed.keep();
     return plan;
 }
@@ -195,6 +219,8 @@ Result<launch::Plan> prepare(const PlanRequest& request)
     if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, std::move(facts));
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
+    const NetworkRequest wanted = TRY(network_request(request, facts));
+    facts.network = TRY(draw_networks(wanted, spec));
     return make_plan(spec, facts, request_of(request));
 }
 
@@ -205,10 +231,18 @@ bool has_own_upper(const MachineName& name)
 
 Result<> release(const MachineName& name, Keep keep)
 {
-    remove_stale_locks(name);
+    const auto plan = read_plan_of(name);
+    remove_stale_locks(name, plan);
+    Result<> left;
+    if (plan && !plan->network.endpoints.empty()) {
+        Fd lock = TRY(lock_networks());
+        left = leave_networks(name, plan->network);
+    }
     TRY(remove_below(api::runtime_machines_folder, name));
-    if (keep == Keep::Nothing) TRY(remove_below(api::state_machines_folder, name));
-    return {};
+    if (keep == Keep::Record) return left;
+    remove_leases(name);
+    TRY(remove_below(api::state_machines_folder, name));
+    return left;
 }
 
 }  // namespace holm::daemon

@@ -1,6 +1,7 @@
 #include "daemon/planner_child.h"
 
 #include "api/names.h"
+#include "daemon/networks.h"
 #include "launch/describe.h"
 #include "launch/plan_file.h"
 
@@ -40,16 +41,28 @@ std::unique_ptr<Worker> start_describing(systemd::Loop& loop, PlanRequest reques
     return Worker::start(loop, fmt::format("planning machine '{}'", request.name.text()), planner_deadline, job, std::move(finished));
 }
 
-std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::MachineName& name, Released released)
+std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::MachineName& name, Keep keep, Released released)
 {
-    auto job = [&name](const Worker::LookingAt&) -> Result<kernel::Message> {
-        TRY(release(name, Keep::Nothing));
+    auto job = [&name, keep](const Worker::LookingAt&) -> Result<kernel::Message> {
+        TRY(release(name, keep));
         return kernel::Message("ok");
     };
     auto finished = [released = std::move(released)](Result<kernel::Message> done) mutable {
         released(done ? Result<>() : Result<>(done.error()));
     };
     return Worker::start(loop, fmt::format("removing machine '{}'", name.text()), removal_deadline, job, std::move(finished));
+}
+
+std::unique_ptr<Worker> start_restoring_networks(systemd::Loop& loop, machine::Firewall firewall, Released restored)
+{
+    auto job = [firewall](const Worker::LookingAt&) -> Result<kernel::Message> {
+        TRY(restore_networks(firewall));
+        return kernel::Message("ok");
+    };
+    auto finished = [restored = std::move(restored)](Result<kernel::Message> done) mutable {
+        restored(done ? Result<>() : Result<>(done.error()));
+    };
+    return Worker::start(loop, "restoring the networks", planner_deadline, job, std::move(finished));
 }
 
 }  // namespace holm::daemon

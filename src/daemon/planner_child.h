@@ -23,8 +23,10 @@ using Released = std::move_only_function<void(Result<>)>;
 std::unique_ptr<Worker> start_planning(systemd::Loop& loop, PlanRequest request, Planned planned);
 // The plan as text for a person; nothing is written.
 std::unique_ptr<Worker> start_describing(systemd::Loop& loop, PlanRequest request, Described described);
-// Removes the machine's state: identity, upper, record.
-std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::MachineName& name, Released released);
+// release() of planner.h.
+std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::MachineName& name, Keep keep, Released released);
+// restore_networks() of networks.h.
+std::unique_ptr<Worker> start_restoring_networks(systemd::Loop& loop, machine::Firewall firewall, Released restored);
 
 // The plan in a plan.toml of /run. Errors: NotFound, Invalid.
 Result<launch::Plan> read_plan(const std::string& path);

@@ -12,6 +12,7 @@
 #include "api/names.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/planner_child.h"
 #include "kernel/definition_files.h"
 #include "systemd/notify.h"
 
@@ -38,13 +39,15 @@ Service::Service(systemd::Loop& loop)
       machined_(bus_),
       jobs_(bus_),
       authority_(bus_),
+      names_(units_),
       host_{.loop = loop_,
             .bus = bus_,
             .units = units_,
             .machined = machined_,
             .jobs = jobs_,
             .catalogue = catalogue_,
-            .settings = settings_},
+            .settings = settings_,
+            .names = names_},
       lifecycle_(host_, {.changed = [this](const MachineEntry& machine) { machines_.changed(machine.name); },
                          .appeared = [this](const machine::MachineName& name) { machines_.appeared(name); },
                          .vanished = [this](const machine::MachineName& name) { machines_.vanished(name); }}),
@@ -62,6 +65,10 @@ Result<> Service::start()
     TRY(make_folders(api::runtime_machines_folder, 0700));
     TRY(open_notify_socket());
     lifecycle_.rebuild();
+    networks_ = start_restoring_networks(loop_, settings_.network.firewall, [this](const Result<>& restored) {
+        if (!restored) log_error("the networks cannot be restored: {}", restored.error().text);
+        if (bus_.connected()) names_.follow();
+    });
     bus_.keep_connected([this] { return on_connected(); }, [this] { on_lost(); });
     bus_patience_ = TRY(loop_.after(bus_patience, [this] { ready(); }));
     return {};
@@ -175,6 +182,8 @@ Result<> Service::on_connected()
         return errno_error(-r, "cannot ask for the name {}", api::bus_name);
     name_request_.reset(slot);
     lifecycle_.on_connected();
+    names_.forget();
+    names_.follow();
     return {};
 }
 

@@ -50,6 +50,7 @@ private:
     systemd::Machined machined_;
     Jobs jobs_;
     Authority authority_;
+    NameServices names_;
     Host host_;
     Lifecycle lifecycle_;
     ManagerObject manager_;
@@ -58,6 +59,7 @@ private:
     Handle<sd_bus_slot, sd_bus_slot_unref> name_request_;
     Fd notify_;
     systemd::Source notified_, bus_patience_;
+    std::unique_ptr<Worker> networks_;  // that are being restored
     std::vector<systemd::Source> signals_;
     bool is_ready_ = false;
 };

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::string_view suffix = ".toml";
 constexpr size_t most_drop_ins = 256;
+constexpr std::string_view machines = "machines", networks = "networks";  // folders of definitions
 
 // The folders that may hold a file, the one that wins first.
 std::vector<std::string> folders_of(const Places& places, std::string_view inner)
@@ -73,10 +74,10 @@ Result<std::vector<std::string>> list_folder(const std::string& path)
 }
 
 // Drop-ins of both folders in the order of their names; one of /etc masks the vendor's of the same name.
-Result<std::vector<Source>> read_drop_ins(const Places& places, const std::string& file)
+Result<std::vector<Source>> read_drop_ins(const Places& places, std::string_view kind, const std::string& file)
 {
     std::map<std::string, std::string> paths;
-    for (const std::string& folder : folders_of(places, fmt::format("/machines/{}.d", file)))
+    for (const std::string& folder : folders_of(places, fmt::format("/{}/{}.d", kind, file)))
         for (const std::string& name : TRY(list_folder(folder))) paths.emplace(name, fmt::format("{}/{}{}", folder, name, suffix));
     if (paths.size() > most_drop_ins) return error(Errc::Invalid, "'{}' has more than {} drop-ins", file, most_drop_ins);
     std::vector<Source> sources;
@@ -100,13 +101,42 @@ Result<Source> read_profile(const Places& places, const std::string& name, const
     return *source;
 }
 
-Error no_definition(const MachineName& name, const Places& places)
+Result<std::vector<MachineName>> list_kind(const Places& places, std::string_view kind)
+{
+    std::set<MachineName> names;
+    for (const std::string& folder : folders_of(places, fmt::format("/{}", kind)))
+        for (const std::string& text : TRY(list_folder(folder)))
+            if (auto name = machine::parse_name(text)) names.insert(*name);
+    return std::vector<MachineName>(names.begin(), names.end());
+}
+
+Error no_definition(const MachineName& name, const Places& places, std::string_view kind)
 {
     std::vector<std::string> known;
-    if (auto all = list_definitions(places))
+    if (auto all = list_kind(places, kind))
         for (const MachineName& other : *all) known.push_back(other.text());
-    return error(Errc::NotFound, "machine '{}' has no definition{}; looked in {}", name.text(), did_you_mean(name.text(), known),
-                 fmt::join(folders_of(places, "/machines"), " and "));
+    return error(Errc::NotFound, "{} '{}' has no definition{}; looked in {}", kind == machines ? "machine" : "network", name.text(),
+                 did_you_mean(name.text(), known), fmt::join(folders_of(places, fmt::format("/{}", kind)), " and "));
+}
+
+Result<std::string> find_kind(const MachineName& name, const Places& places, std::string_view kind)
+{
+    for (const std::string& folder : folders_of(places, fmt::format("/{}", kind))) {
+        const std::string path = fmt::format("{}/{}{}", folder, name.text(), suffix);
+        if (open_file(path, O_PATH | O_NOFOLLOW)) return path;
+    }
+    return no_definition(name, places, kind);
+}
+
+// NAME.toml and its drop-ins.
+Result<std::vector<Source>> read_own(const MachineName& name, const Places& places, std::string_view kind)
+{
+    const std::string file = fmt::format("{}{}", name.text(), suffix);
+    auto definition = TRY(read_first(folders_of(places, fmt::format("/{}", kind)), file));
+    if (!definition) return no_definition(name, places, kind);
+    std::vector<Source> own = {std::move(*definition)};
+    std::ranges::move(TRY(read_drop_ins(places, kind, file)), std::back_inserter(own));
+    return own;
 }
 
 }  // namespace
@@ -129,12 +159,7 @@ Result<std::vector<Source>> with_profiles(std::vector<Source> own, const Places&
 
 Result<std::vector<Source>> read_sources(const MachineName& name, const Places& places)
 {
-    const std::string file = fmt::format("{}{}", name.text(), suffix);
-    auto definition = TRY(read_first(folders_of(places, "/machines"), file));
-    if (!definition) return no_definition(name, places);
-    std::vector<Source> own = {std::move(*definition)};
-    std::ranges::move(TRY(read_drop_ins(places, file)), std::back_inserter(own));
-    return with_profiles(std::move(own), places);
+    return with_profiles(TRY(read_own(name, places, machines)), places);
 }
 
 Result<Definition> read_definition(const MachineName& name, const Places& places)
@@ -146,20 +171,27 @@ Result<Definition> read_definition(const MachineName& name, const Places& places
 
 Result<std::string> find_definition(const MachineName& name, const Places& places)
 {
-    for (const std::string& folder : folders_of(places, "/machines")) {
-        const std::string path = fmt::format("{}/{}{}", folder, name.text(), suffix);
-        if (open_file(path, O_PATH | O_NOFOLLOW)) return path;
-    }
-    return no_definition(name, places);
+    return find_kind(name, places, machines);
 }
 
 Result<std::vector<MachineName>> list_definitions(const Places& places)
 {
-    std::set<MachineName> names;
-    for (const std::string& folder : folders_of(places, "/machines"))
-        for (const std::string& text : TRY(list_folder(folder)))
-            if (auto name = machine::parse_name(text)) names.insert(*name);
-    return std::vector<MachineName>(names.begin(), names.end());
+    return list_kind(places, machines);
+}
+
+Result<std::string> find_network(const MachineName& name, const Places& places)
+{
+    return find_kind(name, places, networks);
+}
+
+Result<std::vector<Source>> read_network_sources(const MachineName& name, const Places& places)
+{
+    return read_own(name, places, networks);
+}
+
+Result<std::vector<MachineName>> list_networks(const Places& places)
+{
+    return list_kind(places, networks);
 }
 
 Result<machine::Settings> read_settings(const Places& places)

@@ -41,6 +41,11 @@ Result<std::string> find_definition(const machine::MachineName& name, const Plac
 // The names of all definitions, sorted; files that are no valid machine name are left out.
 Result<std::vector<machine::MachineName>> list_definitions(const Places& places = {});
 
+// The same of networks: NAME.toml and its drop-ins in the order of merging; its path; the names of all. Errors: NotFound, Invalid.
+Result<std::vector<machine::Source>> read_network_sources(const machine::MachineName& name, const Places& places = {});
+Result<std::string> find_network(const machine::MachineName& name, const Places& places = {});
+Result<std::vector<machine::MachineName>> list_networks(const Places& places = {});
+
 // Vendor's and admin's holm.toml; defaults where neither is there.
 Result<machine::Settings> read_settings(const Places& places = {});
 

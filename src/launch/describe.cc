@@ -298,12 +298,30 @@ std::string describe_security(const Plan& plan)
     return section.text();
 }
 
+// "network lan by hm0123456789ab on holm-lan, 02:…, 10.213.0.5/16, gateway 10.213.0.1, port 8080:80/tcp".
+std::string describe_endpoint(const network::Endpoint& endpoint)
+{
+    std::string text = endpoint.network.empty() ? "" : fmt::format("network {} ", endpoint.network);
+    text += fmt::format("by {} on {}, {}", endpoint.host_interface, long_text(endpoint.parent), network::describe(endpoint.mac));
+    if (endpoint.mtu != 0) text += fmt::format(", MTU {}", endpoint.mtu);
+    for (const network::Cidr& address : endpoint.addresses) text += fmt::format(", {}", describe(address));
+    for (const network::Address& gateway : endpoint.gateways) text += fmt::format(", gateway {}", describe(gateway));
+    for (const std::string& alias : endpoint.aliases) text += fmt::format(", alias {}", long_text(alias));
+    for (const std::string& rule : endpoint.deny) text += fmt::format(", deny {}", long_text(rule));
+    for (const std::string& rule : endpoint.allow) text += fmt::format(", allow {}", long_text(rule));
+    for (const network::Publication& published : endpoint.published) text += fmt::format(", port {}", describe(published));
+    return text;
+}
+
 std::string describe_network(const Plan& plan)
 {
     Section section("Network");
     switch (plan.network.kind) {
     case network::Kind::None: section.line("kind", "none: its own, with loopback alone"); break;
     case network::Kind::Host: section.line("kind", "host: the host's own interfaces"); break;
+    case network::Kind::Endpoints:
+        for (const network::Endpoint& endpoint : plan.network.endpoints) section.line(endpoint.interface, describe_endpoint(endpoint));
+        break;
     }
     return section.text();
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "machine/id_range.h"
+#include "network/plan.h"
 #include "rootfs/facts.h"
 
 namespace holm::launch {
@@ -27,6 +28,7 @@ struct Identity {
 
 struct Facts {
     rootfs::Facts rootfs;
+    network::Facts network;
     HostFacts host;
     Identity identity;
     std::string fresh_id;  // 32 hex digits drawn for this start alone: machine_id = "fresh"

@@ -46,6 +46,16 @@ void append_timezone(const Spec& spec, const Facts& facts, std::vector<File>& fi
     files.push_back({"/etc/localtime", target, File::Kind::Symlink});
 }
 
+std::string plan_resolv_conf(const Facts& facts, const network::Plan& network)
+{
+    switch (network.kind) {
+    case network::Kind::None: return "";
+    case network::Kind::Host: return facts.host.resolv_conf;
+    case network::Kind::Endpoints: return network::resolv_conf_of(network);
+    }
+    return "";
+}
+
 // Files in the machine's own tree: only where the machine can be written to, and systemd is not told otherwise.
 std::vector<File> plan_files(const Spec& spec, const Facts& facts, const Plan& plan)
 {
@@ -53,9 +63,9 @@ std::vector<File> plan_files(const Spec& spec, const Facts& facts, const Plan& p
     if (plan.rootfs.read_only) return files;
     append_timezone(spec, facts, files);
     bool own_resolver = facts.rootfs.resolv_conf_is_link;  // it points to what the machine's own resolver writes
-    bool wanted = spec.identity.resolv_conf == "auto" && plan.network.kind == network::Kind::Host;
-    if (wanted && !own_resolver && !facts.host.resolv_conf.empty())
-        files.push_back({"/etc/resolv.conf", facts.host.resolv_conf, File::Kind::Replace});
+    std::string resolv_conf = plan_resolv_conf(facts, plan.network);
+    if (spec.identity.resolv_conf == "auto" && !own_resolver && !resolv_conf.empty())
+        files.push_back({"/etc/resolv.conf", std::move(resolv_conf), File::Kind::Replace});
     MachineIdKind kind = spec.identity.machine_id;
     bool asked = kind == MachineIdKind::Given || kind == MachineIdKind::Fresh || kind == MachineIdKind::Derived;
     if (asked && plan.payload.init_kind != InitKind::Systemd) files.push_back({"/etc/machine-id", plan.uuid + "\n", File::Kind::Replace});
@@ -88,7 +98,7 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.console = request.console;
     plan.remove_at_end = request.remove_at_end;
     plan.state = request.state_folder + "/" + spec.name.text();
-    plan.network = TRY(network::plan_network(spec));
+    plan.network = TRY(network::plan_network(spec, facts.network, facts.identity.uuid));
     plan.security = TRY(security::plan_security(
         spec, plan.network.kind == network::Kind::Host ? security::Interfaces::OfTheHost : security::Interfaces::Own));
     plan.payload = TRY(plan_payload(spec, facts, request, plan.uuid));

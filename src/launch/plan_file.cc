@@ -1,7 +1,9 @@
 #include "launch/plan_file.h"
 
 #include "launch/plan_codecs.h"
+#include "machine/network_grammar.h"
 #include "machine/toml_schema.h"
+#include "network/codecs.h"
 
 namespace holm::launch {
 
@@ -22,7 +24,11 @@ using std::string_view;
 
 constexpr pair<string_view, UnitKind> unit_kinds[] = {{"scope", UnitKind::Scope}, {"service", UnitKind::Service}};
 constexpr pair<string_view, Console> consoles[] = {{"pipes", Console::Pipes}, {"terminal", Console::Terminal}};
-constexpr pair<string_view, network::Kind> networks[] = {{"none", network::Kind::None}, {"host", network::Kind::Host}};
+constexpr pair<string_view, network::Kind> networks[] = {
+    {"none", network::Kind::None}, {"host", network::Kind::Host}, {"endpoints", network::Kind::Endpoints}};
+constexpr pair<string_view, network::EndpointType> endpoint_types[] = {
+    {"bridge", network::EndpointType::Bridge}, {"veth", network::EndpointType::Veth}, {"macvlan", network::EndpointType::Macvlan}};
+constexpr pair<string_view, string_view> protocols[] = {{"tcp", "tcp"}, {"udp", "udp"}};
 constexpr pair<string_view, Upper> uppers[] = {{"none", Upper::None}, {"directory", Upper::Directory}, {"memory", Upper::Memory}};
 constexpr pair<string_view, machine::IdMapping> mappings[] = {
     {"range", machine::IdMapping::Range}, {"identity", machine::IdMapping::Identity}, {"host", machine::IdMapping::Host}};
@@ -34,6 +40,14 @@ constexpr pair<string_view, File::Kind> file_kinds[] = {
 constexpr pair<string_view, InitKind> init_kinds[] = {
     {"command", InitKind::Command}, {"systemd", InitKind::Systemd}, {"openrc", InitKind::OpenRc}, {"sysv", InitKind::Sysv},
     {"busybox", InitKind::Busybox}, {"runit", InitKind::Runit},     {"s6", InitKind::S6},         {"other", InitKind::Other}};
+
+Result<std::string> parse_address_or_none(string_view text)
+{
+    return text.empty() ? std::string() : describe(TRY(network::parse_ip(text)));
+}
+
+using AddressOrNone = machine::Text<parse_address_or_none>;
+using Interface = machine::Text<machine::parse_interface>;
 
 const std::string& describe_name(const machine::MachineName& name)
 {
@@ -95,7 +109,41 @@ constexpr Field<rootfs::Plan> rootfs_fields[] = {
     tables_field<&rootfs::Plan::host_files, file_fields>("host_file"),
 };
 
-constexpr Field<network::Plan> network_fields[] = {field<&network::Plan::kind, Word<networks>>("kind")};
+using Port = machine::Integer<uint16_t, 1, 65535>;
+
+constexpr Field<network::Publication> publication_fields[] = {
+    field<&network::Publication::protocol, Word<protocols>>("protocol"),
+    field<&network::Publication::address, AddressOrNone>("address"),
+    field<&network::Publication::host_first, Port>("host_first"),
+    field<&network::Publication::host_last, Port>("host_last"),
+    field<&network::Publication::first, Port>("first"),
+    field<&network::Publication::last, Port>("last"),
+};
+
+constexpr Field<network::Endpoint> endpoint_fields[] = {
+    field<&network::Endpoint::type, Word<endpoint_types>>("type"),
+    field<&network::Endpoint::network, AnyText>("network"),
+    field<&network::Endpoint::parent, Interface>("parent"),
+    field<&network::Endpoint::host_interface, Interface>("host_interface"),
+    field<&network::Endpoint::interface, Interface>("interface"),
+    field<&network::Endpoint::mac, network::MacText>("mac"),
+    field<&network::Endpoint::mtu, machine::Integer<uint32_t, 0, 65535>>("mtu"),
+    field<&network::Endpoint::addresses, machine::List<network::CidrText, 64>>("addresses"),
+    field<&network::Endpoint::gateways, machine::List<network::AddressText, 2>>("gateways"),
+    field<&network::Endpoint::resolvers, machine::List<network::AddressText, 64>>("resolvers"),
+    field<&network::Endpoint::domain, AnyText>("domain"),
+    field<&network::Endpoint::aliases, machine::List<machine::Text<machine::parse_alias>, 64>>("aliases"),
+    field<&network::Endpoint::ingress, Count>("ingress"),
+    field<&network::Endpoint::egress, Count>("egress"),
+    field<&network::Endpoint::allow, machine::List<machine::Text<machine::parse_rule>>>("allow"),
+    field<&network::Endpoint::deny, machine::List<machine::Text<machine::parse_rule>>>("deny"),
+    tables_field<&network::Endpoint::published, publication_fields>("published"),
+};
+
+constexpr Field<network::Plan> network_fields[] = {
+    field<&network::Plan::kind, Word<networks>>("kind"),
+    tables_field<&network::Plan::endpoints, endpoint_fields>("endpoint"),
+};
 
 constexpr Field<security::Plan> security_fields[] = {
     field<&security::Plan::capabilities, Capabilities>("capabilities"),
@@ -147,6 +195,21 @@ constexpr Field<Plan> plan_fields[] = {
     tables_field<&Plan::credentials, credential_fields>("credential"),
 };
 
+Result<> check_endpoints(const network::Plan& plan)
+{
+    if ((plan.kind == network::Kind::Endpoints) == plan.endpoints.empty())
+        return error(Errc::Invalid, "has endpoints where its network has none, or none where it has");
+    for (const network::Endpoint& endpoint : plan.endpoints) {
+        if (endpoint.interface.empty()) return error(Errc::Invalid, "has an endpoint without an interface");
+        for (const network::Publication& published : endpoint.published)
+            if (published.protocol.empty() || published.host_first == 0 || published.first == 0 ||
+                published.host_last < published.host_first ||
+                published.last - published.first != published.host_last - published.host_first)
+                return error(Errc::Invalid, "has a published port that is none");
+    }
+    return {};
+}
+
 // What a plan without would do wrong, not only nothing.
 Result<> check_plan(const Plan& plan)
 {
@@ -159,7 +222,7 @@ Result<> check_plan(const Plan& plan)
         return error(Errc::Invalid, "has no place for its upper");
     if (ids.count == 0 || uint64_t{ids.base} + ids.count > UINT32_MAX || (ids.mapping == machine::IdMapping::Range && ids.base == 0))
         return error(Errc::Invalid, "has no valid range of user ids");
-    return {};
+    return check_endpoints(plan.network);
 }
 
 }  // namespace

@@ -85,6 +85,12 @@ bool is_publication(std::string_view text)
     return outside && inside && outside->second - outside->first == inside->second - inside->first;
 }
 
+bool is_dns_label(std::string_view label)
+{
+    auto clean = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'; };
+    return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' && std::ranges::all_of(label, clean);
+}
+
 }  // namespace
 
 Result<std::string> parse_network(std::string_view text)
@@ -99,6 +105,19 @@ Result<std::string> parse_network(std::string_view text)
 Result<std::string> parse_address(std::string_view text)
 {
     if (!is_prefix(text)) return bad(text, "address", "IPv4 or IPv6 of one host, and '/' with a length if wanted");
+    return std::string(text);
+}
+
+Result<std::string> parse_domain(std::string_view text)
+{
+    if (text.size() > 253 || !std::ranges::all_of(split(text, '.'), is_dns_label))
+        return bad(text, "domain", "labels of letters, digits and inner '-' with '.' between, each at most 63 bytes, together at most 253");
+    return std::string(text);
+}
+
+Result<std::string> parse_alias(std::string_view text)
+{
+    if (!is_dns_label(text)) return bad(text, "alias", "one label of a name: letters, digits and inner '-', at most 63 bytes");
     return std::string(text);
 }
 

@@ -16,6 +16,10 @@ namespace holm::machine {
 Result<std::string> parse_network(std::string_view text);
 // An IPv4 or IPv6 address, and `/LENGTH` if wanted; no multicast, no zone.
 Result<std::string> parse_address(std::string_view text);
+// A DNS domain: labels of letters, digits and inner `-`, each at most 63 bytes, together at most 253.
+Result<std::string> parse_domain(std::string_view text);
+// One such label: what a machine is called besides its name.
+Result<std::string> parse_alias(std::string_view text);
 // Six hex pairs of one station: not a group's, not all zero. As lower case.
 Result<std::string> parse_mac(std::string_view text);
 // Bits per second: digits and, base 1000, one of K M G T.

@@ -42,8 +42,18 @@ constexpr Field<Settings::Pool> pool_fields[] = {
     field<&Settings::Pool::count, Integer<uint32_t, range_size, UINT32_MAX - 1>>("count"),
 };
 
+// IPv4 alone: IPv6 blocks are drawn (RFC 4193).
+Result<std::string> parse_pool(std::string_view text)
+{
+    const size_t slash = text.find('/');
+    auto length = slash == text.npos ? std::nullopt : parse_number(text.substr(slash + 1), 30);
+    if (!parse_address(text) || text.contains(':') || !length || *length < 8)
+        return error(Errc::Invalid, "'{}' is no pool: an IPv4 block with a length from /8 to /30", printable(text, 80));
+    return std::string(text);
+}
+
 constexpr Field<Settings::Network> network_fields[] = {
-    field<&Settings::Network::pool, Text<parse_address>>("pool"),
+    field<&Settings::Network::pool, Text<parse_pool>>("pool"),
     field<&Settings::Network::dns_port, Integer<uint16_t, 1, 65535>>("dns_port"),
     field<&Settings::Network::firewall, Word<firewalls>>("firewall"),
 };
@@ -97,8 +107,8 @@ Result<> check_supported(const Settings& settings)
     const Settings fresh;
     std::string_view key;
     if (settings.paths != fresh.paths) key = "paths";
-    else if (settings.defaults.network != "none" && settings.defaults.network != "host") key = "defaults.network";
-    else if (settings.network != fresh.network) key = "network";
+    else if (settings.defaults.network.starts_with("macvlan:") || settings.defaults.network == "veth") key = "defaults.network";
+    else if (settings.network.dns_port != fresh.network.dns_port) key = "network.dns_port";
     else if (settings.store != fresh.store) key = "store";
     if (key.empty()) return {};
     auto origin = settings.origins.find(std::string(key));

@@ -132,6 +132,14 @@ bool has_details(const NetworkSpec& network)
     return network != NetworkSpec{.network = network.network};
 }
 
+std::string unsupported_network(const NetworkSpec& network, const std::string& key)
+{
+    if (network.network == "veth" || network.network.starts_with("macvlan:")) return key + ".network";
+    if (network.network == "none" || network.network == "host") return has_details(network) ? key : "";
+    if (!network.ingress.empty()) return key + ".ingress";
+    return network.egress.empty() ? "" : key + ".egress";
+}
+
 std::string unsupported_mount(const MountSpec& mount, const std::string& key)
 {
     switch (mount.type) {
@@ -170,9 +178,7 @@ std::string unsupported_key(const Spec& spec)
     for (size_t i = 0; i < spec.mounts.size(); ++i)
         if (std::string key = unsupported_mount(spec.mounts[i], fmt::format("mount[{}]", i)); !key.empty()) return key;
     for (size_t i = 0; i < spec.networks.size(); ++i) {
-        const NetworkSpec& network = spec.networks[i];
-        if (network.network != "none" && network.network != "host") return fmt::format("network[{}].network", i);
-        if (has_details(network)) return fmt::format("network[{}]", i);
+        if (std::string key = unsupported_network(spec.networks[i], fmt::format("network[{}]", i)); !key.empty()) return key;
     }
     for (const auto& [name, value] : spec.resources)
         if (auto parsed = parse_resource(name, value); !parsed && parsed.error().code == Errc::NotSupported) return "resources." + name;

@@ -132,7 +132,7 @@ constexpr Field<NetworkSpec> network_fields[] = {
     field<&NetworkSpec::address, List<Text<parse_address>, 64>>("address"),
     field<&NetworkSpec::mac, Text<parse_mac>>("mac"),
     field<&NetworkSpec::mtu, Integer<uint32_t, 68, 65535>>("mtu"),
-    field<&NetworkSpec::aliases, List<Text<parse_hostname>, 64>>("aliases"),
+    field<&NetworkSpec::aliases, List<Text<parse_alias>, 64>>("aliases"),
     field<&NetworkSpec::ingress, Text<parse_rate>>("ingress"),
     field<&NetworkSpec::egress, Text<parse_rate>>("egress"),
     field<&NetworkSpec::allow, List<Text<parse_rule>>>("allow"),

@@ -64,7 +64,7 @@ int namespaces_of(const launch::Plan& plan)
 {
     int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
     if (plan.rootfs.ids.has_namespace()) flags |= CLONE_NEWUSER;
-    if (plan.network.kind == network::Kind::None) flags |= CLONE_NEWNET;
+    if (plan.network.kind != network::Kind::Host) flags |= CLONE_NEWNET;
     if (plan.security.boottime_offset || plan.security.monotonic_offset) flags |= CLONE_NEWTIME;
     return flags;
 }

@@ -13,6 +13,7 @@
 #include "kernel/process.h"
 #include "launch/payload.h"
 #include "launch/plan_file.h"
+#include "network/apply_machine.h"
 #include "rootfs/apply_outside.h"
 #include "rootfs/remove.h"
 #include "security/apply.h"
@@ -96,7 +97,7 @@ uint64_t namespaces_of(const launch::Plan& plan)
 {
     uint64_t flags = CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
     if (plan.rootfs.ids.has_namespace()) flags |= CLONE_NEWUSER;
-    if (plan.network.kind == network::Kind::None) flags |= CLONE_NEWNET;
+    if (plan.network.kind != network::Kind::Host) flags |= CLONE_NEWNET;
     return flags;
 }
 
@@ -168,6 +169,8 @@ Result<> boot(Status& status)
     if (child.pid == 0) return run_inside({.plan = request.plan, .go = std::move(go.first), .pipes = std::move(request.pipes)}, status);
     TRY(status.send_leader(child));
     TRY(prepare_child(request, child, status));
+    status.enter("network");
+    TRY(network::apply_outside(request.plan.network, child.pid, child.pidfd.get()), "network of the machine");
     TRY(build_root(request, sources, child, status));
     return write_all(go.second.get(), "g");  // until now the child waits; at our end without it, it ends too
 }

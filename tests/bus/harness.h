@@ -36,6 +36,7 @@ struct Holmd {
     systemd::Machined machined;
     daemon::Jobs jobs;
     daemon::Authority authority;
+    daemon::NameServices names;
     daemon::Host host;
     daemon::Lifecycle lifecycle;
     daemon::ManagerObject manager;

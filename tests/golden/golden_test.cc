@@ -25,6 +25,23 @@ rootfs::Folder folder_of(std::string path, uint64_t inode)
     return {.path = std::move(path), .id = {1, inode}, .file_system = "ext4", .parents = {{1, 3}, {1, 2}}};
 }
 
+// Every network has all defaults, drawn on a host without routes.
+network::Facts network_facts_of(const machine::Spec& spec, const std::string& uuid)
+{
+    network::Facts facts;
+    network::HostNetworks host;
+    for (const auto& [index, name] : network::networks_of(spec)) {
+        const machine::NetworkSpec& wanted = spec.networks[index];
+        auto definition = network::parse_definition(*machine::parse_name(name), {});
+        facts.segments[index] = *plan_segment(*definition, nullptr, host, 0x0102030405 + index);
+        host.segments.push_back(facts.segments[index]);
+        network::LeaseRequest request{.machine = spec.name.text(), .uuid = uuid, .interface = network::interface_of(spec, index)};
+        request.mac = wanted.mac, request.addresses = wanted.address;
+        facts.leases[index] = *plan_lease(facts.segments[index], request, nullptr, {});
+    }
+    return facts;
+}
+
 // A host with 8 GiB where every path exists, on ext4; systemd is the init of every root, and every command is in /usr/bin.
 Facts facts_of(const machine::Spec& spec)
 {
@@ -55,6 +72,7 @@ Facts facts_of(const machine::Spec& spec)
     case machine::UsersKind::Identity: facts.identity.ids = {machine::IdMapping::Identity, 0, UINT32_MAX}; break;
     case machine::UsersKind::Host: facts.identity.ids = {machine::IdMapping::Host, 0, UINT32_MAX}; break;
     }
+    facts.network = network_facts_of(spec, facts.identity.uuid);
     facts.fresh_id = "ffffffffffff4fffbfffffffffffffff";
     return facts;
 }

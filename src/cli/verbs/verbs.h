@@ -12,6 +12,8 @@
 namespace holm::cli::verbs {
 
 Result<int> list(const Invocation& call);
+Result<int> list_networks(const Invocation& call);
+Result<int> network_status(const Invocation& call);
 Result<int> status(const Invocation& call);
 Result<int> show(const Invocation& call);
 Result<int> wait(const Invocation& call);

@@ -131,9 +131,9 @@ TEST(Definition, WhatTheParserRefusesIsSaidOfTheOption)
     EXPECT_TRUE(refusal({"--", ""}).starts_with("command: "));
     EXPECT_TRUE(refusal({"--hostname=a_b"}).starts_with("--hostname=a_b: "));
     EXPECT_TRUE(refusal({"--image=x"}).starts_with("--image=x: only one"));
-    EXPECT_EQ(refusal({"--network=foo"}), "--network=foo: not supported yet: there are only the networks none and host");
-    EXPECT_TRUE(refusal({"--publish=8080:80"}).starts_with("--publish=8080:80: not supported yet"));
-    EXPECT_TRUE(refusal({"--publish=8080:80", "--network=host"}).starts_with("--publish=8080:80: not supported yet"));
+    EXPECT_EQ(refusal({"--network=macvlan:eth0"}), "--network=macvlan:eth0: not supported yet");
+    EXPECT_TRUE(refusal({"--publish=80:99999"}).starts_with("--publish=80:99999: "));
+    EXPECT_EQ(refusal({"--publish=8080:80"}), "");
     EXPECT_EQ(refusal({"--device=/dev/fuse"}), "--device=/dev/fuse: not supported yet");
 }
 

@@ -32,6 +32,20 @@ inline Facts facts()
     return facts;
 }
 
+// Of a machine whose first [[network]] is a network "lan".
+inline network::Facts network_facts()
+{
+    const network::Address gateway = *network::parse_ip("10.213.0.1");
+    network::Facts facts;
+    facts.segments[0] = {.name = "lan",
+                         .interface = "holm-lan",
+                         .subnets = {{.block = *network::parse_cidr("10.213.0.0/16"), .gateway = gateway}},
+                         .domain = "holm"};
+    facts.leases[0] = {
+        .machine = "web", .interface = "eth0", .mac = {2, 0, 0x5e, 0x10, 0, 5}, .addresses = {*network::parse_ip("10.213.0.5")}};
+    return facts;
+}
+
 // The same roots with a command in place of their init.
 inline machine::Spec command_spec()
 {

@@ -84,6 +84,23 @@ TEST(MakePlan, ResolverOfTheHostWithItsNetwork)
     EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
 }
 
+TEST(MakePlan, ResolversOfItsNetworks)
+{
+    machine::Spec spec = example::spec();
+    spec.networks = {{.network = "lan"}};
+    Facts facts = example::facts();
+    facts.network = example::network_facts();
+    const Plan plan = *make_plan(spec, facts, {});
+    EXPECT_EQ(plan.network.kind, network::Kind::Endpoints);
+    ASSERT_EQ(plan.rootfs.files.size(), 1U);
+    EXPECT_EQ(plan.rootfs.files[0].path, "/etc/resolv.conf");
+    EXPECT_TRUE(plan.rootfs.files[0].content.ends_with("search holm\nnameserver 10.213.0.1\n")) << plan.rootfs.files[0].content;
+    spec.identity.resolv_conf = "off";
+    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
+    spec.identity.resolv_conf = "auto", facts.rootfs.resolv_conf_is_link = true;
+    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
+}
+
 TEST(MakePlan, Refusals)
 {
     Facts facts = example::facts();
@@ -91,7 +108,7 @@ TEST(MakePlan, Refusals)
     EXPECT_EQ(make_plan(example::spec(), facts, {}).error().code, Errc::NotSupported);
     machine::Spec spec = example::spec();
     spec.networks = {{.network = "lan"}};
-    EXPECT_EQ(make_plan(spec, example::facts(), {}).error().text, "not supported yet: network 'lan'; use 'none' or 'host'");
+    EXPECT_EQ(make_plan(spec, example::facts(), {}).error().text, "network 'lan' is not there: nothing is known of it");
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ public:
         root(plan.rootfs);
         security(plan.security);
         payload(plan.payload);
+        network(plan.network);
         for (uint64_t i = below(3); i > 0; --i) plan.credentials.push_back({text(), path()});
         plan.locked_paths = paths();
         plan.shared_paths = paths();
@@ -122,6 +123,42 @@ private:
         if (flag()) security.oom_score_adjust = static_cast<int>(below(2001)) - 1000;
         if (flag()) security.boottime_offset = std::chrono::nanoseconds(static_cast<int64_t>(below(INT64_MAX)) - (INT64_MAX >> 1));
         security.masked = paths();
+    }
+    network::Address address()
+    {
+        network::Address made{flag() ? network::Family::V4 : network::Family::V6, {}};
+        for (size_t i = 0; i < (made.family == network::Family::V4 ? 4 : 16); ++i) made.bytes[i] = static_cast<uint8_t>(below(256));
+        return made;
+    }
+    network::Publication publication()
+    {
+        network::Publication made{.protocol = flag() ? "tcp" : "udp", .address = flag() ? "" : describe(address())};
+        made.host_first = static_cast<uint16_t>(1 + below(1000)), made.first = static_cast<uint16_t>(1 + below(1000));
+        const auto length = static_cast<uint16_t>(below(50));
+        made.host_last = static_cast<uint16_t>(made.host_first + length), made.last = static_cast<uint16_t>(made.first + length);
+        return made;
+    }
+    network::Endpoint endpoint()
+    {
+        network::Endpoint made;
+        made.type = static_cast<network::EndpointType>(below(3));
+        made.network = text(), made.domain = text();
+        made.parent = flag() ? "" : "br\"0", made.host_interface = flag() ? "" : "hm0123456789ab", made.interface = "eth0";
+        for (uint8_t& byte : made.mac) byte = static_cast<uint8_t>(below(256));
+        made.mtu = static_cast<uint32_t>(below(65536));
+        for (uint64_t i = below(4); i > 0; --i) made.addresses.push_back({address(), static_cast<uint8_t>(below(33))});
+        for (uint64_t i = below(3); i > 0; --i) made.gateways.push_back(address());
+        for (uint64_t i = below(4); i > 0; --i) made.resolvers.push_back(address());
+        if (flag()) made.aliases = {"www", "a-b"};
+        made.ingress = number(), made.egress = number();
+        if (flag()) made.allow = {"in tcp 80 from 10.0.0.0/8"}, made.deny = {"out any"};
+        for (uint64_t i = below(3); i > 0; --i) made.published.push_back(publication());
+        return made;
+    }
+    void network(network::Plan& network)
+    {
+        network.kind = static_cast<network::Kind>(below(3));
+        for (uint64_t i = network.kind == network::Kind::Endpoints ? 1 + below(3) : 0; i > 0; --i) network.endpoints.push_back(endpoint());
     }
     void payload(Payload& payload)
     {
@@ -209,6 +246,12 @@ TEST(PlanFile, Refusals)
     EXPECT_NE(refusal(changed("[\"TasksMax\", \"t\", 4096]", "[\"TasksMax\", \"u\", 4294967296]")), "");
     EXPECT_NE(refusal(changed("\"CAP_CHOWN\"", "\"CAP_CHOWM\"")), "");
     EXPECT_NE(refusal(changed("[payload]", "[payload]\nstop_signal = 99")), "");
+    EXPECT_NE(refusal(changed("[payload]", "[network]\nkind = \"endpoints\"\n[payload]")), "");
+    EXPECT_NE(refusal(changed("[payload]", "[[network.endpoint]]\ninterface = \"eth0\"\n[payload]")), "");
+    const std::string endpoint = "[network]\nkind = \"endpoints\"\n[[network.endpoint]]\ninterface = \"eth0\"\n";
+    EXPECT_EQ(refusal(changed("[payload]", endpoint + "[payload]")), "");
+    EXPECT_NE(refusal(changed("[payload]", endpoint + "aliases = [\"a\\nb\"]\n[payload]")), "");
+    EXPECT_NE(refusal(changed("[payload]", endpoint + "[[network.endpoint.published]]\nhost_first = 1\n[payload]")), "");
 }
 
 // holm-setup reads a plan at each start: 1 ms is a hundredth of what a start may take. A sanitizer or a busy machine multiplies it.

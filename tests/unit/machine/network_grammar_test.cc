@@ -25,6 +25,15 @@ TEST(NetworkGrammar, Addresses)
                {"", "10.213.0", "10.213.0.256", "10.213.0.5/33", "fd00::5/129", "fe80::1%eth0", "224.0.0.1", "ff02::1", "10.0.0.1/", "a"});
 }
 
+TEST(NetworkGrammar, DomainsAndAliases)
+{
+    const std::string longest(63, 'a'), longer(64, 'a');
+    expect_all(parse_domain, {"holm", "lan.example", "a-b.c", "1.2", longest.c_str()},
+               {"", ".", "a.", ".a", "a..b", "-a", "a-", "a_b", "a b", "a\n", "a/b", "\xc3\xa4", longer.c_str()});
+    expect_all(parse_alias, {"www", "a-b", "1", longest.c_str()},
+               {"", "a.b", "-a", "a-", "a\n", "a\nb", "a,b", "a b", "a#", longer.c_str()});
+}
+
 TEST(NetworkGrammar, MacAddresses)
 {
     EXPECT_EQ(*parse_mac("02:00:5E:10:00:05"), "02:00:5e:10:00:05");

@@ -1,0 +1,137 @@
+#include "daemon/network_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "api/names.h"
+#include "base/handle.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "launch/plan_file.h"
+
+namespace holm::daemon {
+
+using machine::MachineName;
+using network::Lease;
+using network::Segment;
+
+namespace {
+
+constexpr std::string_view lease_suffix = ".lease";
+constexpr const char* segment_file = "/segment.toml";
+constexpr size_t most_bytes = 64 << 10;  // of one of these files
+
+std::vector<std::string> names_in(const std::string& path)
+{
+    std::vector<std::string> names;
+    Handle<DIR, ::closedir> folder(::opendir(path.c_str()));
+    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr)
+        if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    std::ranges::sort(names);
+    return names;
+}
+
+const char* folder_of(Place place)
+{
+    return place == Place::Drawn ? api::state_networks_folder : api::runtime_networks_folder;
+}
+
+Result<Lease> read_lease(const std::string& path)
+{
+    return network::parse_lease(TRY(read_regular_file(path, most_bytes)), path);
+}
+
+}  // namespace
+
+Result<Fd> lock_networks()
+{
+    TRY(make_folders(api::runtime_folder));
+    Fd file = TRY(open_file(std::string(api::runtime_folder) + "/networks.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    while (::flock(file.get(), LOCK_EX))
+        if (errno != EINTR) return sys_error("cannot lock the networks");
+    return file;
+}
+
+std::string network_folder(Place place, std::string_view network)
+{
+    return fmt::format("{}/{}", folder_of(place), network);
+}
+
+Result<std::optional<Segment>> read_segment(Place place, const std::string& network)
+{
+    const std::string path = network_folder(place, network) + segment_file;
+    auto text = read_regular_file(path, most_bytes);
+    if (!text && text.error().sys_errno == ENOENT) return std::optional<Segment>();
+    if (!text) return text.error();
+    return std::optional(TRY(network::parse_segment(*text, path)));
+}
+
+Result<> write_segment(Place place, const Segment& segment)
+{
+    const std::string folder = network_folder(place, segment.name);
+    TRY(make_folders(folder));
+    return replace_file(folder + segment_file, network::describe_segment(segment), 0644,
+                        place == Place::Drawn ? Durable::Yes : Durable::No);
+}
+
+std::vector<Segment> list_segments(Place place)
+{
+    std::vector<Segment> segments;
+    for (const std::string& name : names_in(folder_of(place))) {
+        auto segment = read_segment(place, name);
+        if (!segment) log_warning("{}", segment.error().text);
+        else if (*segment) segments.push_back(std::move(**segment));
+    }
+    return segments;
+}
+
+Result<> write_lease(const std::string& network, const Lease& lease)
+{
+    const std::string folder = network_folder(Place::Drawn, network);
+    TRY(make_folders(folder));
+    return replace_file(fmt::format("{}/{}@{}{}", folder, lease.machine, lease.interface, lease_suffix), network::describe_lease(lease));
+}
+
+std::vector<Lease> list_leases(const std::string& network)
+{
+    std::vector<Lease> leases;
+    const std::string folder = network_folder(Place::Drawn, network);
+    for (const std::string& name : names_in(folder)) {
+        if (!name.ends_with(lease_suffix)) continue;
+        auto lease = read_lease(fmt::format("{}/{}", folder, name));
+        if (lease) leases.push_back(std::move(*lease));
+        else log_warning("{}", lease.error().text);
+    }
+    return leases;
+}
+
+void remove_leases(const MachineName& machine)
+{
+    for (const std::string& network : names_in(api::state_networks_folder)) {
+        const std::string folder = network_folder(Place::Drawn, network);
+        for (const std::string& name : names_in(folder))
+            if (name.starts_with(machine.text() + "@") && name.ends_with(lease_suffix) &&
+                ::unlink(fmt::format("{}/{}", folder, name).c_str()))
+                log_warning("cannot remove lease '{}/{}': {}", folder, name, ::strerror(errno));
+    }
+}
+
+std::vector<network::MachineEndpoints> list_endpoints(const std::optional<MachineName>& but)
+{
+    std::vector<network::MachineEndpoints> machines;
+    for (const std::string& text : names_in(api::runtime_machines_folder)) {
+        auto name = machine::parse_name(text);
+        if (!name || (but && *name == *but)) continue;
+        const std::string path = api::plan_path(*name);
+        auto file = read_regular_file(path, launch::max_plan_file);
+        auto plan = file ? launch::parse_plan_file(*file, path) : Result<launch::Plan>(file.error());
+        if (plan && !plan->network.endpoints.empty()) machines.push_back({name->text(), std::move(plan->network.endpoints)});
+    }
+    return machines;
+}
+
+}  // namespace holm::daemon

@@ -1,0 +1,41 @@
+// What of networks is on disk: segments and leases as drawn (/var/lib/holm/networks/NAME), and what is up (/run/holm/networks/NAME).
+// Observes and applies; in a child of holmd, under the lock.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "machine/name.h"
+#include "network/lease.h"
+#include "network/ruleset.h"
+#include "network/segment.h"
+
+namespace holm::daemon {
+
+// One change of networks at a time; waits. Held by the descriptor.
+Result<Fd> lock_networks();
+
+enum class Place {
+    Drawn,  // kept over a boot of the host
+    Up,
+};
+
+std::string network_folder(Place place, std::string_view network);
+Result<std::optional<network::Segment>> read_segment(Place place, const std::string& network);
+Result<> write_segment(Place place, const network::Segment& segment);
+// All of a place, sorted by name. A broken one is said and skipped: it must not stop the others.
+std::vector<network::Segment> list_segments(Place place);
+
+// MACHINE@INTERFACE.lease of a network.
+Result<> write_lease(const std::string& network, const network::Lease& lease);
+std::vector<network::Lease> list_leases(const std::string& network);
+// Of all networks. What cannot be removed is said.
+void remove_leases(const machine::MachineName& machine);
+
+// The endpoints of every machine that has a plan in /run, but `but`.
+std::vector<network::MachineEndpoints> list_endpoints(const std::optional<machine::MachineName>& but = {});
+
+}  // namespace holm::daemon

@@ -1,0 +1,230 @@
+#include "daemon/networks.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "api/names.h"
+#include "base/fd.h"
+#include "base/handle.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/network_files.h"
+#include "network/apply_host.h"
+#include "network/name_service.h"
+#include "network/observe.h"
+#include "rootfs/remove.h"
+
+namespace holm::daemon {
+
+using machine::MachineName;
+using network::Endpoint;
+using network::MachineEndpoints;
+using network::Segment;
+
+namespace {
+
+Result<uint64_t> draw_random()
+{
+    uint64_t value = 0;
+    if (::getrandom(&value, sizeof value, 0) != sizeof value) return sys_error("cannot draw random bytes");
+    return value;
+}
+
+std::string host_name()
+{
+    std::array<char, HOST_NAME_MAX + 1> name{};
+    return ::gethostname(name.data(), name.size() - 1) ? "" : std::string(name.data());
+}
+
+Result<Segment> draw_segment(const NetworkRequest& request, const std::string& network, network::HostNetworks& host)
+{
+    MachineName name = TRY(machine::parse_name(network));
+    const auto sources = TRY(kernel::read_network_sources(name, request.places));
+    const auto definition = TRY(network::parse_definition(name, sources));
+    TRY(network::check_supported(definition));
+    const auto before = TRY(read_segment(Place::Drawn, network));
+    const uint64_t random = TRY(draw_random());
+    Segment segment =
+        TRY(network::plan_segment(definition, before ? &*before : nullptr, host, random, request.pool ? &*request.pool : nullptr));
+    std::erase_if(host.segments, [&](const Segment& other) { return other.name == network; });
+    host.segments.push_back(segment);
+    return segment;
+}
+
+Result<network::Lease> draw_lease(const NetworkRequest& request, const machine::Spec& spec, size_t index, const Segment& segment)
+{
+    const machine::NetworkSpec& asked = spec.networks[index];
+    network::LeaseRequest wanted{.machine = request.name.text(),
+                                 .uuid = request.uuid,
+                                 .interface = network::interface_of(spec, index),
+                                 .mac = asked.mac,
+                                 .addresses = asked.address};
+    std::vector<network::Lease> others = list_leases(segment.name);
+    auto own = std::ranges::find_if(
+        others, [&](const network::Lease& lease) { return lease.machine == wanted.machine && lease.interface == wanted.interface; });
+    std::optional<network::Lease> before;
+    if (own != others.end()) {
+        before = std::move(*own);
+        others.erase(own);
+    }
+    return network::plan_lease(segment, wanted, before ? &*before : nullptr, others);
+}
+
+// Files for the network's dnsmasq, which reads its folders by itself.
+Result<> write_names(const Segment& segment, const std::string& machine, const Endpoint& endpoint)
+{
+    const std::string folder = network_folder(Place::Up, segment.name);
+    for (auto& [inner, text] : {std::pair{"hosts", network::describe_hosts(segment, machine, endpoint)},
+                                std::pair{"dhcp", network::describe_dhcp(segment, machine, endpoint)}}) {
+        TRY(make_folders(fmt::format("{}/{}", folder, inner)));
+        TRY(replace_file(fmt::format("{}/{}/{}", folder, inner, machine), text, 0644, Durable::No));
+    }
+    return {};
+}
+
+// Each machine that is on it has its file, if an empty one.
+bool has_machines(const std::string& network)
+{
+    const std::string hosts = network_folder(Place::Up, network) + "/hosts";
+    Handle<DIR, ::closedir> folder(::opendir(hosts.c_str()));
+    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr)
+        if (entry->d_name[0] != '.') return true;
+    return false;
+}
+
+void remove_names(const std::string& network, const std::string& machine)
+{
+    for (const char* inner : {"hosts", "dhcp"})
+        ::unlink(fmt::format("{}/{}/{}", network_folder(Place::Up, network), inner, machine).c_str());
+}
+
+Result<> serve(const Segment& segment)
+{
+    TRY(network::bring_up(segment), fmt::format("network '{}'", segment.name));
+    auto before = read_segment(Place::Up, segment.name);
+    if (before && *before == std::optional(segment) && TRY(network::has_ruleset())) return {};
+    const std::string folder = network_folder(Place::Up, segment.name);
+    TRY(make_folders(folder + "/hosts"));
+    TRY(make_folders(folder + "/dhcp"));
+    TRY(replace_file(folder + "/dnsmasq.conf", network::describe_dnsmasq(segment, folder, host_name()), 0644, Durable::No));
+    return write_segment(Place::Up, segment);
+}
+
+// The firewall is whole or it is made whole: a table that somebody has flushed away must not leave a machine in the open.
+Result<> add_to_firewall(const MachineEndpoints& machine, std::span<const Segment> added)
+{
+    if (!TRY(network::has_ruleset())) {
+        std::vector<MachineEndpoints> all = list_endpoints(TRY(machine::parse_name(machine.machine)));
+        all.push_back(machine);
+        return network::apply_ruleset(network::describe_ruleset(list_segments(Place::Up), all));
+    }
+    std::string text;
+    for (const Segment& segment : added) text += network::describe_addition(segment);
+    return network::apply_ruleset(text + network::describe_addition(machine));
+}
+
+// The sentence that nft would not have.
+Result<> check_published(const MachineName& name, const network::Plan& plan)
+{
+    auto publishes = [](const Endpoint& endpoint) { return !endpoint.published.empty(); };
+    if (std::ranges::none_of(plan.endpoints, publishes)) return {};
+    for (const MachineEndpoints& other : list_endpoints(name))
+        for (const Endpoint& theirs : other.endpoints)
+            for (const Endpoint& ours : plan.endpoints)
+                for (const network::Publication& published : ours.published)
+                    for (const network::Publication& taken : theirs.published)
+                        if (network::collide(published, taken))
+                            return error(Errc::Busy, "machine '{}' cannot publish {}: machine '{}' publishes {}", name.text(),
+                                         network::describe(published), other.machine, network::describe(taken));
+    return {};
+}
+
+bool joins(const MachineEndpoints& machine, const std::string& network)
+{
+    return std::ranges::any_of(machine.endpoints, [&](const Endpoint& endpoint) { return endpoint.network == network; });
+}
+
+Result<> end_service(const Segment& segment)
+{
+    TRY(network::take_down(segment));
+    if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::describe_removal(segment)));
+    Fd parent = TRY(open_file(api::runtime_networks_folder, O_PATH | O_DIRECTORY));
+    return rootfs::remove_tree(parent.get(), segment.name);
+}
+
+}  // namespace
+
+Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec)
+{
+    network::Facts facts;
+    const auto wanted = network::networks_of(spec);
+    if (wanted.empty()) return facts;
+    network::HostNetworks host = TRY(network::observe_host());
+    host.segments = list_segments(Place::Drawn);
+    for (auto& [index, network] : wanted) {
+        const std::string what = fmt::format("network '{}' of machine '{}'{}", network, request.name.text(),
+                                             describe_origin(spec, fmt::format("network[{}].network", index)));
+        Segment segment = TRY(draw_segment(request, network, host), what);
+        facts.leases[index] = TRY(draw_lease(request, spec, index, segment), what);
+        facts.segments[index] = std::move(segment);
+    }
+    return facts;
+}
+
+Result<> join_networks(const MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall)
+{
+    if (plan.endpoints.empty()) return {};
+    TRY(check_published(name, plan));
+    std::vector<Segment> added;
+    for (auto& [index, segment] : facts.segments) {
+        auto drawn = read_segment(Place::Drawn, segment.name);
+        if (!drawn || *drawn != std::optional(segment)) TRY(write_segment(Place::Drawn, segment));
+        auto lease = facts.leases.find(index);
+        if (lease != facts.leases.end()) TRY(write_lease(segment.name, lease->second));
+        TRY(serve(segment));
+        added.push_back(segment);
+    }
+    for (const Endpoint& endpoint : plan.endpoints)
+        for (const Segment& segment : added)
+            if (segment.name == endpoint.network) TRY(write_names(segment, name.text(), endpoint));
+    return firewall == Firewall::Manage ? add_to_firewall({name.text(), plan.endpoints}, added) : Result<>();
+}
+
+Result<> leave_networks(const MachineName& name, const network::Plan& plan)
+{
+    if (plan.endpoints.empty()) return {};
+    const MachineEndpoints leaving{name.text(), plan.endpoints};
+    Result<> result;
+    if (auto there = network::has_ruleset(); there && *there) result = network::apply_ruleset(network::describe_removal(leaving));
+    for (const Segment& segment : list_segments(Place::Up)) {
+        if (!joins(leaving, segment.name)) continue;
+        remove_names(segment.name, name.text());
+        if (segment.persistent || has_machines(segment.name)) continue;
+        if (auto gone = end_service(segment); !gone) result = gone;
+    }
+    if (list_segments(Place::Up).empty() && result) result = network::apply_ruleset(network::describe_no_ruleset());
+    return result;
+}
+
+Result<> restore_networks(Firewall firewall)
+{
+    Fd lock = TRY(lock_networks());
+    const std::vector<MachineEndpoints> machines = list_endpoints();
+    for (const Segment& segment : list_segments(Place::Up)) {
+        auto joined = [&](const MachineEndpoints& machine) { return joins(machine, segment.name); };
+        const bool used = segment.persistent || std::ranges::any_of(machines, joined);
+        auto done = used ? network::bring_up(segment) : end_service(segment);
+        if (!done) log_error("network '{}': {}", segment.name, done.error().text);
+    }
+    const std::vector<Segment> up = list_segments(Place::Up);
+    if (!up.empty() && firewall == Firewall::Manage) return network::apply_ruleset(network::describe_ruleset(up, machines));
+    auto there = network::has_ruleset();
+    return there && *there ? network::apply_ruleset(network::describe_no_ruleset()) : Result<>();
+}
+
+}  // namespace holm::daemon

@@ -1,0 +1,39 @@
+// Networks: draws what a machine needs of them, brings them up with their first machine and down with their last, and keeps the
+// firewall and the name service as the plans in /run say. Runs in children of holmd; applies; outside.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "kernel/definition_files.h"
+#include "machine/name.h"
+#include "machine/settings.h"
+#include "machine/spec.h"
+#include "network/plan.h"
+
+namespace holm::daemon {
+
+using Firewall = machine::Firewall;
+
+struct NetworkRequest {
+    machine::MachineName name;
+    std::string uuid;
+    kernel::Places places;
+    std::optional<network::Cidr> pool;  // [network] pool of holm.toml, where it is set
+};
+
+// The first three are called under lock_networks() of network_files.h.
+
+// The segments and leases that the spec's networks give the machine. Draws; writes nothing.
+Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec);
+// Writes what was drawn, and brings everything up that the plan joins: bridges, firewall, names. What a failure leaves is taken back by
+// leave_networks.
+Result<> join_networks(const machine::MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall);
+// The machine is off the networks that its plan joined; a network that was its alone goes. Idempotent, by name.
+Result<> leave_networks(const machine::MachineName& name, const network::Plan& plan);
+// The host as the plans in /run say: after a start of holmd, or where somebody has taken our tables or a bridge away.
+Result<> restore_networks(Firewall firewall);
+
+}  // namespace holm::daemon

@@ -1,0 +1,19 @@
+// A machine's interfaces: made from outside by holm-setup before PID 1 runs, at each boot of the payload. They go with the namespace.
+// Applies.
+#pragma once
+
+#include "base/error.h"
+#include "network/plan.h"
+
+namespace holm::network {
+
+// Outside, while the child waits; programs of one thread only. Makes each pair with one RTM_NEWLINK (veth; both names, MAC, MTU, the inner
+// end in the namespace of `pid`, the outer on its bridge), then up; a leftover of the same host-side name is removed. Then, on a socket
+// opened in the machine's network namespace `network_namespace` (a file of /proc/PID/ns or a pidfd): loopback up, each up, addresses
+// (IFA_F_NODAD), routes. On return packets go through. A failure leaves no end on the host. Errors name interface and network;
+// NotSupported: with rates.
+Result<> apply_outside(const Plan& plan, int pid, int network_namespace);
+// Inside: for kinds with no endpoints: the loopback.
+Result<> apply_inside(const Plan& plan);
+
+}  // namespace holm::network

@@ -1,0 +1,226 @@
+// Networks: addresses, names, the way out, published ports, the firewall; and that all of it goes with its last machine.
+#include <cstdlib>
+#include <set>
+#include <thread>
+
+#include "base/text.h"
+#include "host.h"
+
+namespace holm::test {
+
+namespace {
+
+constexpr const char* waits = "trap 'exit 0' TERM INT; while :; do sleep 1000 & wait $!; done";
+constexpr const char* serves =
+    "mkdir -p /www; hostname >/www/index.html; httpd -f -p 80 -h /www & trap 'exit 0' TERM INT; while :; do sleep 1000 & wait $!; done";
+constexpr const char* server = "192.0.2.2";    // beyond the host, in a namespace of its own
+constexpr const char* host_end = "192.0.2.1";  // the host, as the server sees it
+
+}  // namespace
+
+class NetworkTest : public SystemTest {
+protected:
+    // What is drawn at the first use of a network is kept: that is no leftover.
+    void SetUp() override
+    {
+        holmctl({"run", "--rm", "--name=first", "--lower=" + std::string(getenv("HOLM_BUSYBOX")), "--ephemeral", "--network=holm0", "--",
+                 "/bin/true"});
+        ASSERT_TRUE(
+            succeeds(sh(fmt::format("ip netns add server && ip link add to-server type veth peer name to-host netns server && "
+                                    "ip address add {}/24 dev to-server && ip link set to-server up && "
+                                    "ip -n server address add {}/24 dev to-host && ip -n server link set to-host up",
+                                    host_end, server))));
+        EXPECT_TRUE(eventually([] { return sh("systemctl list-units --all --plain --no-legend 'holm-network@*'").out.empty(); }, 5s));
+        SystemTest::SetUp();
+    }
+    void TearDown() override
+    {
+        SystemTest::TearDown();
+        sh("ip netns delete server; ip link delete to-server 2>/dev/null");
+    }
+
+    std::string on(const std::string& network, const char* script = waits, std::vector<std::string> options = {})
+    {
+        options.insert(options.end(), {"--network=" + network, "--capability=CAP_NET_RAW"});
+        return background(script, options);
+    }
+    static Outcome inside(const std::string& machine, const std::string& script)
+    {
+        return holmctl({"exec", machine, "--", "/bin/sh", "-c", script}, {}, 20s);
+    }
+    static std::string page(const std::string& machine, const std::string& address, int port = 80)
+    {
+        return inside(machine, fmt::format("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {} {} | tail -n 1", address, port)).out;
+    }
+    static std::string page_from(const std::string& where, const std::string& address, int port)
+    {
+        return sh(fmt::format("{} bash -c 'exec 3<>/dev/tcp/{}/{} && printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3 && timeout 3 tail -n 1 <&3' "
+                              "2>/dev/null",
+                              where, address, port))
+            .out;
+    }
+    static std::string address_of(const std::string& machine)
+    {
+        return std::string(trim(inside(machine, "ip -4 -o address show dev eth0 | sed 's/.*inet \\([0-9.]*\\).*/\\1/'").out));
+    }
+    static void set_bridge_calls(int value)
+    {
+        sh(fmt::format("f=/proc/sys/net/bridge/bridge-nf-call-iptables; [ ! -e $f ] || echo {} >$f", value));
+    }
+    void define_network(const std::string& network, const std::string& toml)
+    {
+        make_folder("/etc/holm/networks");
+        write_file("/etc/holm/networks/" + network + ".toml", toml);
+    }
+};
+
+TEST_F(NetworkTest, AMachineHasAnAddressNamesAndAWayOut)
+{
+    std::string first = on("holm0"), second = on("holm0");
+    EXPECT_TRUE(has(inside(first, "ip -4 route").out, "default via 10.213.0.1"));
+    EXPECT_TRUE(has(inside(first, "ip -6 route").out, "default via fd"));
+    EXPECT_EQ(inside(first, "ip -6 address show dev eth0 | grep -c tentative").out, "0\n");
+    EXPECT_TRUE(has(inside(first, "cat /etc/resolv.conf").out, "nameserver 10.213.0.1"));
+    EXPECT_TRUE(succeeds(inside(first, "ping -c 1 -W 2 10.213.0.1")));
+    EXPECT_TRUE(succeeds(inside(first, fmt::format("ping -c 1 -W 2 {}", server)))) << "through masquerade: it has no route back";
+    // The name service comes up beside the first machine.
+    EXPECT_TRUE(eventually([&] { return inside(first, "ping -4 -c 1 -W 2 " + second).code == 0; }, 10s));
+    EXPECT_TRUE(succeeds(inside(first, "ping -6 -c 1 -W 2 " + second + ".holm")));
+    EXPECT_TRUE(has(holmctl({"list-networks"}).out, "10.213.0.0/16"));
+    EXPECT_TRUE(has(holmctl({"network-status", "holm0"}).out, address_of(second)));
+    EXPECT_TRUE(has(holmctl({"--json=short", "network-status", "holm0"}).out, "\"Addresses\""));
+}
+
+TEST_F(NetworkTest, AddressesStay)
+{
+    std::string machine = on("holm0"), address = address_of(machine);
+    ASSERT_FALSE(address.empty());
+    for (int i = 0; i < count(20, 4); i++) {
+        ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+        ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+        ASSERT_TRUE(wait_for_state(machine, "running"));
+        EXPECT_EQ(address_of(machine), address);
+    }
+}
+
+TEST_F(NetworkTest, PublishedPortsAnswerFromEverywhere)
+{
+    std::string client = on("holm0"), machine = on("holm0", serves, {"--publish=8080:80", "--publish=9000-9002:80-82"});
+    const std::string expected = machine + "\n", outside = "ip netns exec server";
+    for (int calls : {1, 0}) {
+        set_bridge_calls(calls);
+        EXPECT_TRUE(eventually([&] { return page_from(outside, host_end, 8080) == expected; }, 5s)) << calls;
+        EXPECT_EQ(page_from(outside, host_end, 9000), expected) << calls;
+        EXPECT_EQ(page_from("", host_end, 8080), expected) << calls;
+        EXPECT_EQ(page(client, host_end, 8080), expected) << calls;
+        EXPECT_EQ(page(machine, host_end, 8080), expected) << calls;
+        EXPECT_EQ(page(client, address_of(machine)), expected) << calls;
+    }
+    set_bridge_calls(1);
+    // What is not published is not to be had from outside, also not by a route.
+    sh(fmt::format("ip -n server route add 10.213.0.0/16 via {}", host_end));
+    EXPECT_EQ(page_from("timeout 2 " + outside, address_of(machine), 80), "");
+    Outcome refused =
+        holmctl({"run", "--rm", "--name=refused", "--root=" + busybox(), "--network=holm0", "--publish=8080:81", "--", "/bin/true"});
+    EXPECT_TRUE(refuses(refused, 125, machine));
+}
+
+TEST_F(NetworkTest, NetworksAreClosedToEachOther)
+{
+    define_network("other", "subnets = [\"10.99.1.0/24\"]\n");
+    std::string first = on("holm0", serves), second = on("other", serves);
+    EXPECT_EQ(page(first, address_of(second)), "");
+    EXPECT_NE(inside(first, "ping -c 1 -W 1 10.99.1.1").code, 0) << "another network's gateway";
+    EXPECT_TRUE(succeeds(inside(second, "ping -c 1 -W 2 10.99.1.1")));
+    EXPECT_TRUE(succeeds(inside(second, fmt::format("ping -c 1 -W 2 {}", server))));
+    take_away(second);
+    sh("rm -r /etc/holm/networks/other.toml /var/lib/holm/networks/other");
+}
+
+TEST_F(NetworkTest, IsolatedMeansNoWayOut)
+{
+    define_network("closed", "subnets = [\"10.99.2.0/24\"]\nisolated = true\n");
+    std::string first = on("closed", serves), second = on("closed");
+    EXPECT_EQ(page(second, address_of(first)), first + "\n");
+    EXPECT_NE(inside(first, fmt::format("ping -c 1 -W 1 {}", server)).code, 0);
+    EXPECT_NE(inside(first, fmt::format("ping -c 1 -W 1 {}", host_end)).code, 0);
+    take_away(first), take_away(second);
+    sh("rm -r /etc/holm/networks/closed.toml /var/lib/holm/networks/closed");
+}
+
+TEST_F(NetworkTest, AForgedSenderIsDropped)
+{
+    for (int calls : {1, 0}) {
+        set_bridge_calls(calls);
+        std::string machine = on("holm0", waits, {"--capability=CAP_NET_ADMIN"});
+        ASSERT_TRUE(succeeds(inside(machine, "ping -c 1 -W 2 10.213.0.1")));
+        EXPECT_NE(inside(machine, "ip address add 10.213.255.200/16 dev eth0 && ping -c 1 -W 1 -I 10.213.255.200 10.213.0.1").code, 0);
+        EXPECT_NE(inside(machine, "ip link set eth0 address 02:00:00:00:00:99 && ping -c 1 -W 1 10.213.0.1").code, 0);
+        take_away(machine);
+    }
+    set_bridge_calls(1);
+}
+
+TEST_F(NetworkTest, ItComesBackAfterAFlushAndADeadHolmd)
+{
+    std::string machine = on("holm0", serves, {"--publish=8080:80"});
+    sh("nft flush ruleset");
+    kill_holmd();
+    EXPECT_TRUE(eventually([&] { return page_from("ip netns exec server", host_end, 8080) == machine + "\n"; }, 10s));
+    EXPECT_TRUE(succeeds(inside(machine, "ping -c 1 -W 2 10.213.0.1")));
+}
+
+TEST_F(NetworkTest, APoolThatIsFullIsSaid)
+{
+    define_network("small", "subnets = [\"10.99.3.0/28\"]\n");  // 16 less network, broadcast, gateway
+    std::vector<std::string> machines(13);
+    for (std::string& machine : machines) machine = name("small");
+    std::vector<std::jthread> starts;
+    std::string root = getenv("HOLM_BUSYBOX");
+    for (const std::string& machine : machines)
+        starts.emplace_back([&] {
+            holmctl({"run", "--detach", "--rm", "--name=" + machine, "--lower=" + root, "--ephemeral", "--network=small", "--", "/bin/sh",
+                     "-c", waits});
+        });
+    starts.clear();
+    std::set<std::string> addresses;
+    for (const std::string& machine : machines) addresses.insert(address_of(machine));
+    EXPECT_EQ(addresses.size(), 13u);
+    Outcome refused = holmctl({"run", "--rm", "--name=refused", "--lower=" + root, "--ephemeral", "--network=small", "--", "/bin/true"});
+    EXPECT_TRUE(refuses(refused, 125, "is full"));
+    for (const std::string& machine : machines) take_away(machine);
+    sh("rm -r /etc/holm/networks/small.toml /var/lib/holm/networks/small");
+}
+
+TEST_F(NetworkTest, BadInputIsRefused)
+{
+    std::string root = busybox();
+    auto run_on = [&](const std::string& network, const std::string& more = "") {
+        std::vector<std::string> arguments = {"run", "--rm", "--name=refused", "--root=" + root, "--network=" + network};
+        if (!more.empty()) arguments.push_back(more);
+        arguments.insert(arguments.end(), {"--", "/bin/true"});
+        return holmctl(arguments);
+    };
+    EXPECT_TRUE(refuses(run_on("hlom0"), 125, "holm0"));
+    struct Bad {
+        const char* toml;
+        const char* noun;
+    };
+    for (const Bad& bad :
+         {Bad{"subnets = [\"10.99.4.0/33\"]\n", "10.99.4.0/33"},
+          Bad{"subnets = [\"10.99.4.0/24\", \"10.99.4.128/25\"]\n", "10.99.4.128/25"}, Bad{"subnets = [\"192.0.2.0/24\"]\n", "to-server"},
+          Bad{"subnet = []\n", "subnets"}, Bad{"type = \"macvlan\"\ninterface = \"to-server\"\n", "type"}}) {
+        define_network("bad", bad.toml);
+        EXPECT_TRUE(refuses(run_on("bad"), 125, bad.noun)) << bad.toml;
+    }
+    sh("rm -f /etc/holm/networks/bad.toml; rm -rf /var/lib/holm/networks/bad");
+    std::string machine = name();
+    for (const Bad& bad : {Bad{"address = [\"10.213.0.1\"]", "10.213.0.1"}, Bad{"address = [\"10.1.0.5\"]", "10.1.0.5"},
+                           Bad{"aliases = [\"a\\nb\"]", "aliases"}}) {
+        define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/true\"]\n[[network]]\nnetwork = \"holm0\"\n{}\n",
+                                    root, bad.toml));
+        EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, bad.noun)) << bad.toml;
+    }
+}
+
+}  // namespace holm::test

@@ -1,0 +1,118 @@
+#include "network/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "example.h"
+
+namespace holm::network {
+namespace {
+
+using example::facts;
+using example::spec;
+
+Result<Plan> plan(const machine::Spec& of, const Segment& segment = example::segment())
+{
+    return plan_network(of, facts(of, segment), example::uuid);
+}
+
+std::string refusal(std::vector<machine::NetworkSpec> networks, const Segment& segment = example::segment())
+{
+    auto planned = plan(spec(std::move(networks)), segment);
+    return planned ? "" : planned.error().text;
+}
+
+TEST(PlanNetwork, NoneAndHost)
+{
+    EXPECT_EQ(*plan(spec({})), Plan{});
+    EXPECT_EQ(plan(spec({{.network = "none"}}))->kind, Kind::None);
+    EXPECT_EQ(plan(spec({{.network = "host"}}))->kind, Kind::Host);
+    EXPECT_EQ(refusal({{.network = "lan"}, {.network = "host"}}), "network 'host' cannot be combined with another");
+}
+
+TEST(PlanNetwork, AnEndpointOfASegment)
+{
+    const Plan made =
+        *plan(spec({{.network = "lan", .address = {"10.0.0.5"}, .mac = "02:00:5e:10:00:05", .aliases = {"www"}, .publish = {"8080:80"}}}));
+    EXPECT_EQ(made.kind, Kind::Endpoints);
+    ASSERT_EQ(made.endpoints.size(), 1U);
+    const Endpoint& endpoint = made.endpoints[0];
+    EXPECT_EQ(endpoint.network, "lan");
+    EXPECT_EQ(endpoint.parent, "holm-lan");
+    EXPECT_EQ(endpoint.interface, "eth0");
+    EXPECT_TRUE(endpoint.host_interface.starts_with("hm"));
+    EXPECT_EQ(endpoint.host_interface.size(), 14U);
+    EXPECT_EQ(endpoint.addresses, (std::vector<Cidr>{*parse_cidr("10.0.0.5/24"), *parse_cidr("fd00:1::5eff:fe10:5/64")}));
+    EXPECT_EQ(endpoint.gateways, (std::vector<Address>{*parse_ip("10.0.0.1"), *parse_ip("fd00:1::1")}));
+    EXPECT_EQ(endpoint.published, std::vector<Publication>{(Publication{"tcp", "", 8080, 8080, 80, 80})});
+    EXPECT_EQ(resolv_conf_of(made),
+              "# Written by holm at the start of the machine: the resolvers of its networks.\n"
+              "search holm\nnameserver 10.0.0.1\nnameserver fd00:1::1\n");
+}
+
+TEST(PlanNetwork, TheFirstHasTheDefaultRoute)
+{
+    const Plan made =
+        *plan(spec({{.network = "lan"}, {.network = "lan", .interface = "back0"}, {.network = "bridge:br0", .address = {"192.0.2.5/24"}}}));
+    ASSERT_EQ(made.endpoints.size(), 3U);
+    EXPECT_EQ(made.endpoints[0].gateways.size(), 2U);
+    EXPECT_TRUE(made.endpoints[1].gateways.empty());
+    EXPECT_EQ(made.endpoints[1].interface, "back0");
+    EXPECT_EQ(made.endpoints[2].interface, "eth2");
+    EXPECT_EQ(made.endpoints[2].parent, "br0");
+    EXPECT_EQ(describe(made.endpoints[2].addresses.at(0)), "192.0.2.5/24");
+    EXPECT_EQ(made.endpoints[2].mac[0] & 0x0f, 0x02);
+    EXPECT_EQ(networks_of(spec({{.network = "bridge:a"}, {.network = "lan"}, {.network = "veth"}})),
+              (std::map<size_t, std::string>{{1, "lan"}}));
+}
+
+TEST(PlanNetwork, AnIsolatedOneHasNoWayOut)
+{
+    const Segment isolated = example::segment("isolated = true");
+    const Plan made = *plan(spec({{.network = "lan"}}), isolated);
+    EXPECT_TRUE(made.endpoints[0].gateways.empty());
+    EXPECT_EQ(made.endpoints[0].resolvers.size(), 2U);
+    EXPECT_EQ(refusal({{.network = "lan", .publish = {"80:80"}}}, isolated),
+              "nothing can be published on network 'lan', which is isolated");
+}
+
+TEST(PlanNetwork, Refusals)
+{
+    EXPECT_EQ(plan_network(spec({{.network = "lan"}}), {}, "").error().code, Errc::NotFound);
+    EXPECT_EQ(refusal({{.network = "veth"}}), "not supported yet: network 'veth'");
+    EXPECT_EQ(refusal({{.network = "lan", .interface = "eth1"}, {.network = "lan"}}),
+              "network 'lan': the machine has another interface 'eth1'");
+    EXPECT_EQ(refusal({{.network = "lan", .interface = "lo"}}), "an interface of network 'lan' cannot be called 'lo'");
+    EXPECT_EQ(refusal({{.network = "bridge:br0", .address = {"192.0.2.5"}}}),
+              "the address '192.0.2.5' of network 'bridge:br0' needs the length of its subnet behind a '/'");
+    EXPECT_EQ(refusal({{.network = "bridge:br0", .publish = {"80:80"}}}), "not supported: 'network[0].publish' on network 'bridge:br0'");
+    EXPECT_EQ(refusal({{.network = "bridge:br0", .deny = {"in any"}}}), "not supported: 'network[0].deny' on network 'bridge:br0'");
+}
+
+TEST(PlanNetwork, PublishedPortsThatCannotBe)
+{
+    auto publish = [](std::vector<std::string> ports, const Segment& segment = example::segment()) {
+        return refusal({{.network = "lan", .publish = std::move(ports)}}, segment);
+    };
+    EXPECT_EQ(publish({"127.0.0.1:80:80"}), "not supported yet: port '127.0.0.1:80:80/tcp' of the host's loopback");
+    EXPECT_EQ(publish({"[::1]:80:80"}), "not supported yet: port '[::1]:80:80/tcp' of the host's loopback");
+    EXPECT_EQ(publish({"1-1024:2-1025", "2000-9000:2000-9000/udp"}), "");
+    EXPECT_EQ(publish({"1-1025:2-1026"}),
+              "the published range '1-1025:2-1026/tcp' has more than 1024 ports; a longer one must have the same ports outside and inside");
+    EXPECT_EQ(publish({"[::]:80:80"}, example::segment("subnets = [\"10.0.0.0/24\"]")),
+              "the port '[::]:80:80/tcp' cannot be published: the machine has no IPv6 address on network 'lan'");
+    EXPECT_EQ(publish({"80:80", "192.0.2.1:70-90:70-90"}),
+              "the published port '192.0.2.1:70-90:70-90/tcp' is taken by '80:80/tcp' of the same machine");
+    EXPECT_EQ(publish({"80:80", "80:80/udp", "192.0.2.1:81:80", "192.0.2.2:81:80", "[::]:82:80", "0.0.0.0:82:80"}), "");
+}
+
+TEST(Publication, ThereAndBack)
+{
+    EXPECT_EQ(*parse_published("[fd00::1]:7000-7010:8000-8010/udp"), (Publication{"udp", "fd00::1", 7000, 7010, 8000, 8010}));
+    EXPECT_EQ(*parse_published("192.0.2.1:2222:22"), (Publication{"tcp", "192.0.2.1", 2222, 2222, 22, 22}));
+    for (const char* text : {"8080:80/tcp", "[::]:5353:53/udp", "192.0.2.1:7000-7010:7000-7010/tcp"})
+        EXPECT_EQ(describe(*parse_published(text)), text);
+    EXPECT_FALSE(parse_published("80"));
+}
+
+}  // namespace
+}  // namespace holm::network
