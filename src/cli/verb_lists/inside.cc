@@ -1,0 +1,63 @@
+// The verbs about what is inside a machine.
+#include "cli/verb_lists/verb_lists.h"
+
+namespace holm::cli {
+
+namespace {
+
+using enum OptionKind;
+using Options = std::vector<OptionInfo>;
+
+const Options exec_options = {
+    {.name = "--user", .letter = 'u', .kind = Value, .value = "USER", .help = "run as USER of the machine"},
+    {.name = "--env", .letter = 'E', .kind = List, .value = "K=V", .help = "a variable of the command's environment"},
+    {.name = "--workdir", .letter = 'w', .kind = Value, .value = "PATH", .help = "the command's working directory"},
+    {.name = "--tty", .letter = 't', .help = "give the command a terminal"},
+    {.name = "--pipe", .help = "pass standard input, output and error through as they are"},
+    {.name = "--detach", .letter = 'd', .help = "do not wait for the command"},
+};
+
+const Options shell_options = {
+    {.name = "--user", .letter = 'u', .kind = Value, .value = "USER", .help = "the user, root by default"},
+    {.name = "--env", .letter = 'E', .kind = List, .value = "K=V", .help = "a variable of the shell's environment"},
+    {.name = "--workdir", .letter = 'w', .kind = Value, .value = "PATH", .help = "the shell's working directory"},
+};
+
+const Options logs_options = {
+    {.name = "--follow", .letter = 'f', .help = "go on with new lines"},
+    {.name = "--lines", .letter = 'n', .kind = Value, .value = "N", .help = "only the last N lines"},
+};
+
+}  // namespace
+
+std::vector<VerbInfo> inside_verbs()
+{
+    return {
+        {.verb = Verb::Exec,
+         .name = "exec",
+         .synopsis = "NAME [--] COMMAND…",
+         .help = "run a command in a machine",
+         .operands = {2, ~0u},
+         .tail = Tail::NamedCommand,
+         .failure = FailureStatus::Command,
+         .options = exec_options},
+        {.verb = Verb::Shell,
+         .name = "shell",
+         .synopsis = "[USER@]NAME [COMMAND…]",
+         .help = "open a shell in a machine",
+         .operands = count::some,
+         .tail = Tail::NamedCommand,
+         .failure = FailureStatus::Command,
+         .options = shell_options},
+        {.verb = Verb::Login, .name = "login", .synopsis = "NAME", .help = "attach to the console, to log in", .operands = count::one},
+        {.verb = Verb::Attach, .name = "attach", .synopsis = "NAME", .help = "attach to the console", .operands = count::one},
+        {.verb = Verb::Logs,
+         .name = "logs",
+         .synopsis = "NAME",
+         .help = "the journal of a machine",
+         .operands = count::one,
+         .options = logs_options},
+    };
+}
+
+}  // namespace holm::cli
