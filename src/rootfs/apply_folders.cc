@@ -176,15 +176,6 @@ Result<Fd> attach_run(const FoldersInput& input)
     return notify;
 }
 
-Result<> attach_host_sysfs(int root)
-{
-    Fd host = TRY(open_file("/sys", O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    Fd bind = TRY(kernel::clone_mount(host.get(), Subtree::Alone));
-    TRY(kernel::change_mount(bind.get(), {.attributes = MOUNT_ATTR_RDONLY | kernel::no_suid_dev_exec, .make_private = true}));
-    Fd target = TRY(open_own_folder(root, "sys"));
-    return kernel::attach_mount(bind.get(), target.get());
-}
-
 }  // namespace
 
 Result<Fd> attach_folders(const FoldersInput& input)
@@ -194,7 +185,6 @@ Result<Fd> attach_folders(const FoldersInput& input)
     TRY(attach_dev(input));
     Fd notify = TRY(attach_run(input));
     TRY(attach_new(input.root, "tmp", tmpfs(input.plan, "1777", "10%", "1m", kernel::no_suid_dev | MOUNT_ATTR_STRICTATIME)));
-    if (input.bind_sysfs) TRY(attach_host_sysfs(input.root), "'/sys'");
     return notify;
 }
 

@@ -19,8 +19,7 @@ struct Credential {
 struct FoldersInput {
     const Plan& plan;
     int root = -1;
-    bool console = false;     // a terminal will be mounted on /dev/console
-    bool bind_sysfs = false;  // the host's /sys, read-only: a sysfs of its own needs a network namespace of its own
+    bool console = false;  // a terminal will be mounted on /dev/console
     const std::vector<Credential>& credentials;
 };
 

@@ -1,7 +1,6 @@
 #include "rootfs/apply_inside.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,21 +20,10 @@ using kernel::Links;
 
 Result<Fd> attach_in(int root, const char* target, const kernel::FileSystem& file_system)
 {
-    auto made = kernel::make_mount(file_system);
-    if (!made && made.error().sys_errno == EPERM)  // mount_too_revealing() of the kernel
-        return error(Errc::NotSupported, "cannot mount '/{}' in a user namespace: on this host something covers a part of its own {}",
-                     target, file_system.type);
-    Fd mount = TRY(std::move(made), fmt::format("'/{}'", target));
+    Fd mount = TRY(kernel::make_mount(file_system), fmt::format("'/{}'", target));
     Fd folder = TRY(kernel::open_in_root(root, target, O_PATH | O_DIRECTORY, Links::Refuse));
     TRY(kernel::attach_mount(mount.get(), folder.get()), fmt::format("'/{}'", target));
     return mount;
-}
-
-Result<Fd> open_host_sysfs(int root)
-{
-    Fd sys = TRY(kernel::open_in_root(root, "sys", O_PATH | O_DIRECTORY, Links::Refuse));
-    if (TRY(kernel::file_system_magic(sys.get())) != SYSFS_MAGIC) return error(Errc::Failed, "'/sys' of the machine's root was replaced");
-    return sys;
 }
 
 // The bind of the root over itself is not locked in its place as the copy is: pivot_root(2) refuses a locked one. Its flags stay locked.
@@ -78,24 +66,18 @@ Result<> link_one(int root, const File& file)
 
 }  // namespace
 
-Result<Inside> mount_inside(Sysfs sysfs)
+Result<Inside> mount_inside()
 {
     Inside inside;
     TRY(kernel::unshare_namespaces(CLONE_NEWNS), "mount namespace");
     inside.root = TRY(open_top_of_root());
     int root = inside.root.get();
-    inside.proc = TRY(attach_in(root, "proc", {.type = "proc", .options = {}, .attributes = kernel::no_suid_dev_exec}));
-    if (sysfs == Sysfs::Own)
-        inside.sys = TRY(attach_in(root, "sys", {.type = "sysfs", .options = {}, .attributes = kernel::no_suid_dev_exec}));
-    else inside.sys = TRY(open_host_sysfs(root));
     TRY(attach_in(root, "sys/fs/cgroup", {.type = "cgroup2", .options = {}, .attributes = kernel::no_suid_dev_exec}));
     inside.devpts = TRY(attach_in(root, "dev/pts",
                                   {.type = "devpts",
                                    .options = {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},  // gid 5: "tty" of every distribution
                                    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC}));
     TRY(attach_in(root, "dev/mqueue", {.type = "mqueue", .options = {}, .attributes = kernel::no_suid_dev_exec}));
-    inside.masked_file = TRY(open_file(fmt::format("{}/masks/file", stage), O_PATH | O_NOFOLLOW));
-    inside.empty_folder = TRY(open_file(fmt::format("{}/masks/empty", stage), O_PATH | O_NOFOLLOW));
     return inside;
 }
 

@@ -11,21 +11,15 @@
 
 namespace holm::rootfs {
 
-enum class Sysfs {
-    Own,   // of the machine's network namespace
-    Host,  // attached outside
-};
-
 // What is opened before the change of root and used after it. Each descriptor is of a mount of ours, whatever the root's paths say.
 struct Inside {
     Fd root;  // the top of the machine's root
-    Fd proc, sys, devpts;
-    Fd masked_file, empty_folder;  // to cover what must not be seen
+    Fd devpts;
 };
 
-// Makes the mount namespace whose mounts are locked, and mounts in it proc, sysfs, cgroup2, devpts and mqueue. The process must have all
-// its other namespaces, and be their root.
-Result<Inside> mount_inside(Sysfs sysfs);
+// Makes the mount namespace whose mounts are locked, and mounts in it cgroup2, devpts and mqueue. The process must have all its other
+// namespaces, and be their root.
+Result<Inside> mount_inside();
 
 // Makes the machine's root the root of this process, and leaves the host's behind.
 Result<> change_root(const Inside& inside);

@@ -249,6 +249,17 @@ Result<> make_stage()
     return {};
 }
 
+Result<Fd> open_stage_mask(StageMask mask)
+{
+    auto open = [](const char* name) { return open_file(fmt::format("{}/masks/{}", stage, name), O_PATH | O_NOFOLLOW); };
+    switch (mask) {
+    case StageMask::File: return open("file");
+    case StageMask::Folder: return open("folder");
+    case StageMask::EmptyFolder: return open("empty");
+    }
+    return Fd();
+}
+
 Result<> map_mount(int mount, const Mapping& mapping, const std::string& what)
 {
     auto subtree = mapping.recursive ? Subtree::WithMountsBelow : Subtree::Alone;

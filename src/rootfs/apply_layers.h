@@ -22,12 +22,16 @@ struct Sources {
 Result<Sources> open_sources(const Plan& plan);
 
 // A folder of the host's /run, covered by a private tmpfs in which the root is put together: 0 … 63 (layers), state or memory, upper and
-// work (links), root, masks/{file,folder,empty}.
+// work (links), root, masks.
 inline constexpr const char* stage = "/run/holm";
 inline constexpr const char* staged_root = "/run/holm/root";
 
 // Mounts the stage, makes it the working directory, and makes its masks.
 Result<> make_stage();
+
+// What of the stage covers what must not be seen: a file and a folder that cannot be opened, and a folder that is empty.
+enum class StageMask { File, Folder, EmptyFolder };
+Result<Fd> open_stage_mask(StageMask mask);
 
 struct LayersInput {
     const Plan& plan;

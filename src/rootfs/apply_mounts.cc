@@ -33,9 +33,9 @@ uint64_t attributes_of(const Mount& mount)
 }
 
 // One of the stage's masks: an empty file or folder of real root, which the machine can neither read nor change.
-Result<Fd> clone_mask(const char* name)
+Result<Fd> clone_mask(StageMask kind)
 {
-    Fd mask = TRY(open_file(fmt::format("{}/masks/{}", stage, name), O_PATH | O_NOFOLLOW));
+    Fd mask = TRY(open_stage_mask(kind));
     Fd bind = TRY(kernel::clone_mount(mask.get(), Subtree::Alone));
     TRY(kernel::change_mount(bind.get(), {.attributes = MOUNT_ATTR_RDONLY | kernel::no_suid_dev_exec}));
     return bind;
@@ -84,7 +84,7 @@ Result<> attach_inaccessible(const MountsInput& input, const Mount& mount)
     }
     if (!target) return target.error();
     bool folder = TRY(is_folder(target->get()));
-    Fd mask = TRY(clone_mask(folder ? "folder" : "file"));
+    Fd mask = TRY(clone_mask(folder ? StageMask::Folder : StageMask::File));
     return kernel::attach_mount(mask.get(), target->get());
 }
 
@@ -107,7 +107,7 @@ Result<> hide(const MountsInput& input, const std::string& path)
     if (!target && target.error().sys_errno == ENOENT) return {};
     if (!target) return target.error();
     bool folder = TRY(is_folder(target->get()));
-    Fd mask = TRY(clone_mask(folder ? "empty" : "file"));
+    Fd mask = TRY(clone_mask(folder ? StageMask::EmptyFolder : StageMask::File));
     return kernel::attach_mount(mask.get(), target->get());
 }
 

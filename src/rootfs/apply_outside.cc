@@ -12,13 +12,9 @@ Result<Outside> build_root(OutsideInput input)
     Layers layers = TRY(
         attach_root({.plan = plan, .sources = input.sources, .user_namespace = input.user_namespace, .memory = std::move(input.memory)}));
     int root = layers.root.get();
-    Fd notify = TRY(attach_folders({.plan = plan,
-                                    .root = root,
-                                    .console = input.console,
-                                    .bind_sysfs = input.shares_network && plan.ids.has_namespace(),
-                                    .credentials = input.credentials}));
+    Fd notify = TRY(attach_folders({.plan = plan, .root = root, .console = input.console, .credentials = input.credentials}));
     TRY(attach_mounts({.plan = plan, .root = root, .user_namespace = input.user_namespace, .sources = input.sources.mounts}));
-    return Outside{.notify = std::move(notify), .memory = std::move(layers.memory)};
+    return Outside{.root = std::move(layers.root), .notify = std::move(notify), .memory = std::move(layers.memory)};
 }
 
 }  // namespace holm::rootfs

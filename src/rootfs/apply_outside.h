@@ -16,18 +16,18 @@ struct OutsideInput {
     const Sources& sources;
     int user_namespace = -1;  // -1: the machine has none
     bool console = false;
-    bool shares_network = false;
     std::vector<Credential> credentials;
     Fd memory;  // the upper in memory of the machine's last boot
 };
 
-// What outlives this process: the supervisor keeps it.
 struct Outside {
+    Fd root;
+    // What outlives this process: the supervisor keeps it.
     Fd notify;  // socket of /run/host/notify
     Fd memory;  // upper in memory, as a detached mount; none where the plan has none
 };
 
-// Builds the root after make_stage. From here on this process makes files as the machine's root.
+// Builds the root after make_stage, all but /proc and /sys. From here on this process makes files as the machine's root.
 Result<Outside> build_root(OutsideInput input);
 
 }  // namespace holm::rootfs

@@ -23,7 +23,8 @@ struct Covers {
     int proc = -1, sys = -1;
     int masked_file = -1, empty_folder = -1;
 };
-// Inside, before the change of root: masks and makes read-only. What this kernel does not have is passed over.
+// Outside, on the two where they are attached: masks and makes read-only; the copy of it is locked inside. What this kernel does not have
+// is passed over.
 Result<> cover_kernel_files(const Plan& plan, const Covers& covers);
 
 // Inside, last but for the command: a session keyring of its own, no_new_privs, the bounding set, the user, the other four sets.

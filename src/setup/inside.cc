@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include "kernel/namespace.h"
+#include "kernel/path.h"
 #include "kernel/process.h"
 #include "network/apply_machine.h"
 #include "rootfs/apply_inside.h"
-#include "security/apply.h"
 #include "setup/console.h"
 #include "setup/payload.h"
 
@@ -35,22 +35,17 @@ void wait_for_go(const Fd& go)
 
 // Every group of the machine may send ICMP echoes without CAP_NET_RAW (icmp(7), ping_group_range), as on a host of systemd's. A kernel
 // without the file has its own ways.
-void allow_ping(int proc, const launch::Plan& plan)
+void allow_ping(int root, const launch::Plan& plan)
 {
     constexpr uint32_t last_group = INT32_MAX;  // of the file, net/ipv4/sysctl_net_ipv4.c
-    Fd file(::openat(proc, "sys/net/ipv4/ping_group_range", O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (file) static_cast<void>(write_all(file.get(), fmt::format("0 {}\n", std::min(plan.rootfs.ids.count - 1, last_group))));
+    auto file = kernel::open_in_root(root, "proc/sys/net/ipv4/ping_group_range", O_WRONLY, kernel::Links::Refuse);
+    if (file) static_cast<void>(write_all(file->get(), fmt::format("0 {}\n", std::min(plan.rootfs.ids.count - 1, last_group))));
 }
 
 Result<> enter_root(const launch::Plan& plan, Streams& streams, Status& status)
 {
-    bool own_sysfs = plan.network.kind != network::Kind::Host || !plan.rootfs.ids.has_namespace();
-    rootfs::Inside inside = TRY(rootfs::mount_inside(own_sysfs ? rootfs::Sysfs::Own : rootfs::Sysfs::Host));
-    if (plan.network.kind != network::Kind::Host) allow_ping(inside.proc.get(), plan);
-    TRY(security::cover_kernel_files(plan.security, {.proc = inside.proc.get(),
-                                                     .sys = inside.sys.get(),
-                                                     .masked_file = inside.masked_file.get(),
-                                                     .empty_folder = inside.empty_folder.get()}));
+    rootfs::Inside inside = TRY(rootfs::mount_inside());
+    if (plan.network.kind != network::Kind::Host) allow_ping(inside.root.get(), plan);
     if (plan.console == launch::Console::Terminal) {
         status.enter("console");
         streams.terminal = TRY(make_console(inside.devpts.get(), inside.root.get(), status));

@@ -14,6 +14,7 @@
 #include "launch/payload.h"
 #include "launch/plan_file.h"
 #include "network/apply_machine.h"
+#include "rootfs/apply_kernel_mounts.h"
 #include "rootfs/apply_outside.h"
 #include "rootfs/remove.h"
 #include "security/apply.h"
@@ -101,6 +102,13 @@ uint64_t namespaces_of(const launch::Plan& plan)
     return flags;
 }
 
+// The kernel lets a sysfs be mounted by who has privileges over the network namespace that it shows.
+rootfs::Sysfs sysfs_of(const launch::Plan& plan)
+{
+    bool own = plan.network.kind != network::Kind::Host || !plan.rootfs.ids.has_namespace();
+    return own ? rootfs::Sysfs::Own : rootfs::Sysfs::Host;
+}
+
 Result<> unshare_clocks(const security::Plan& plan)
 {
     if (!plan.boottime_offset && !plan.monotonic_offset) return {};
@@ -121,10 +129,22 @@ Result<> prepare_child(const Request& request, const kernel::Child& child, Statu
     return {};
 }
 
+// /proc and /sys come last: no path of the root is resolved once they are there. What covers them is locked with them.
+Result<> attach_kernel_files(const launch::Plan& plan, const rootfs::KernelMounter& mounter, int root)
+{
+    const rootfs::KernelMounts mounts = TRY(mounter.attach(root));
+    Fd masked_file = TRY(rootfs::open_stage_mask(rootfs::StageMask::File));
+    Fd empty_folder = TRY(rootfs::open_stage_mask(rootfs::StageMask::EmptyFolder));
+    return security::cover_kernel_files(
+        plan.security,
+        {.proc = mounts.proc.get(), .sys = mounts.sys.get(), .masked_file = masked_file.get(), .empty_folder = empty_folder.get()});
+}
+
 Result<> build_root(Request& request, const rootfs::Sources& sources, const kernel::Child& child, Status& status)
 {
     status.enter("root");
     const launch::Plan& plan = request.plan;
+    const rootfs::KernelMounter mounter = TRY(rootfs::KernelMounter::start(child.pidfd.get(), sysfs_of(plan)));
     Fd user_namespace;
     if (plan.rootfs.ids.shifts()) user_namespace = TRY(kernel::open_user_namespace(child.pid));
     std::vector<rootfs::Credential> credentials = TRY(read_credentials(plan));
@@ -132,9 +152,9 @@ Result<> build_root(Request& request, const rootfs::Sources& sources, const kern
                                                     .sources = sources,
                                                     .user_namespace = user_namespace.get(),
                                                     .console = plan.console == launch::Console::Terminal,
-                                                    .shares_network = plan.network.kind == network::Kind::Host,
                                                     .credentials = std::move(credentials),
                                                     .memory = std::move(request.memory)}));
+    TRY(attach_kernel_files(plan, mounter, built.root.get()));
     TRY(status.send(Message("notify"), {built.notify.get()}));
     return built.memory && request.keeps_memory ? status.send(Message("memory"), {built.memory.get()}) : Result<>();
 }

@@ -105,9 +105,9 @@ void make_busybox_root(const std::string& path)
     for (const char* name : {"bin", "dev", "proc", "sys", "run", "tmp", "etc", "root", "usr", "var", "home/alice"})
         make_folder(path + "/" + name);
     std::filesystem::copy_file("/bin/busybox", path + "/bin/busybox");
-    for (const char* name : {"sh",   "cat",   "id",       "ls",  "mount",    "umount", "stat", "touch", "mkdir", "sleep",
-                             "true", "false", "env",      "pwd", "readlink", "grep",   "test", "kill",  "tty",   "ps",
-                             "head", "ln",    "hostname", "rm",  "wc",       "mknod",  "stty", "dd",    "uptime"})
+    for (const char* name : {"sh",   "cat",   "id",       "ls",  "mount",    "umount", "stat",  "touch", "mkdir", "sleep",
+                             "true", "false", "env",      "pwd", "readlink", "grep",   "test",  "kill",  "tty",   "ps",
+                             "head", "ln",    "hostname", "rm",  "wc",       "cmp",    "mknod", "stty",  "dd",    "uptime"})
         std::filesystem::create_symlink("busybox", path + "/bin/" + name);
     write_file(path + "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n");
     write_file(path + "/etc/group", "root:x:0:\nalice:x:1000:\naudio:x:29:alice,bob\nvideo:x:44:alice\nstaff:x:50:bob\n");

@@ -124,6 +124,29 @@ TEST_F(Mounts, KernelFilesAreCovered)
         << done.errors;
 }
 
+// Every mask and every read-only part of /proc and /sys, by the root that has CAP_SYS_ADMIN over the machine's mounts.
+TEST_F(Mounts, CoversOfKernelFilesAreLocked)
+{
+    for (machine::IdMapping mapping : {machine::IdMapping::Range, machine::IdMapping::Identity}) {
+        std::string paths = "/proc /sys";
+        launch::Plan plan = make_shell_plan(scratch / "base", "");
+        for (auto* list : {&plan.security.masked, &plan.security.read_only, &plan.security.writable})
+            for (const std::string& path : *list) paths += " " + path;
+        if (mapping == machine::IdMapping::Identity) plan.rootfs.ids = {.mapping = mapping, .base = 0, .count = UINT32_MAX};
+        plan.payload.command[2] =
+            "cat /proc/self/mountinfo >/tmp/before; mkdir /tmp/m; for path in " + paths +
+            "; do umount $path && echo unmounted $path; umount -l $path && echo detached $path; done; for path in " + paths +
+            "; do case $path in /proc|/proc/sys/net) ;; *) mount -o remount,bind,rw $path 2>/dev/null && grep -q \" $path \" "
+            "/proc/self/mountinfo && echo writable $path;; esac; done; mount -o remount,bind,suid,dev,exec /proc && echo exec; "
+            "mount -t proc proc /tmp/m && echo fresh proc; mount -t sysfs sysfs /tmp/m && echo fresh sysfs; "
+            "mount --bind /proc /tmp/m && echo bound; mount -o bind / /tmp/m; : >>/proc/sys/kernel/core_pattern && echo pattern; "
+            "cat /proc/self/mountinfo | grep -v /tmp/m >/tmp/after; cmp /tmp/before /tmp/after && echo same";
+        Finished done = run(scratch, plan);
+        ASSERT_FALSE(done.said.error) << done.said.error->text;
+        EXPECT_EQ(done.output, "same\n") << done.errors;
+    }
+}
+
 TEST_F(Mounts, HostFolderTellsOfTheManagerAndIsReadOnly)
 {
     launch::Plan plan = make_shell_plan(

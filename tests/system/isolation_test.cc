@@ -111,6 +111,26 @@ TEST_F(IsolationTest, MountsOfHolmAreLocked)
     EXPECT_EQ(look(shared), before);
 }
 
+// The same of /proc and /sys, by the root of a machine that boots: of its own range of users, and of the host's users in a namespace.
+TEST_F(IsolationTest, CoversOfKernelFilesAreLocked)
+{
+    for (const char* users : {"auto", "identity"}) {
+        std::string machine = boot({fmt::format("--users={}", users)});
+        Outcome done = inside(machine,
+                              "grep -E ' /(proc|sys)[/ ]' /proc/self/mountinfo | grep -v ' /sys/fs/cgroup ' | cut -d' ' -f5 >/tmp/paths; "
+                              "wc -l </tmp/paths; for path in $(cat /tmp/paths); do umount -l $path 2>/dev/null && echo detached $path; "
+                              "case $path in /proc|/proc/sys/net) continue;; esac; "
+                              "mount -o remount,bind,rw $path 2>/dev/null && echo writable $path; done; "
+                              "mkdir /tmp/m; mount -t proc proc /tmp/m 2>/dev/null && echo fresh proc; "
+                              "mount -t sysfs sysfs /tmp/m 2>/dev/null && echo fresh sysfs; "
+                              "sh -c ': >>/proc/sys/kernel/core_pattern' 2>/dev/null && echo pattern; true");
+        EXPECT_TRUE(succeeds(done));
+        auto lines = split(trim(done.out), '\n');
+        EXPECT_GT(parse_number(lines[0]).value_or(0), 20U);
+        EXPECT_EQ(lines.size(), 1U) << users << ":\n" << done.out;
+    }
+}
+
 TEST_F(IsolationTest, TheKernelsFilesAreMaskedOrReadOnly)
 {
     std::string machine = background("exec sleep 1000", {"--capability=CAP_SYS_ADMIN"});

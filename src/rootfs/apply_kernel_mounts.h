@@ -1,0 +1,41 @@
+// The machine's own /proc and /sys, mounted with the host's privileges by a process that has joined its namespaces: part of the tree that
+// the machine's first process copies, they and all that covers them are locked inside. Applies; outside.
+#pragma once
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "kernel/process.h"
+
+namespace holm::rootfs {
+
+enum class Sysfs {
+    Own,   // of the machine's network namespace
+    Host,  // the host's, as a bind: a sysfs of its own needs a network namespace of its own
+};
+
+struct KernelMounts {
+    Fd proc, sys;
+};
+
+// The process that mounts them, while others make the root. It is ended and reaped: a zombie of ours in the machine's pid namespace would
+// keep its first process from ending.
+class KernelMounter {
+public:
+    // `leader`: pidfd of the machine's first process, which has all its namespaces but that of mounts. From then on each child of this
+    // process is in the machine's pid namespace.
+    static Result<KernelMounter> start(int leader, Sysfs sysfs);
+    KernelMounter(KernelMounter&&) = default;
+    ~KernelMounter();
+
+    // Attaches what it has mounted at /proc and /sys of `root`, and gives the two mounts, not covered yet.
+    Result<KernelMounts> attach(int root) const;
+
+private:
+    KernelMounter(kernel::Child child, Fd answer, Sysfs sysfs) : child_(std::move(child)), answer_(std::move(answer)), sysfs_(sysfs) {}
+
+    kernel::Child child_;
+    Fd answer_;
+    Sysfs sysfs_;
+};
+
+}  // namespace holm::rootfs
