@@ -12,7 +12,7 @@
 
 namespace holm::kernel {
 
-Result<Child> clone_process(uint64_t flags, int cgroup)
+Result<Child> clone_process(uint64_t flags, int cgroup, pid_t own_pid)
 {
     int pidfd = -1;
     clone_args arguments{};
@@ -23,6 +23,7 @@ Result<Child> clone_process(uint64_t flags, int cgroup)
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = static_cast<uint64_t>(cgroup);
     }
+    if (own_pid > 0) arguments.set_tid = reinterpret_cast<uint64_t>(&own_pid), arguments.set_tid_size = 1;
     long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
     if (pid < 0) return sys_error("cannot make a process");
     if (pid == 0) return Child{};

@@ -18,8 +18,9 @@ struct Child {
 };
 
 // fork(2) by clone3(2) into namespaces (`flags`, CLONE_NEW*) and a cgroup (descriptor of its folder; -1: the caller's own).
-// With CLONE_PARENT the child is the caller's sibling and sends what the caller would send at its end. Single-threaded callers only.
-Result<Child> clone_process(uint64_t flags, int cgroup = -1);
+// With CLONE_PARENT the child is the caller's sibling and sends what the caller would send at its end. `pid`: the child's in its own pid
+// namespace, which the next one may have when it is gone; 0: the next that is free. Single-threaded callers only.
+Result<Child> clone_process(uint64_t flags, int cgroup = -1, pid_t pid = 0);
 
 Result<Fd> open_process(pid_t pid);
 Result<> signal_process(int pidfd, int signal);

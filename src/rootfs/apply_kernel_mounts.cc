@@ -20,6 +20,7 @@ using kernel::Links;
 using kernel::Message;
 
 constexpr int deadline = 10'000;  // milliseconds: the two are mounted in one
+constexpr pid_t lent_pid = 2;     // of the mounter, in the machine: that of the first process that the machine makes
 
 // procfs is that of its mounter's pid namespace, and belongs to the user namespace which owns it; sysfs the same by the network's.
 Result<Message> mount_both(int leader, Sysfs sysfs)
@@ -59,7 +60,7 @@ Result<KernelMounter> KernelMounter::start(int leader, Sysfs sysfs)
 {
     Pair sockets = TRY(make_socket_pair());
     TRY(kernel::join_namespaces(leader, CLONE_NEWPID));  // of children, not of this process
-    kernel::Child child = TRY(kernel::clone_process(0), "cannot make the process that mounts '/proc'");
+    kernel::Child child = TRY(kernel::clone_process(0, -1, lent_pid), "cannot make the process that mounts '/proc'");
     if (child.pid == 0) answer_and_exit(sockets.second.get(), leader, sysfs);
     return KernelMounter(std::move(child), std::move(sockets.first), sysfs);
 }

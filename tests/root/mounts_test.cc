@@ -139,7 +139,7 @@ TEST_F(Mounts, CoversOfKernelFilesAreLocked)
             "; do case $path in /proc|/proc/sys/net) ;; *) mount -o remount,bind,rw $path 2>/dev/null && grep -q \" $path \" "
             "/proc/self/mountinfo && echo writable $path;; esac; done; mount -o remount,bind,suid,dev,exec /proc && echo exec; "
             "mount -t proc proc /tmp/m && echo fresh proc; mount -t sysfs sysfs /tmp/m && echo fresh sysfs; "
-            "mount --bind /proc /tmp/m && echo bound; mount -o bind / /tmp/m; : >>/proc/sys/kernel/core_pattern && echo pattern; "
+            "mount --bind /proc /tmp/m && echo bound; mount -o bind / /tmp/m; sh -c ': >>/proc/sys/kernel/core_pattern' && echo pattern; "
             "cat /proc/self/mountinfo | grep -v /tmp/m >/tmp/after; cmp /tmp/before /tmp/after && echo same";
         Finished done = run(scratch, plan);
         ASSERT_FALSE(done.said.error) << done.said.error->text;
