@@ -13,7 +13,7 @@ __holmctl_machines() {
     local wanted='1'
     case $1 in
     start) wanted='$4 == "stopped" || $4 == "failed"' ;;
-    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | login | attach)
+    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | login | attach | connect | disconnect | publish | unpublish)
         wanted='$4 != "stopped" && $4 != "failed"'
         ;;
     esac
@@ -23,13 +23,15 @@ __holmctl_machines() {
 # Those of any machine: all have the same.
 __holmctl_properties() { holmctl show --no-pager "$(__holmctl_machines | head -n 1)" 2>/dev/null | sed -n 's/^\([A-Z][A-Za-z]*\)=.*/\1/p'; }
 
+__holmctl_networks() { holmctl list-networks --no-legend --no-pager 2>/dev/null | awk '{ print $1 }'; }
+
 # The values of the option, if they can be known. 1: no such option.
 __holmctl_values() {
     case $1 in
     --json) COMPREPLY=($(compgen -W 'short pretty off' -- "$2")) ;;
     --kill-whom) COMPREPLY=($(compgen -W 'leader all' -- "$2")) ;;
     --signal | -s) COMPREPLY=($(compgen -A signal -- "$2" | grep '^SIG[A-Z0-9+-]*$')) ;;
-    --network) COMPREPLY=($(compgen -W 'none host' -- "$2")) ;;
+    --network) COMPREPLY=($(compgen -W "none host $(__holmctl_networks)" -- "$2")) ;;
     --users) COMPREPLY=($(compgen -W 'auto identity host' -- "$2")) ;;
     --host | -H) COMPREPLY=($(compgen -A hostname -- "$2")) ;;
     --root | --lower | --upper | --bind | --device | --file) compopt -o filenames && COMPREPLY=($(compgen -f -- "$2")) ;;
@@ -88,7 +90,13 @@ _holmctl() {
     else
         COMPREPLY=($(compgen -W 'started ready stopped' -- "$current"))
     fi ;;
-    exec | shell | login | attach | logs | edit | plan)
+    list-networks) ;;
+    network-status) COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")) ;;
+    connect | disconnect)
+        if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
+        else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi
+        ;;
+    exec | shell | login | attach | logs | edit | plan | publish | unpublish)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         ;;
     *) COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current")) ;;

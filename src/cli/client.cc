@@ -14,10 +14,12 @@ constexpr uint64_t call_timeout = 300'000'000;  // µs: a person may be typing a
 
 using BusError = std::unique_ptr<sd_bus_error, decltype(&sd_bus_error_free)>;
 
-// Whether the answer is holmd's own word. All else means that holmd was not reached: dbus-daemon or systemd answered.
+// Whether the answer is holmd's own word. All else means that holmd was not reached: dbus-daemon or systemd answered. An object that is
+// not there is a machine that has gone between two calls.
 bool comes_from_holmd(std::string_view name, Errc code)
 {
-    return name.starts_with("org.holm1.Error.") || code == Errc::Denied || code == Errc::NotSupported || code == Errc::Invalid;
+    return name.starts_with("org.holm1.Error.") || name == "org.freedesktop.DBus.Error.UnknownObject" || code == Errc::Denied ||
+           code == Errc::NotSupported || code == Errc::Invalid;
 }
 
 Error error_of_call(const sd_bus_error& answer, int result)

@@ -39,6 +39,10 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Disable: return verbs::disable(call);
     case Verb::ListNetworks: return verbs::list_networks(call);
     case Verb::NetworkStatus: return verbs::network_status(call);
+    case Verb::Connect: return verbs::change_networks(call, "Connect", "connect");
+    case Verb::Disconnect: return verbs::change_networks(call, "Disconnect", "disconnect");
+    case Verb::Publish: return verbs::change_networks(call, "Publish", "publish a port of");
+    case Verb::Unpublish: return verbs::change_networks(call, "Unpublish", "change the ports of");
     case Verb::Freeze: return verbs::freeze(call);
     case Verb::Thaw: return verbs::thaw(call);
     case Verb::Run: return verbs::run(call);

@@ -13,7 +13,7 @@
 #include "daemon/catalogue.h"
 #include "daemon/jobs.h"
 #include "daemon/machine_entry.h"
-#include "daemon/name_services.h"
+#include "daemon/network_services.h"
 #include "daemon/planner.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
@@ -32,7 +32,7 @@ struct Host {
     Jobs& jobs;
     Catalogue& catalogue;
     const machine::Settings& settings;
-    NameServices& names;
+    NetworkServices& network_services;
 };
 
 // Who tells the clients: signals of the Machine objects.
@@ -65,6 +65,9 @@ public:
     // Asks the supervisor of a machine that runs; `answered` has its answer, a refusal goes to the reply.
     void ask(const machine::MachineName& name, kernel::Message message, Reply reply,
              std::move_only_function<void(Reply, kernel::Message)> answered);
+
+    // Its networks are others now: the plan in /run was changed under it.
+    void networks_changed(const machine::MachineName& name, launch::Plan plan);
 
     // -- what the host tells -----------------------------------------------------------------------------------------------------
     void on_job_removed(const std::string& unit, const std::string& result);

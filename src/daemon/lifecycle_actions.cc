@@ -107,10 +107,19 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
         }
         for (const std::string& warning : plan->warnings) log_warning("machine '{}': {}", name.text(), warning);
         machine.plan = std::move(*plan);
-        if (!machine.plan->network.endpoints.empty()) host_.names.follow();
+        if (!machine.plan->network.endpoints.empty()) host_.network_services.follow();
         machine.times = {.created = written_at(api::plan_path(name))};
         handle(name, {.kind = EventKind::Planned});
     });
+}
+
+void Lifecycle::networks_changed(const MachineName& name, launch::Plan plan)
+{
+    host_.network_services.follow();
+    MachineEntry* machine = lookup(name);
+    if (!machine || !machine->plan) return;
+    machine->plan = std::move(plan);
+    announcer_.changed(*machine);
 }
 
 // The properties that the generator cannot give: the whole list, since systemd keeps those of earlier starts.
@@ -338,7 +347,7 @@ void Lifecycle::removed(const MachineName& name, const Result<>& result)
     machine.remover.reset();
     if (!result) log_error("machine '{}': what it has left cannot be removed: {}", name.text(), result.error().text);
     machine.session.reset();
-    host_.names.follow();
+    host_.network_services.follow();
     for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
     answer_removal(machine, result);
     forget_if_gone(name);

@@ -81,4 +81,49 @@ void ManagerObject::describe_network(Reply reply, const std::string& text)
     });
 }
 
+// -- of a machine that runs ---------------------------------------------------------------------------------------------------------
+
+void ManagerObject::connect(Reply reply, const std::string& name, const std::string& network, bool runtime)
+{
+    change_networks(std::move(reply), "connect", name, {.change = NetworkChange::Connect, .what = network, .runtime = runtime});
+}
+
+void ManagerObject::disconnect(Reply reply, const std::string& name, const std::string& network, bool runtime)
+{
+    change_networks(std::move(reply), "disconnect", name, {.change = NetworkChange::Disconnect, .what = network, .runtime = runtime});
+}
+
+void ManagerObject::publish(Reply reply, const std::string& name, const std::string& port, bool runtime)
+{
+    change_networks(std::move(reply), "publish", name, {.change = NetworkChange::Publish, .what = port, .runtime = runtime});
+}
+
+void ManagerObject::unpublish(Reply reply, const std::string& name, const std::string& port, bool runtime)
+{
+    change_networks(std::move(reply), "unpublish", name, {.change = NetworkChange::Unpublish, .what = port, .runtime = runtime});
+}
+
+void ManagerObject::change_networks(Reply reply, const char* verb, const std::string& text, NetworkChangeRequest request)
+{
+    if (!request.runtime)
+        return reply.fail(
+            error(Errc::NotSupported, "not supported yet: to keep it; with --runtime it holds until the machine's next start"));
+    request.places = host_.catalogue.places();
+    request.settings = host_.settings;
+    authorise(std::move(reply), Privilege::Manage, verb, text,
+              [this, request = std::move(request)](Reply granted, const MachineName& name) mutable {
+                  const MachineEntry* machine = started_or_fail(name, granted);
+                  if (!machine) return;
+                  auto place = workers_.emplace(workers_.end());
+                  auto done = [this, place, name, granted = std::move(granted)](Result<launch::Plan> plan) mutable {
+                      auto ended = std::move(*place);
+                      workers_.erase(place);
+                      if (!plan) return granted.fail(plan.error());
+                      lifecycle_.networks_changed(name, std::move(*plan));
+                      granted.ok();
+                  };
+                  *place = start_changing_networks(host_.loop, *machine, std::move(request), std::move(done));
+              });
+}
+
 }  // namespace holm::daemon

@@ -12,6 +12,7 @@
 #include "daemon/authority.h"
 #include "daemon/inside.h"
 #include "daemon/lifecycle.h"
+#include "daemon/live_networks.h"
 #include "daemon/machine_view.h"
 #include "daemon/planner_child.h"
 #include "daemon/reply.h"
@@ -88,6 +89,11 @@ private:
     // networks (manager_networks.cc)
     void list_networks(Reply reply);
     void describe_network(Reply reply, const std::string& name);
+    void connect(Reply reply, const std::string& name, const std::string& network, bool runtime);
+    void disconnect(Reply reply, const std::string& name, const std::string& network, bool runtime);
+    void publish(Reply reply, const std::string& name, const std::string& port, bool runtime);
+    void unpublish(Reply reply, const std::string& name, const std::string& port, bool runtime);
+    void change_networks(Reply reply, const char* verb, const std::string& name, NetworkChangeRequest request);
 
     // inside (manager_inside.cc)
     void exec(Reply reply, const std::string& name, const systemd::Options& options, const std::vector<std::string>& command,

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "launch/plan_file.h"
+#include "network/relayed.h"
 
 namespace holm::daemon {
 
@@ -23,6 +24,7 @@ namespace {
 
 constexpr std::string_view lease_suffix = ".lease";
 constexpr const char* segment_file = "/segment.toml";
+constexpr const char* published_file = "/published";
 constexpr size_t most_bytes = 64 << 10;  // of one of these files
 
 std::vector<std::string> names_in(const std::string& path)
@@ -38,6 +40,13 @@ std::vector<std::string> names_in(const std::string& path)
 const char* folder_of(Place place)
 {
     return place == Place::Drawn ? api::state_networks_folder : api::runtime_networks_folder;
+}
+
+Result<> write_or_remove(const std::string& path, const std::string& text, unsigned mode)
+{
+    if (!text.empty()) return replace_file(path, text, mode, Durable::No);
+    if (::unlink(path.c_str()) && errno != ENOENT) return sys_error("cannot remove '{}'", path);
+    return {};
 }
 
 Result<Lease> read_lease(const std::string& path)
@@ -118,6 +127,37 @@ void remove_leases(const MachineName& machine)
                 ::unlink(fmt::format("{}/{}", folder, name).c_str()))
                 log_warning("cannot remove lease '{}/{}': {}", folder, name, ::strerror(errno));
     }
+}
+
+Result<> write_ports(const MachineName& machine, const network::Plan& plan)
+{
+    std::string text;
+    for (const network::Endpoint& endpoint : plan.endpoints)
+        for (const network::Publication& published : endpoint.published) text += network::describe(published) + "\n";
+    TRY(write_or_remove(api::runtime_path(machine) + published_file, text, 0600));
+    const std::string relayed = network::describe_relayed(network::relayed_of(plan));
+    if (!relayed.empty()) TRY(make_folders(network::relay_folder));
+    return write_or_remove(fmt::format("{}/{}", network::relay_folder, machine.text()), relayed, 0644);
+}
+
+std::vector<Publisher> list_published(const MachineName& but)
+{
+    std::vector<Publisher> publishers;
+    for (const std::string& name : names_in(api::runtime_machines_folder)) {
+        if (name == but.text()) continue;
+        auto text = read_regular_file(fmt::format("{}/{}{}", api::runtime_machines_folder, name, published_file), launch::max_plan_file);
+        if (!text) continue;
+        Publisher publisher{.machine = name, .published = {}};
+        for (std::string_view line : split(*text, '\n'))
+            if (auto published = network::parse_published(line)) publisher.published.push_back(std::move(*published));
+        publishers.push_back(std::move(publisher));
+    }
+    return publishers;
+}
+
+bool has_relayed()
+{
+    return !names_in(network::relay_folder).empty();
 }
 
 std::vector<network::MachineEndpoints> list_endpoints(const std::optional<MachineName>& but)

@@ -35,6 +35,17 @@ std::vector<network::Lease> list_leases(const std::string& network);
 // Of all networks. What cannot be removed is said.
 void remove_leases(const machine::MachineName& machine);
 
+// The ports that a machine publishes: in a file of /run/holm/machines/NAME, so that a start which looks at those of all others need not
+// read their plans; and in one of the folder of holm-relay, which follows it. None: the files go.
+Result<> write_ports(const machine::MachineName& machine, const network::Plan& plan);
+struct Publisher {
+    std::string machine;
+    std::vector<network::Publication> published;
+};
+std::vector<Publisher> list_published(const machine::MachineName& but);
+
+bool has_relayed();
+
 // The endpoints of every machine that has a plan in /run, but `but`.
 std::vector<network::MachineEndpoints> list_endpoints(const std::optional<machine::MachineName>& but = {});
 

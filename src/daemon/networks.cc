@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/network_files.h"
+#include "network/apply_flows.h"
 #include "network/apply_host.h"
 #include "network/name_service.h"
 #include "network/observe.h"
@@ -103,11 +104,10 @@ void remove_names(const std::string& network, const std::string& machine)
         ::unlink(fmt::format("{}/{}/{}", network_folder(Place::Up, network), inner, machine).c_str());
 }
 
-Result<> serve(const Segment& segment)
+Result<> write_service(const Segment& segment)
 {
-    TRY(network::bring_up(segment), fmt::format("network '{}'", segment.name));
     auto before = read_segment(Place::Up, segment.name);
-    if (before && *before == std::optional(segment) && TRY(network::has_ruleset())) return {};
+    if (before && *before == std::optional(segment)) return {};
     const std::string folder = network_folder(Place::Up, segment.name);
     TRY(make_folders(folder + "/hosts"));
     TRY(make_folders(folder + "/dhcp"));
@@ -115,10 +115,28 @@ Result<> serve(const Segment& segment)
     return write_segment(Place::Up, segment);
 }
 
+// The files first: a bridge that nothing names would be left for ever by a process that is killed.
+Result<> serve(const Segment& segment)
+{
+    TRY(write_service(segment));
+    return network::bring_up(segment);
+}
+
+// A kernel without nftables: what an admin can do about it.
+Result<bool> has_firewall()
+{
+    auto there = network::has_ruleset();
+    if (there) return there;
+    return error(Errc::Unavailable,
+                 "{}; networks need nftables in the kernel: load nf_tables, set firewall = \"off\" in [network] of {}/holm.toml, or start "
+                 "the machine with --network=none",
+                 there.error().text, api::etc_folder);
+}
+
 // The firewall is whole or it is made whole: a table that somebody has flushed away must not leave a machine in the open.
 Result<> add_to_firewall(const MachineEndpoints& machine, std::span<const Segment> added)
 {
-    if (!TRY(network::has_ruleset())) {
+    if (!TRY(has_firewall())) {
         std::vector<MachineEndpoints> all = list_endpoints(TRY(machine::parse_name(machine.machine)));
         all.push_back(machine);
         return network::apply_ruleset(network::describe_ruleset(list_segments(Place::Up), all));
@@ -133,14 +151,13 @@ Result<> check_published(const MachineName& name, const network::Plan& plan)
 {
     auto publishes = [](const Endpoint& endpoint) { return !endpoint.published.empty(); };
     if (std::ranges::none_of(plan.endpoints, publishes)) return {};
-    for (const MachineEndpoints& other : list_endpoints(name))
-        for (const Endpoint& theirs : other.endpoints)
-            for (const Endpoint& ours : plan.endpoints)
-                for (const network::Publication& published : ours.published)
-                    for (const network::Publication& taken : theirs.published)
-                        if (network::collide(published, taken))
-                            return error(Errc::Busy, "machine '{}' cannot publish {}: machine '{}' publishes {}", name.text(),
-                                         network::describe(published), other.machine, network::describe(taken));
+    for (const Publisher& other : list_published(name))
+        for (const network::Publication& taken : other.published)
+            for (const Endpoint& endpoint : plan.endpoints)
+                for (const network::Publication& published : endpoint.published)
+                    if (network::collide(published, taken))
+                        return error(Errc::Busy, "machine '{}' cannot publish {}: machine '{}' publishes {}", name.text(),
+                                     network::describe(published), other.machine, network::describe(taken));
     return {};
 }
 
@@ -159,17 +176,23 @@ Result<> end_service(const Segment& segment)
 
 }  // namespace
 
-Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec)
+Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec, std::vector<std::string>& warnings)
 {
     network::Facts facts;
     const auto wanted = network::networks_of(spec);
     if (wanted.empty()) return facts;
     network::HostNetworks host = TRY(network::observe_host());
     host.segments = list_segments(Place::Drawn);
+    const bool has_name_service = ::access(network::name_service_program, X_OK) == 0;
     for (auto& [index, network] : wanted) {
         const std::string what = fmt::format("network '{}' of machine '{}'{}", network, request.name.text(),
                                              describe_origin(spec, fmt::format("network[{}].network", index)));
         Segment segment = TRY(draw_segment(request, network, host), what);
+        if (!has_name_service && (segment.dns || segment.dhcp)) {
+            warnings.push_back(fmt::format("network '{}' gives no names and answers no DHCP: there is no {} (install dnsmasq-base)",
+                                           network, network::name_service_program));
+            segment.dns = segment.dhcp = false;
+        }
         facts.leases[index] = TRY(draw_lease(request, spec, index, segment), what);
         facts.segments[index] = std::move(segment);
     }
@@ -192,20 +215,24 @@ Result<> join_networks(const MachineName& name, const network::Plan& plan, const
     for (const Endpoint& endpoint : plan.endpoints)
         for (const Segment& segment : added)
             if (segment.name == endpoint.network) TRY(write_names(segment, name.text(), endpoint));
-    return firewall == Firewall::Manage ? add_to_firewall({name.text(), plan.endpoints}, added) : Result<>();
+    if (firewall == Firewall::Manage) TRY(add_to_firewall({name.text(), plan.endpoints}, added));
+    for (const Endpoint& endpoint : plan.endpoints) TRY(network::forget_untranslated(endpoint.published));
+    return write_ports(name, plan);
 }
 
-Result<> leave_networks(const MachineName& name, const network::Plan& plan)
+Result<> leave_networks(const MachineName& name, const network::Plan& leaving, const network::Plan& staying)
 {
-    if (plan.endpoints.empty()) return {};
-    const MachineEndpoints leaving{name.text(), plan.endpoints};
-    Result<> result;
-    if (auto there = network::has_ruleset(); there && *there) result = network::apply_ruleset(network::describe_removal(leaving));
+    if (leaving.endpoints.empty()) return {};
+    const MachineEndpoints gone{name.text(), leaving.endpoints}, left{name.text(), staying.endpoints};
+    Result<> result = write_ports(name, staying);
+    if (auto there = network::has_ruleset(); there && *there) result = network::apply_ruleset(network::describe_removal(gone));
+    for (const Endpoint& endpoint : leaving.endpoints)
+        if (auto forgotten = network::forget_translated(endpoint, endpoint.published); !forgotten) result = forgotten;
     for (const Segment& segment : list_segments(Place::Up)) {
-        if (!joins(leaving, segment.name)) continue;
+        if (!joins(gone, segment.name) || joins(left, segment.name)) continue;
         remove_names(segment.name, name.text());
         if (segment.persistent || has_machines(segment.name)) continue;
-        if (auto gone = end_service(segment); !gone) result = gone;
+        if (auto ended = end_service(segment); !ended) result = ended;
     }
     if (list_segments(Place::Up).empty() && result) result = network::apply_ruleset(network::describe_no_ruleset());
     return result;

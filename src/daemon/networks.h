@@ -26,13 +26,15 @@ struct NetworkRequest {
 
 // The first three are called under lock_networks() of network_files.h.
 
-// The segments and leases that the spec's networks give the machine. Draws; writes nothing.
-Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec);
-// Writes what was drawn, and brings everything up that the plan joins: bridges, firewall, names. What a failure leaves is taken back by
-// leave_networks.
+// The segments and leases that the spec's networks give the machine. Draws; writes nothing. What of the networks this host cannot do is
+// added to `warnings`.
+Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec, std::vector<std::string>& warnings);
+// Writes what was drawn, and brings everything up that the plan joins: bridges, firewall, names, ports of the loopback. Of a machine that
+// is on networks already `facts` has those alone that are new. What a failure leaves is taken back by leave_networks.
 Result<> join_networks(const machine::MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall);
-// The machine is off the networks that its plan joined; a network that was its alone goes. Idempotent, by name.
-Result<> leave_networks(const machine::MachineName& name, const network::Plan& plan);
+// The machine is off the networks that `leaving` has joined; a network that was its alone goes. Of a machine that goes on `staying` is
+// what it keeps. Idempotent, by name.
+Result<> leave_networks(const machine::MachineName& name, const network::Plan& leaving, const network::Plan& staying = {});
 // The host as the plans in /run say: after a start of holmd, or where somebody has taken our tables or a bridge away.
 Result<> restore_networks(Firewall firewall);
 

@@ -80,7 +80,7 @@ Result<Spec> resolve_spec(const PlanRequest& request)
     Spec spec = TRY(read_spec(request));
     TRY(machine::check_supported(spec));
     const std::string& network = request.settings.defaults.network;
-    if (spec.networks.empty() && !network.empty() && network != "none") spec.networks.push_back({.network = network});
+    if (spec.networks.empty() && network != "none") spec.networks.push_back({.network = network});
     return spec;
 }
 
@@ -116,16 +116,6 @@ launch::Request request_of(const PlanRequest& request)
 IdentityRequest identity_request(const PlanRequest& request, const Spec& spec)
 {
     return {.name = request.name, .users = spec.security.users, .pool = {request.settings.users.base, request.settings.users.count}};
-}
-
-Result<> save_plan(const launch::Plan& plan)
-{
-    std::string text = describe_plan_file(plan), path = api::plan_path(plan.name);
-    Result<launch::Plan> read = launch::parse_plan_file(text, path);
-    if (!read) return with_context(read.error(), fmt::format("the plan of machine '{}' cannot be saved", plan.name.text()));
-    if (*read != plan) return error(Errc::Failed, "the plan of machine '{}' cannot be saved: it reads back as another", plan.name.text());
-    TRY(make_folders(api::runtime_path(plan.name), 0700));
-    return replace_file(path, text, 0600);
 }
 
 Result<> remove_below(const char* folder, const MachineName& name)
@@ -175,18 +165,22 @@ void warn_of_stale_unit(const PlanRequest& request, const Spec& spec, launch::Pl
         "systemd has not read [unit] of its definition as it is now: run 'systemctl daemon-reload'; it holds from the next start on");
 }
 
-// Draws, writes and saves under the locks of ranges and networks; takes back what it has made if a step fails.
+// Draws, writes and saves under the locks of networks and ranges; takes back what it has made if a step fails. Who joins networks waits
+// for others that do before it takes the ranges, which every start needs, and gives these back before it joins.
 Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch::Facts facts)
 {
-    Fd lock = TRY(lock_ranges()), networks_lock;
+    Fd networks_lock;
+    if (!network::networks_of(spec).empty()) networks_lock = TRY(lock_networks());
+    Fd ranges_lock = TRY(lock_ranges());
     auto before = TRY(read_identity(request.name));
     bool had_state = exists(api::state_path(request.name)), had_runtime = exists(api::runtime_path(request.name));
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
-    if (!network::networks_of(spec).empty()) networks_lock = TRY(lock_networks());
     const NetworkRequest wanted = TRY(network_request(request, facts));
-    facts.network = TRY(draw_networks(wanted, spec));
+    std::vector<std::string> warnings;
+    facts.network = TRY(draw_networks(wanted, spec, warnings));
     launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
+    plan.warnings.insert(plan.warnings.end(), warnings.begin(), warnings.end());
     warn_of_stale_unit(request, spec, plan);
 
     Undo claimed([&] {
@@ -202,6 +196,7 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch:
         TRY(write_identity(request.name, facts.identity, request.remove_at_end ? Durable::No : Durable::Yes));
     }
     TRY(save_plan(plan));
+    ranges_lock.reset();
     TRY(join_networks(request.name, plan.network, facts.network, request.settings.network.firewall));
     claimed.keep();
     return plan;
@@ -220,8 +215,21 @@ Result<launch::Plan> prepare(const PlanRequest& request)
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     const NetworkRequest wanted = TRY(network_request(request, facts));
-    facts.network = TRY(draw_networks(wanted, spec));
-    return make_plan(spec, facts, request_of(request));
+    std::vector<std::string> warnings;
+    facts.network = TRY(draw_networks(wanted, spec, warnings));
+    launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
+    plan.warnings.insert(plan.warnings.end(), warnings.begin(), warnings.end());
+    return plan;
+}
+
+Result<> save_plan(const launch::Plan& plan)
+{
+    std::string text = describe_plan_file(plan), path = api::plan_path(plan.name);
+    Result<launch::Plan> read = launch::parse_plan_file(text, path);
+    if (!read) return with_context(read.error(), fmt::format("the plan of machine '{}' cannot be saved", plan.name.text()));
+    if (*read != plan) return error(Errc::Failed, "the plan of machine '{}' cannot be saved: it reads back as another", plan.name.text());
+    TRY(make_folders(api::runtime_path(plan.name), 0700));
+    return replace_file(path, text, 0600);
 }
 
 bool has_own_upper(const MachineName& name)

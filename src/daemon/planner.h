@@ -35,6 +35,9 @@ struct PlanRequest {
 // Read, observe, claim, plan, save /run/holm/machines/NAME/plan.toml. What a failure leaves behind is what was there before.
 Result<launch::Plan> prepare(const PlanRequest& request);
 
+// Writes /run/holm/machines/NAME/plan.toml, as one step.
+Result<> save_plan(const launch::Plan& plan);
+
 enum class Keep {
     Record,   // the identity and upper stay: the machine has a definition or a record
     Nothing,  // --rm, remove: /var/lib/holm/machines/NAME goes too

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "daemon/planner_child.h"
 #include "kernel/definition_files.h"
+#include "network/relayed.h"
 #include "systemd/notify.h"
 
 namespace holm::daemon {
@@ -39,7 +40,7 @@ Service::Service(systemd::Loop& loop)
       machined_(bus_),
       jobs_(bus_),
       authority_(bus_),
-      names_(units_),
+      network_services_(units_),
       host_{.loop = loop_,
             .bus = bus_,
             .units = units_,
@@ -47,7 +48,7 @@ Service::Service(systemd::Loop& loop)
             .jobs = jobs_,
             .catalogue = catalogue_,
             .settings = settings_,
-            .names = names_},
+            .network_services = network_services_},
       lifecycle_(host_, {.changed = [this](const MachineEntry& machine) { machines_.changed(machine.name); },
                          .appeared = [this](const machine::MachineName& name) { machines_.appeared(name); },
                          .vanished = [this](const machine::MachineName& name) { machines_.vanished(name); }}),
@@ -63,11 +64,12 @@ Result<> Service::start()
     if (auto read = read_settings(); !read) log_error("{}; the defaults are used", read.error().text);
     TRY(watch_signals());
     TRY(make_folders(api::runtime_machines_folder, 0700));
+    TRY(make_folders(network::relay_folder));
     TRY(open_notify_socket());
     lifecycle_.rebuild();
     networks_ = start_restoring_networks(loop_, settings_.network.firewall, [this](const Result<>& restored) {
         if (!restored) log_error("the networks cannot be restored: {}", restored.error().text);
-        if (bus_.connected()) names_.follow();
+        if (bus_.connected()) network_services_.follow();
     });
     bus_.keep_connected([this] { return on_connected(); }, [this] { on_lost(); });
     bus_patience_ = TRY(loop_.after(bus_patience, [this] { ready(); }));
@@ -182,8 +184,8 @@ Result<> Service::on_connected()
         return errno_error(-r, "cannot ask for the name {}", api::bus_name);
     name_request_.reset(slot);
     lifecycle_.on_connected();
-    names_.forget();
-    names_.follow();
+    network_services_.forget();
+    network_services_.follow();
     return {};
 }
 

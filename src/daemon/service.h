@@ -50,7 +50,7 @@ private:
     systemd::Machined machined_;
     Jobs jobs_;
     Authority authority_;
-    NameServices names_;
+    NetworkServices network_services_;
     Host host_;
     Lifecycle lifecycle_;
     ManagerObject manager_;

@@ -31,7 +31,7 @@ struct Settings {
         bool operator==(const Paths&) const = default;
     } paths;
     struct Defaults {
-        std::string network = "none";
+        std::string network = "holm0";  // of a machine without [[network]]
         Microseconds start_timeout = std::chrono::seconds(90);
         Microseconds stop_timeout = std::chrono::seconds(90);
         std::string profile;  // merged before all others into every machine

@@ -205,14 +205,6 @@ Result<> bring_up_loopback()
     return {};
 }
 
-// A machine that reaches its own published port does so by its own port of the bridge, which else gives nothing back to where it came
-// from; so it is where br_netfilter turns the address before the bridge looks.
-Result<> allow_hairpin(const Endpoint& endpoint)
-{
-    if (endpoint.type != EndpointType::Bridge || endpoint.published.empty()) return {};
-    return write_value(fmt::format("/sys/class/net/{}/brport/hairpin_mode", endpoint.host_interface), "1");
-}
-
 }  // namespace
 
 Result<> apply_outside(const Plan& plan, int pid, int network_namespace)
@@ -233,6 +225,21 @@ Result<> apply_outside(const Plan& plan, int pid, int network_namespace)
     TRY(configure_inside(machine, plan));
     for (const Endpoint& endpoint : plan.endpoints) TRY(wait_until_operational(host, machine, endpoint));
     removal.keep();
+    return {};
+}
+
+// A machine that reaches its own published port does so by its own port of the bridge, which else gives nothing back to where it came
+// from; so it is where br_netfilter turns the address before the bridge looks.
+Result<> allow_hairpin(const Endpoint& endpoint)
+{
+    if (endpoint.type != EndpointType::Bridge || endpoint.published.empty()) return {};
+    return write_value(fmt::format("/sys/class/net/{}/brport/hairpin_mode", endpoint.host_interface), "1");
+}
+
+Result<> remove_outside(const Endpoint& endpoint)
+{
+    Netlink host = TRY(kernel::open_netlink());
+    TRY(remove_leftover(host, endpoint.host_interface), describe_endpoint(endpoint));
     return {};
 }
 

@@ -13,6 +13,10 @@ namespace holm::network {
 // (IFA_F_NODAD), routes. On return packets go through. A failure leaves no end on the host. Errors name interface and network;
 // NotSupported: with rates.
 Result<> apply_outside(const Plan& plan, int pid, int network_namespace);
+// Outside: takes one away again, whatever the machine has made of it; the other end goes with it. One that is not there is no error.
+Result<> remove_outside(const Endpoint& endpoint);
+// Outside: a machine that publishes ports reaches them itself.
+Result<> allow_hairpin(const Endpoint& endpoint);
 // Inside: for kinds with no endpoints: the loopback.
 Result<> apply_inside(const Plan& plan);
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "network/publication.h"
 #include "network/stable_hash.h"
 
 namespace holm::network {
@@ -42,42 +43,13 @@ uint64_t bits_per_second(const std::string& rate)
     return bits;
 }
 
-bool is_loopback(const std::string& address)
-{
-    return address == "::1" || address.starts_with("127.");
-}
-
-bool has_family(const Endpoint& endpoint, Family family)
-{
-    return std::ranges::any_of(endpoint.addresses, [&](const Cidr& one) { return one.address.family == family; });
-}
-
-Result<> check_published(const Entry& entry, const Endpoint& endpoint, const Publication& published, const std::string& key)
-{
-    const std::string text = describe(published), origin = entry.origin(key);
-    if (is_loopback(published.address))
-        return error(Errc::NotSupported, "not supported yet: port '{}' of the host's loopback{}", text, origin);
-    if (published.host_first != published.first && published.host_last - published.host_first >= static_cast<int>(most_shifted_ports))
-        return error(Errc::Invalid,
-                     "the published range '{}'{} has more than {} ports; a longer one must have the same ports outside and inside", text,
-                     origin, most_shifted_ports);
-    const bool any = published.address.empty(), v6 = published.address.contains(':');
-    if ((any && endpoint.addresses.empty()) || (!any && !has_family(endpoint, v6 ? Family::V6 : Family::V4)))
-        return error(Errc::Invalid, "the port '{}'{} cannot be published: the machine has no {}address on network '{}'", text, origin,
-                     any  ? ""
-                     : v6 ? "IPv6 "
-                          : "IPv4 ",
-                     endpoint.network);
-    return {};
-}
-
 Result<std::vector<Publication>> plan_published(const Entry& entry, const Endpoint& endpoint)
 {
     std::vector<Publication> all;
     for (const std::string& text : entry.wanted.publish) {
         const std::string key = fmt::format("publish[{}]", all.size());
         Publication published = TRY(parse_published(text));
-        TRY(check_published(entry, endpoint, published, key));
+        TRY(check_published(endpoint, published, entry.origin(key)));
         all.push_back(std::move(published));
     }
     return all;

@@ -1,9 +1,11 @@
 // What [[network]] publish says, as numbers.
+#include "network/publication.h"
+
 #include <algorithm>
 
 #include "base/text.h"
 #include "machine/network_grammar.h"
-#include "network/plan.h"
+#include "network/relayed.h"
 
 namespace holm::network {
 
@@ -30,6 +32,11 @@ bool share_address(const std::string& left, const std::string& right)
     if (v6 != right.contains(':')) return false;
     const std::string_view any = v6 ? "::" : "0.0.0.0";
     return left == any || right == any;
+}
+
+bool has_family(const Endpoint& endpoint, Family family)
+{
+    return std::ranges::any_of(endpoint.addresses, [&](const Cidr& one) { return one.address.family == family; });
 }
 
 }  // namespace
@@ -67,6 +74,29 @@ bool collide(const Publication& left, const Publication& right)
 {
     return left.protocol == right.protocol && share_address(left.address, right.address) && left.host_first <= right.host_last &&
            right.host_first <= left.host_last;
+}
+
+Result<> check_published(const Endpoint& endpoint, const Publication& published, const std::string& origin)
+{
+    const std::string text = describe(published);
+    const unsigned count = published.host_last - published.host_first + 1U;
+    const Result<Address> address = parse_ip(published.address);
+    const bool relayed = address && is_loopback(*address);
+    if (relayed && count > most_relayed_ports)
+        return error(Errc::Invalid, "the published range '{}'{} has more than {} ports, the most that the host's loopback can have", text,
+                     origin, most_relayed_ports);
+    if (published.host_first != published.first && count > most_shifted_ports)
+        return error(Errc::Invalid,
+                     "the published range '{}'{} has more than {} ports; a longer one must have the same ports outside and inside", text,
+                     origin, most_shifted_ports);
+    const bool any = published.address.empty() || relayed, v6 = published.address.contains(':');
+    if ((any && endpoint.addresses.empty()) || (!any && !has_family(endpoint, v6 ? Family::V6 : Family::V4)))
+        return error(Errc::Invalid, "the port '{}'{} cannot be published: the machine has no {}address on network '{}'", text, origin,
+                     any  ? ""
+                     : v6 ? "IPv6 "
+                          : "IPv4 ",
+                     endpoint.network);
+    return {};
 }
 
 }  // namespace holm::network

@@ -217,6 +217,11 @@ std::string describe_removal(const MachineEndpoints& machine)
     return describe_elements(machine, Change::Remove);
 }
 
+std::string describe_unpublished(const Endpoint& endpoint)
+{
+    return describe_publications(endpoint, Change::Remove);
+}
+
 std::string describe_no_ruleset()
 {
     return "add table inet holm\ndelete table inet holm\nadd table bridge holm\ndelete table bridge holm\n";

@@ -25,6 +25,8 @@ std::string describe_addition(const Segment& segment);
 std::string describe_removal(const Segment& segment);
 std::string describe_addition(const MachineEndpoints& machine);
 std::string describe_removal(const MachineEndpoints& machine);
+// The endpoint stays, and publishes these of its ports no more.
+std::string describe_unpublished(const Endpoint& endpoint);
 // Nothing is left of them.
 std::string describe_no_ruleset();
 

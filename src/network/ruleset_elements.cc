@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "network/relayed.h"
 #include "network/rules.h"
 
 namespace holm::network {
@@ -115,6 +116,14 @@ void change_published(Batch& batch, const Publication& published, const Target& 
                       fmt::format("{} . {}", target.address, published.first + i));
 }
 
+// What comes to the loopback is holm-relay's.
+bool is_translated(const Publication& published, Family family)
+{
+    if (published.address.empty()) return true;
+    const Result<Address> address = parse_ip(published.address);
+    return address && address->family == family && !is_loopback(*address);
+}
+
 void change_publications(Batch& batch, const Endpoint& endpoint)
 {
     for (Family family : {Family::V4, Family::V6}) {
@@ -122,8 +131,7 @@ void change_publications(Batch& batch, const Endpoint& endpoint)
         if (own == endpoint.addresses.end()) continue;
         const Target target{describe(own->address), family == Family::V4 ? "4" : "6"};
         for (const Publication& published : endpoint.published)
-            if (published.address.empty() || published.address.contains(':') == (family == Family::V6))
-                change_published(batch, published, target);
+            if (is_translated(published, family)) change_published(batch, published, target);
     }
 }
 
@@ -145,6 +153,13 @@ std::string describe_elements(const Segment& segment, Change change)
         batch.element(inet, of_family("siblings", family), fmt::format("{0} . {0}", block));
         if (segment.nat && !segment.isolated) batch.element(inet, of_family("masqueraded", family), block);
     }
+    return batch.take();
+}
+
+std::string describe_publications(const Endpoint& endpoint, Change change)
+{
+    Batch batch(change);
+    change_publications(batch, endpoint);
     return batch.take();
 }
 

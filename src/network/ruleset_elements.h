@@ -11,5 +11,6 @@ enum class Change { Add, Remove };
 
 std::string describe_elements(const Segment& segment, Change change);
 std::string describe_elements(const MachineEndpoints& machine, Change change);
+std::string describe_publications(const Endpoint& endpoint, Change change);
 
 }  // namespace holm::network

@@ -36,7 +36,7 @@ struct Holmd {
     systemd::Machined machined;
     daemon::Jobs jobs;
     daemon::Authority authority;
-    daemon::NameServices names;
+    daemon::NetworkServices network_services;
     daemon::Host host;
     daemon::Lifecycle lifecycle;
     daemon::ManagerObject manager;

@@ -19,8 +19,9 @@ class SyscallFaultsTest : public SystemTest {
 protected:
     Outcome start()
     {
-        return holmctl({"run", "--rm", "--name=faulty", "--root=" + root_, "--users=3276800:65536", "--", "/bin/sh", "-c", evidence}, {},
-                       30s);
+        return holmctl(
+            {"run", "--rm", "--name=faulty", "--root=" + root_, "--users=3276800:65536", "--network=none", "--", "/bin/sh", "-c", evidence},
+            {}, 30s);
     }
     // A start while `fault` is injected into holmd's children (and holmd, should it make that call).
     Outcome start_with(const std::string& fault)

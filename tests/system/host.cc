@@ -47,6 +47,7 @@ public:
         sh("systemctl reset-failed; systemctl start holmd.service dbus.service");
         sh("holmctl run --rm --root=\"$HOLM_BUSYBOX\" --read-only -- /bin/true");
         eventually([] { return sh("ls -d /sys/fs/cgroup/machine.slice/holm* 2>/dev/null").out.empty(); });
+        eventually([] { return sh("systemctl list-units --all --plain --no-legend 'holm-network@*'").out.empty(); });
     }
 };
 

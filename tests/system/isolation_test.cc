@@ -50,7 +50,7 @@ TEST_F(IsolationTest, EveryNamespaceIsItsOwn)
         auto of = [&](int pid) { return fs::read_symlink(fmt::format("/proc/{}/ns/{}", pid, kind)).string(); };
         EXPECT_NE(of(leader), of(1)) << kind;
     }
-    EXPECT_EQ(trim(inside(machine, "ls /sys/class/net").out), "lo");
+    EXPECT_EQ(trim(inside(machine, "ls /sys/class/net").out), "eth0\nlo");
     EXPECT_EQ(trim(inside(machine, "ip -o link show lo | grep -c LOWER_UP").out), "1");
     EXPECT_TRUE(has("\n" + inside(machine, "cat /proc/1/cgroup").out, "\n0::/\n"));
     EXPECT_TRUE(has(content_of(fmt::format("/proc/{}/cgroup", leader)), scope_of(machine) + "/payload"));

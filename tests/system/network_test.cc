@@ -1,78 +1,10 @@
 // Networks: addresses, names, the way out, published ports, the firewall; and that all of it goes with its last machine.
-#include <cstdlib>
 #include <set>
 #include <thread>
 
-#include "base/text.h"
-#include "host.h"
+#include "network_fixture.h"
 
 namespace holm::test {
-
-namespace {
-
-constexpr const char* waits = "trap 'exit 0' TERM INT; while :; do sleep 1000 & wait $!; done";
-constexpr const char* serves =
-    "mkdir -p /www; hostname >/www/index.html; httpd -f -p 80 -h /www & trap 'exit 0' TERM INT; while :; do sleep 1000 & wait $!; done";
-constexpr const char* server = "192.0.2.2";    // beyond the host, in a namespace of its own
-constexpr const char* host_end = "192.0.2.1";  // the host, as the server sees it
-
-}  // namespace
-
-class NetworkTest : public SystemTest {
-protected:
-    // What is drawn at the first use of a network is kept: that is no leftover.
-    void SetUp() override
-    {
-        holmctl({"run", "--rm", "--name=first", "--lower=" + std::string(getenv("HOLM_BUSYBOX")), "--ephemeral", "--network=holm0", "--",
-                 "/bin/true"});
-        ASSERT_TRUE(
-            succeeds(sh(fmt::format("ip netns add server && ip link add to-server type veth peer name to-host netns server && "
-                                    "ip address add {}/24 dev to-server && ip link set to-server up && "
-                                    "ip -n server address add {}/24 dev to-host && ip -n server link set to-host up",
-                                    host_end, server))));
-        EXPECT_TRUE(eventually([] { return sh("systemctl list-units --all --plain --no-legend 'holm-network@*'").out.empty(); }, 5s));
-        SystemTest::SetUp();
-    }
-    void TearDown() override
-    {
-        SystemTest::TearDown();
-        sh("ip netns delete server; ip link delete to-server 2>/dev/null");
-    }
-
-    std::string on(const std::string& network, const char* script = waits, std::vector<std::string> options = {})
-    {
-        options.insert(options.end(), {"--network=" + network, "--capability=CAP_NET_RAW"});
-        return background(script, options);
-    }
-    static Outcome inside(const std::string& machine, const std::string& script)
-    {
-        return holmctl({"exec", machine, "--", "/bin/sh", "-c", script}, {}, 20s);
-    }
-    static std::string page(const std::string& machine, const std::string& address, int port = 80)
-    {
-        return inside(machine, fmt::format("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {} {} | tail -n 1", address, port)).out;
-    }
-    static std::string page_from(const std::string& where, const std::string& address, int port)
-    {
-        return sh(fmt::format("{} bash -c 'exec 3<>/dev/tcp/{}/{} && printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3 && timeout 3 tail -n 1 <&3' "
-                              "2>/dev/null",
-                              where, address, port))
-            .out;
-    }
-    static std::string address_of(const std::string& machine)
-    {
-        return std::string(trim(inside(machine, "ip -4 -o address show dev eth0 | sed 's/.*inet \\([0-9.]*\\).*/\\1/'").out));
-    }
-    static void set_bridge_calls(int value)
-    {
-        sh(fmt::format("f=/proc/sys/net/bridge/bridge-nf-call-iptables; [ ! -e $f ] || echo {} >$f", value));
-    }
-    void define_network(const std::string& network, const std::string& toml)
-    {
-        make_folder("/etc/holm/networks");
-        write_file("/etc/holm/networks/" + network + ".toml", toml);
-    }
-};
 
 TEST_F(NetworkTest, AMachineHasAnAddressNamesAndAWayOut)
 {
@@ -89,6 +21,48 @@ TEST_F(NetworkTest, AMachineHasAnAddressNamesAndAWayOut)
     EXPECT_TRUE(has(holmctl({"list-networks"}).out, "10.213.0.0/16"));
     EXPECT_TRUE(has(holmctl({"network-status", "holm0"}).out, address_of(second)));
     EXPECT_TRUE(has(holmctl({"--json=short", "network-status", "holm0"}).out, "\"Addresses\""));
+}
+
+TEST_F(NetworkTest, WithoutANetworkItIsOnTheShippedOne)
+{
+    std::string machine = background(waits, {"--capability=CAP_NET_RAW"}), alone = background(waits, {"--network=none"});
+    EXPECT_TRUE(has(inside(machine, "ip -4 route").out, "default via 10.213.0.1 dev eth0"));
+    EXPECT_TRUE(has(inside(machine, "cat /etc/resolv.conf").out, "nameserver 10.213.0.1"));
+    EXPECT_TRUE(succeeds(inside(machine, fmt::format("ping -c 1 -W 2 {}", server))));
+    EXPECT_EQ(inside(alone, "ls /sys/class/net").out, "lo\n");
+    make_folder("/etc/holm");
+    write_file("/etc/holm/holm.toml", "[defaults]\nnetwork = \"none\"\n");
+    EXPECT_TRUE(succeeds(holmctl({"reload"})));
+    EXPECT_EQ(inside(background(waits), "ls /sys/class/net").out, "lo\n");
+    sh("rm /etc/holm/holm.toml");
+    EXPECT_TRUE(succeeds(holmctl({"reload"})));
+}
+
+TEST_F(NetworkTest, WithoutDnsmasqThereAreAddressesAndAWarning)
+{
+    sh("mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.away");
+    std::string machine = background(waits, {"--capability=CAP_NET_RAW"});
+    EXPECT_TRUE(succeeds(inside(machine, fmt::format("ping -c 1 -W 2 {}", server))));
+    EXPECT_EQ(inside(machine, "cat /etc/resolv.conf 2>/dev/null").out, "");
+    EXPECT_TRUE(has(journal_of("holmd.service"), "install dnsmasq-base"));
+    EXPECT_EQ(sh("systemctl is-active holm-network@holm0").out, "inactive\n");
+    sh("mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq");
+    take_away(machine);
+    // It is served again from the next start on.
+    machine = background(waits);
+    EXPECT_TRUE(has(inside(machine, "cat /etc/resolv.conf").out, "nameserver 10.213.0.1"));
+}
+
+// The table is another's: none of the transactions goes through.
+TEST_F(NetworkTest, AFirewallThatRefusesIsSaid)
+{
+    sh("mkfifo /run/owner; (echo 'add table inet holm { flags owner; }'; cat /run/owner) | nft -i >/dev/null & sleep 0.5");
+    Outcome refused = holmctl({"run", "--rm", "--name=refused", "--root=" + busybox(), "--", "/bin/true"});
+    EXPECT_TRUE(refuses(refused, 125, "firewall"));
+    EXPECT_TRUE(succeeds(foreground({"/bin/true"}, {"--network=none"})));
+    EXPECT_EQ(sh("ls /sys/class/net/ | grep holm; ls /run/holm/networks /run/holm/machines").out,
+              "/run/holm/machines:\n\n/run/holm/networks:\n");
+    sh("echo >/run/owner; rm /run/owner");
 }
 
 TEST_F(NetworkTest, AddressesStay)

@@ -151,8 +151,8 @@ HostState observe_host()
     state["descriptors of holmd"] = descriptors_of_holmd();
     state["machined"] = registered();
     state["nft"] = access("/usr/sbin/nft", X_OK) == 0 ? lines_of(run({"/usr/sbin/nft", "list", "ruleset"}).out) : Lines{};
-    for (const char* folder : {"/run/holm", "/var/lib/holm/machines", "/etc/holm", "/run/systemd/system.control", "/run/systemd/transient",
-                               "/run/systemd/nspawn-uid", "/etc/systemd/system.control"})
+    for (const char* folder : {"/run/holm", "/var/lib/holm/machines", "/var/lib/holm/networks", "/etc/holm", "/run/systemd/system.control",
+                               "/run/systemd/transient", "/run/systemd/nspawn-uid", "/etc/systemd/system.control"})
         state[folder] = files_below(folder);
     for (const char* folder : {"/tmp", "/run", "/var/lib/holm", "/etc/systemd/system"}) state[folder] = entries_of(folder);
     for (auto& [section, lines] : state) std::ranges::sort(lines);

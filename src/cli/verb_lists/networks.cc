@@ -3,6 +3,14 @@
 
 namespace holm::cli {
 
+namespace {
+
+using Options = std::vector<OptionInfo>;
+
+const Options live_options = {{.name = "--runtime", .help = "until its next start: keep nothing"}};
+
+}  // namespace
+
 std::vector<VerbInfo> network_verbs()
 {
     return {
@@ -12,6 +20,30 @@ std::vector<VerbInfo> network_verbs()
          .synopsis = "NETWORK…",
          .help = "what a network is, and who is on it",
          .operands = count::some},
+        {.verb = Verb::Connect,
+         .name = "connect",
+         .synopsis = "NAME NETWORK",
+         .help = "join a running machine to a network",
+         .operands = count::two,
+         .options = live_options},
+        {.verb = Verb::Disconnect,
+         .name = "disconnect",
+         .synopsis = "NAME NETWORK",
+         .help = "take a running machine off a network",
+         .operands = count::two,
+         .options = live_options},
+        {.verb = Verb::Publish,
+         .name = "publish",
+         .synopsis = "NAME [IP:]PORT:PORT[/PROTOCOL]",
+         .help = "publish a port of a running machine",
+         .operands = count::two,
+         .options = live_options},
+        {.verb = Verb::Unpublish,
+         .name = "unpublish",
+         .synopsis = "NAME [IP:]PORT:PORT[/PROTOCOL]",
+         .help = "publish a port of a machine no more",
+         .operands = count::two,
+         .options = live_options},
     };
 }
 

@@ -1,4 +1,4 @@
-// list-networks, network-status: what holmd says of networks.
+// list-networks, network-status: what holmd says of networks. connect, disconnect, publish, unpublish: one call each.
 #include <tuple>
 
 #include "base/text.h"
@@ -84,6 +84,14 @@ Result<int> network_status(const Invocation& call)
 {
     Client client = TRY(connect(call));
     for (const std::string& name : call.operands) TRY(show_one(client, name, call));
+    return exit_done;
+}
+
+Result<int> change_networks(const Invocation& call, const char* method, std::string_view what)
+{
+    const std::string &name = call.operands[0], &wanted = call.operands[1];
+    Client client = TRY(connect(call));
+    TRY(client.call(method, name, wanted, call.has("--runtime")), cannot(what, name));
     return exit_done;
 }
 

@@ -14,6 +14,7 @@ namespace holm::cli::verbs {
 Result<int> list(const Invocation& call);
 Result<int> list_networks(const Invocation& call);
 Result<int> network_status(const Invocation& call);
+Result<int> change_networks(const Invocation& call, const char* method, std::string_view what);  // connect, publish and their opposites
 Result<int> status(const Invocation& call);
 Result<int> show(const Invocation& call);
 Result<int> wait(const Invocation& call);

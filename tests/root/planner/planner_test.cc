@@ -68,6 +68,7 @@ protected:
         made.spec->root.path = "/mnt/root";
         made.spec->payload.command = {"app"};
         made.settings.users = {pool_base, 8 * range};
+        made.settings.defaults.network = "none";  // here is no network that could be drawn
         return made;
     }
     static uint32_t base_of(const PlanRequest& asked)

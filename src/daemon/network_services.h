@@ -1,0 +1,31 @@
+// NetworkServices: the units that serve networks while there is something to serve: the dnsmasq of each network that is up
+// (holm-network@NAME.service), and the relay of ports of the loopback (holm-relay.service). Effects: bus calls.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "systemd/unit.h"
+
+namespace holm::daemon {
+
+class NetworkServices {
+public:
+    explicit NetworkServices(systemd::Units& units) : units_(units) {}
+
+    // Starts what has come to be needed and stops what is not any more, as /run/holm/networks and /run/holm/relay say now. A service that
+    // cannot be started is said: machines go on without it.
+    void follow();
+    // The units of an earlier connection, or of an earlier holmd: they are asked for again.
+    void forget() { started_.clear(); }
+
+private:
+    void change(systemd::UnitVerb verb, const std::string& unit);
+
+    systemd::Units& units_;
+    std::set<std::string> started_;
+    std::map<std::string, systemd::Operation> operations_;  // by unit
+};
+
+}  // namespace holm::daemon
