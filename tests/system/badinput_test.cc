@@ -258,9 +258,7 @@ TEST_F(BadInputTest, KeysThatAreNotSupportedYet)
              {"[health]\nport = 80\n", "health"},
              {"[[network]]\nnetwork = \"veth\"\n", "network"},
              {"[security]\nisolation = \"runsc\"\n", "security.isolation"},
-             {"[security]\ndevices = [\"/dev/fuse\"]\n", "security.devices"},
-             {"[security]\nnesting = true\n", "security.nesting"},
-             {"[security]\nsysctl = { \"net.core.somaxconn\" = \"1\" }\n", "security.sysctl"}}) {
+             {"[security]\napparmor = \"web\"\n", "security.apparmor"}}) {
         std::string separator = toml.starts_with("[payload]") ? "" : "[payload]\n";
         std::string text = fmt::format(
             "[root]\npath = \"{}\"\n{}", root,
