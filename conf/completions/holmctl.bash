@@ -96,7 +96,7 @@ _holmctl() {
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi
         ;;
-    exec | shell | login | attach | logs | edit | plan | publish | unpublish)
+    exec | shell | login | attach | logs | edit | plan | publish | unpublish | set)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         ;;
     *) COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current")) ;;

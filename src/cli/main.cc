@@ -45,6 +45,7 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Unpublish: return verbs::change_networks(call, "Unpublish", "change the ports of");
     case Verb::Freeze: return verbs::freeze(call);
     case Verb::Thaw: return verbs::thaw(call);
+    case Verb::Set: return verbs::set(call);
     case Verb::Run: return verbs::run(call);
     case Verb::Create: return verbs::create(call);
     case Verb::Edit: return verbs::edit(call);

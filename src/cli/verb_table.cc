@@ -86,7 +86,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "remove-image",
     "rename",
     "rollback",
-    "set",
     "snapshot",
     "snapshots",
     "top",

@@ -24,6 +24,7 @@ enum class Verb {
     Disable,
     Freeze,
     Thaw,
+    Set,
     ListNetworks,
     NetworkStatus,
     Connect,

@@ -76,7 +76,8 @@ void MachineObject::build_vtable()
         .method<&M::terminate>("Terminate", "")
         .method<&M::kill>("Kill", "whom signal")
         .method<&M::freeze>("Freeze", "")
-        .method<&M::thaw>("Thaw", "");
+        .method<&M::thaw>("Thaw", "")
+        .method<&M::set_properties>("SetProperties", "properties runtime");
     vtable_ = builder_.finish();
 }
 
@@ -215,6 +216,11 @@ void MachineObject::thaw(Reply reply)
 {
     std::string machine = name_of_call(reply);
     manager_.thaw(std::move(reply), machine);
+}
+void MachineObject::set_properties(Reply reply, const Assignments& assignments, bool runtime)
+{
+    std::string machine = name_of_call(reply);
+    manager_.set_properties(std::move(reply), machine, assignments, runtime);
 }
 
 // -- jobs ---------------------------------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ private:
     void kill(Reply reply, std::string whom, int32_t signal);
     void freeze(Reply reply);
     void thaw(Reply reply);
+    void set_properties(Reply reply, const Assignments& assignments, bool runtime);
 
     Host host_;
     Lifecycle& lifecycle_;

@@ -180,8 +180,6 @@ std::string unsupported_key(const Spec& spec)
     for (size_t i = 0; i < spec.networks.size(); ++i) {
         if (std::string key = unsupported_network(spec.networks[i], fmt::format("network[{}]", i)); !key.empty()) return key;
     }
-    for (const auto& [name, value] : spec.resources)
-        if (auto parsed = parse_resource(name, value); !parsed && parsed.error().code == Errc::NotSupported) return "resources." + name;
     if (std::string key = unsupported_security(spec.security); !key.empty()) return key;
     if (spec.identity.timezone != "copy" && spec.identity.timezone != "off") return "identity.timezone";
     if (spec.identity.resolv_conf != "auto" && spec.identity.resolv_conf != "off") return "identity.resolv_conf";

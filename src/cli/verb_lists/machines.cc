@@ -31,6 +31,10 @@ const Options wait_options = {
     {.name = "--timeout", .kind = Value, .value = "TIME", .help = "how long at most, as \"90s\" or \"2min\""},
 };
 
+const Options set_options = {
+    {.name = "--runtime", .help = "until its next start: keep nothing"},
+};
+
 const Options enable_options = {{.name = "--now", .help = "and start them now"}};
 
 const Options disable_options = {{.name = "--now", .help = "and stop them now"}};
@@ -86,6 +90,12 @@ std::vector<VerbInfo> machine_verbs()
          .options = wait_options},
         {.verb = Verb::Freeze, .name = "freeze", .synopsis = "NAME…", .help = "freeze all processes of machines", .operands = count::some},
         {.verb = Verb::Thaw, .name = "thaw", .synopsis = "NAME…", .help = "let frozen machines go on", .operands = count::some},
+        {.verb = Verb::Set,
+         .name = "set",
+         .synopsis = "NAME PROPERTY=VALUE…",
+         .help = "change resource properties of a machine",
+         .operands = {2, ~0u},
+         .options = set_options},
         {.verb = Verb::Enable,
          .name = "enable",
          .synopsis = "NAME…",
