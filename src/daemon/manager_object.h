@@ -67,9 +67,11 @@ private:
     void list_machines(Reply reply);
     void list_all(Reply reply);
     void describe(Reply reply, const std::string& name);
+    void explain(Reply reply, const std::string& name);
     void addresses(Reply reply, const std::string& name);
     void os_release(Reply reply, const std::string& name);
     void console(Reply reply, const std::string& name);
+    void check_machine(Reply reply, const std::string& name, const std::string& what);
 
     // run, plan and definitions (manager_definitions.cc)
     void run(Reply reply, const std::string& name, std::string definition, const systemd::Options& options, std::vector<Fd> fds);

@@ -75,11 +75,17 @@ void ManagerObject::tell_unit(Reply reply, const MachineEntry& machine, const As
     for (const auto& [property, value] : assignments)
         for (const std::string& bus_name : machine::bus_names_of(property).value_or(std::vector<std::string>()))
             remove_runtime_property(unit, bus_name);
+    std::string what;
+    for (const auto& [property, value] : assignments) what += fmt::format("{}{}={}", what.empty() ? "" : " ", property, value);
     auto place = operations_.emplace(operations_.end());
-    auto done = [this, place, name, unit, kept = std::move(kept), reply = std::move(reply)](const Result<>& told) mutable {
+    auto done = [this, place, name, unit, what, kept = std::move(kept), reply = std::move(reply)](const Result<>& told) mutable {
         auto ended = std::move(*place);
         operations_.erase(place);
-        if (told) return reply.ok();
+        if (told) {
+            lifecycle_.note(api::MachineEvent::Changed, name,
+                            fmt::format("properties of machine '{}' were changed: {}", name.text(), what));
+            return reply.ok();
+        }
         if (kept) take_back_or_say(name, *kept);
         host_.catalogue.forget(name);
         reply.fail(with_context(told.error(), fmt::format("systemd refuses it for unit '{}'", unit)));
