@@ -28,6 +28,7 @@ __holmctl_networks() { holmctl list-networks --no-legend --no-pager 2>/dev/null 
 # The values of the option, if they can be known. 1: no such option.
 __holmctl_values() {
     case $1 in
+    --sort) COMPREPLY=($(compgen -W 'cpu memory swap tasks io network pressure uptime name' -- "$2")) ;;
     --json) COMPREPLY=($(compgen -W 'short pretty off' -- "$2")) ;;
     --kill-whom) COMPREPLY=($(compgen -W 'leader all' -- "$2")) ;;
     --signal | -s) COMPREPLY=($(compgen -A signal -- "$2" | grep '^SIG[A-Z0-9+-]*$')) ;;
@@ -36,7 +37,7 @@ __holmctl_values() {
     --host | -H) COMPREPLY=($(compgen -A hostname -- "$2")) ;;
     --root | --lower | --upper | --bind | --device | --file) compopt -o filenames && COMPREPLY=($(compgen -f -- "$2")) ;;
     --image | --name | --env | --user | --workdir | --publish | --tmpfs | --property | --capability | --hostname | --label | --lines | \
-        --timeout) COMPREPLY=() ;;
+        --timeout | --since | --delay) COMPREPLY=() ;;
     *) return 1 ;;
     esac
 }
@@ -88,7 +89,7 @@ _holmctl() {
     wait) if ((operands == 0)); then
         COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
     else
-        COMPREPLY=($(compgen -W 'started ready stopped' -- "$current"))
+        COMPREPLY=($(compgen -W 'started ready stopped unit: port:' -- "$current"))
     fi ;;
     list-networks) ;;
     network-status) COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")) ;;
@@ -96,7 +97,7 @@ _holmctl() {
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi
         ;;
-    exec | shell | login | attach | logs | edit | plan | publish | unpublish)
+    exec | shell | login | attach | logs | edit | plan | publish | unpublish | set)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         ;;
     *) COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current")) ;;

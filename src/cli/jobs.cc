@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "cli/output.h"
 
 namespace holm::cli {
@@ -43,10 +44,15 @@ void Jobs::take_signal(sd_bus_message* m)
         holmd_lost_ = true;
         return;
     }
-    if (!sd_bus_message_is_signal(m, api::manager_interface, "JobRemoved")) return;
     uint32_t id = 0;
     systemd::ObjectPath path;
     std::string machine;
+    if (sd_bus_message_is_signal(m, api::manager_interface, "JobWarning")) {
+        std::string text;
+        if (systemd::read_all_of(m, id, path, machine, text)) warnings_.emplace_back(path.text, std::move(text));
+        return;
+    }
+    if (!sd_bus_message_is_signal(m, api::manager_interface, "JobRemoved")) return;
     End end;
     if (systemd::read_all_of(m, id, path, machine, end.result, end.text)) ended_[path.text] = std::move(end);
 }
@@ -64,8 +70,18 @@ void Jobs::add(const std::string& path, Job job)
 }
 
 // Takes what has ended out of what is waited for.
+// Of our own jobs; one may have come before the reply that names its job.
+void Jobs::say_warnings()
+{
+    for (const auto& [path, text] : warnings_)
+        if (auto job = waiting_.find(path); job != waiting_.end())
+            complain(fmt::format("machine '{}': {}", printable(job->second.machine), printable(text, 4096)));
+    std::erase_if(warnings_, [&](const auto& warning) { return waiting_.contains(warning.first); });
+}
+
 void Jobs::settle_ended()
 {
+    say_warnings();
     for (auto& [path, end] : ended_) {
         auto found = waiting_.find(path);
         if (found == waiting_.end()) continue;

@@ -51,6 +51,7 @@ private:
     };
     void take_signal(sd_bus_message* m);
     void settle_ended();
+    void say_warnings();
     Result<Settled> settle_by_state(const Job& job, const Error* refusal);
     Result<> take_up_again();
     Result<> look_at_orphans();
@@ -61,7 +62,8 @@ private:
     std::map<std::string, End> ended_;    // also of jobs that are not ours
     std::vector<Job> orphans_;            // their holmd has died, and they cannot be asked for again
     std::vector<std::string> failures_;
-    bool holmd_lost_ = false;  // since the last look, and all of waiting_ with it
+    std::vector<std::pair<std::string, std::string>> warnings_;  // by object path, also of jobs that are not ours
+    bool holmd_lost_ = false;                                    // since the last look, and all of waiting_ with it
 };
 
 // The properties of one machine. Errors: NotFound, Unavailable.

@@ -45,6 +45,11 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Unpublish: return verbs::change_networks(call, "Unpublish", "change the ports of");
     case Verb::Freeze: return verbs::freeze(call);
     case Verb::Thaw: return verbs::thaw(call);
+    case Verb::Set: return verbs::set(call);
+    case Verb::Why: return verbs::why(call);
+    case Verb::Top: return verbs::top(call);
+    case Verb::Metrics: return verbs::metrics(call);
+    case Verb::Events: return verbs::events(call);
     case Verb::Run: return verbs::run(call);
     case Verb::Create: return verbs::create(call);
     case Verb::Edit: return verbs::edit(call);

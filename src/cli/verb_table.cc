@@ -63,7 +63,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "df",
     "diff",
     "doctor",
-    "events",
     "export-oci",
     "export-tar",
     "fsck",
@@ -75,7 +74,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "import-tar",
     "list-images",
     "list-volumes",
-    "metrics",
     "network-create",
     "network-remove",
     "prune",
@@ -86,14 +84,11 @@ constexpr auto later = std::to_array<std::string_view>({
     "remove-image",
     "rename",
     "rollback",
-    "set",
     "snapshot",
     "snapshots",
-    "top",
     "unbind",
     "volume-create",
     "volume-remove",
-    "why",
 });
 // clang-format on
 

@@ -32,6 +32,8 @@ public:
 
     // The machine of this name; null: it has neither. Valid until the next call.
     const Known* find(const machine::MachineName& name);
+    // Its files were changed: they are read again, whatever their times say.
+    void forget(const machine::MachineName& name) { entries_.erase(name); }
     // All that have either, sorted.
     std::vector<machine::MachineName> names();
     // " (did you mean 'web'?)", or "".

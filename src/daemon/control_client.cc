@@ -52,6 +52,7 @@ Result<SupervisorState> parse_state(const kernel::Message& message)
     state.leader = static_cast<pid_t>(std::clamp<int64_t>(message.get_number("leader").value_or(0), 0, INT32_MAX));
     state.boots = static_cast<unsigned>(std::clamp<int64_t>(message.get_number("boots").value_or(0), 0, UINT32_MAX));
     state.frozen = message.get_number("frozen").value_or(0) != 0;
+    state.health = printable(message.get("health"), 16);
     state.outcome.why = message.get("why");
     state.outcome.boots = state.boots;
     if (state.phase != Phase::Ended) return state;

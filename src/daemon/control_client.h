@@ -26,7 +26,8 @@ struct SupervisorState {
     pid_t leader = 0;
     unsigned boots = 0;
     bool frozen = false;
-    Outcome outcome;  // of Ended; why: of any phase
+    std::string health;  // "healthy", "unhealthy" or ""
+    Outcome outcome;     // of Ended; why: of any phase
 };
 // Errors: Invalid.
 Result<SupervisorState> parse_state(const kernel::Message& message);

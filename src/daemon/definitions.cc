@@ -82,4 +82,10 @@ Result<> remove_runtime_properties(const machine::MachineName& name)
     return remove_below("/run/systemd/system.control", api::service_name(name) + ".d");
 }
 
+void remove_runtime_property(const std::string& unit, const std::string& property)
+{
+    for (const char* folder : {"/run/systemd/system.control", "/run/systemd/transient"})
+        ::unlink(fmt::format("{}/{}.d/50-{}.conf", folder, unit, property).c_str());
+}
+
 }  // namespace holm::daemon

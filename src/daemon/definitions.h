@@ -23,5 +23,7 @@ Result<> write_definition(const machine::MachineName& name, const std::string& t
 Result<> remove_definition(const machine::MachineName& name);
 // What SetUnitProperties(runtime) of its starts has left with systemd.
 Result<> remove_runtime_properties(const machine::MachineName& name);
+// The same of one property, by its name on the bus: of MemoryMax and MemoryMaxScale the file that is read last would win.
+void remove_runtime_property(const std::string& unit, const std::string& property);
 
 }  // namespace holm::daemon

@@ -60,6 +60,13 @@ void Jobs::end(uint32_t id, JobResult result, const std::string& failure)
               describe_result(result), failure);
 }
 
+void Jobs::warn(uint32_t id, const std::string& text)
+{
+    const Job* job = find(id);
+    if (job)
+        bus_.emit(api::root_path, api::manager_interface, "JobWarning", id, systemd::ObjectPath{job_path(id)}, job->machine.text(), text);
+}
+
 const Job* Jobs::find(uint32_t id) const
 {
     auto job = jobs_.find(id);

@@ -30,6 +30,9 @@ public:
     // JobRemoved is emitted; `failure`: its sentence. A job of id 0 or that has ended already is none.
     void end(uint32_t id, JobResult result, const std::string& failure = "");
 
+    // JobWarning is emitted: what the client should know of a job that goes on. A job of id 0 is none.
+    void warn(uint32_t id, const std::string& text);
+
     const Job* find(uint32_t id) const;
     const std::map<uint32_t, Job>& all() const { return jobs_; }
 

@@ -85,29 +85,80 @@ void Lifecycle::catch_up(const MachineName& name)
     if (machine && machine->control) machine->control->catch_up();
 }
 
+namespace {
+// The step of machine::run_steps() at which a life is; a supervisor knows better.
+const char* step_of(machine::Stage stage)
+{
+    switch (stage) {
+    case machine::Stage::Asked: return "unit";
+    case machine::Stage::Planning: return "plan";
+    case machine::Stage::Entering: return "unit";
+    case machine::Stage::Booting: return "program";
+    case machine::Stage::Running: return "run";
+    case machine::Stage::Stopping: return "stop";
+    case machine::Stage::Stopped:
+    case machine::Stage::Failed: break;
+    }
+    return "";
+}
+}  // namespace
+
 void Lifecycle::handle(const MachineName& name, const Event& event)
 {
     MachineEntry& machine = entry(name);
+    const machine::Stage stage = machine.life.stage;
     const bool was_active = is_active(machine.life), was_fresh = machine.life.record == machine::Record::Fresh;
     machine::Step step = machine::step(machine.life, event);
-    machine.life = std::move(step.next);
+    const machine::Life before = std::exchange(machine.life, std::move(step.next));
     const bool ends = was_active && !is_active(machine.life);
-    if (ends) note_end(machine);
+    if (ends) note_end(machine, step_of(stage));
     if (was_fresh && machine.life.record == machine::Record::Kept)
         if (auto kept = unmark_record(name); !kept) log_error("machine '{}': {}", name.text(), kept.error().text);
+    tell_journal(machine, before);
     for (Action action : step.actions) perform(machine, action);
     if (ends) settle(machine);
     forget_if_gone(name);
 }
 
 // How a life went: before anybody is told that it has ended.
-void Lifecycle::note_end(MachineEntry& machine)
+void Lifecycle::note_end(MachineEntry& machine, const char* step)
 {
     const bool failed = machine.life.stage == machine::Stage::Failed;
     machine.last = LastRun{machine.ended.value_or(Outcome{machine::EndResult::Failed, 1, "", machine.life.boots}), failed};
-    if (machine.last->outcome.why.empty()) machine.last->outcome.why = machine.life.why;
+    Outcome& outcome = machine.last->outcome;
+    if (outcome.why.empty()) outcome.why = machine.life.why;
+    if (outcome.step.empty()) outcome.step = step;
+    if (!machine.ended && machine.failure) outcome.sys_errno = machine.failure->sys_errno;
     if (failed) log_warning("machine '{}' failed: {}", machine.name.text(), machine.life.why);
     else log_info("machine '{}' has stopped", machine.name.text());
+}
+
+// What became of a machine in one step. A holmd that has just been started hears all states anew, which is no news.
+void Lifecycle::tell_journal(MachineEntry& machine, const machine::Life& before)
+{
+    using enum api::MachineEvent;
+    using machine::Stage;
+    const machine::Life& life = machine.life;
+    const std::string& name = machine.name.text();
+    if (before == life) return;
+    const bool found = std::exchange(machine.found, false) && is_active(life);
+    if (found) return;
+    if (life.started && !before.started) note(Started, machine.name, fmt::format("machine '{}' has started as {}", name, unit_of(machine)));
+    if (life.frozen != before.frozen && is_active(life))
+        note(life.frozen ? Frozen : Thawed, machine.name, fmt::format("machine '{}' {}", name, life.frozen ? "is frozen" : "goes on"));
+    if (life.stage == before.stage) return;
+    if (life.stage == Stage::Running) note(Ready, machine.name, fmt::format("machine '{}' is ready", name));
+    if (life.stage == Stage::Booting && before.stage == Stage::Running)
+        note(Rebooting, machine.name, fmt::format("machine '{}' boots again", name));
+    if (life.stage == Stage::Stopping) note(Stopping, machine.name, fmt::format("machine '{}' is stopping", name));
+    if (life.stage == Stage::Stopped && is_active(before)) note(Stopped, machine.name, fmt::format("machine '{}' has stopped", name));
+    if (life.stage == Stage::Failed) note(Failed, machine.name, fmt::format("machine '{}' failed: {}", name, life.why));
+}
+
+void Lifecycle::note(api::MachineEvent event, const MachineName& name, const std::string& message)
+{
+    const MachineEntry* machine = find(name);
+    events_.write(event, name, machine ? unit_of(*machine) : api::service_name(name), message);
 }
 
 // The life is over and told: what it had is let go, and who has waited for that goes on.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/catalogue.h"
+#include "daemon/event_log.h"
 #include "daemon/jobs.h"
 #include "daemon/machine_entry.h"
 #include "daemon/network_services.h"
@@ -72,6 +73,8 @@ public:
     // -- what the host tells -----------------------------------------------------------------------------------------------------
     void on_job_removed(const std::string& unit, const std::string& result);
     void on_unit_removed(const std::string& unit);
+    // Something has become of a machine that its life does not show: for the journal.
+    void note(api::MachineEvent event, const machine::MachineName& name, const std::string& message);
     // A supervisor says that it has come up.
     void on_supervisor_up(const machine::MachineName& name);
     void on_connected();
@@ -88,7 +91,8 @@ private:
     void handle(const machine::MachineName& name, const machine::Event& event);
     MachineEntry& entry(const machine::MachineName& name);
     MachineEntry* lookup(const machine::MachineName& name);
-    void note_end(MachineEntry& machine);
+    void note_end(MachineEntry& machine, const char* step);
+    void tell_journal(MachineEntry& machine, const machine::Life& before);
     void settle(MachineEntry& machine);
     void forget_if_gone(const machine::MachineName& name);
     void catch_up(const machine::MachineName& name);
@@ -153,6 +157,7 @@ private:
     Host host_;
     Announcer announcer_;
     std::map<machine::MachineName, std::unique_ptr<MachineEntry>> machines_;
+    EventLog events_;
     std::deque<systemd::Callback> queue_;
     systemd::Source drain_;
     std::vector<std::string> dead_scopes_;                          // of machines that were found dead: to be stopped

@@ -105,7 +105,10 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
             machine.failure = plan.error();
             return handle(name, {.kind = EventKind::PlanFailed, .why = plan.error().text});
         }
-        for (const std::string& warning : plan->warnings) log_warning("machine '{}': {}", name.text(), warning);
+        for (const std::string& warning : plan->warnings) {
+            log_warning("machine '{}': {}", name.text(), warning);
+            host_.jobs.warn(machine.start_job ? machine.start_job : machine.restart_job, warning);
+        }
         machine.plan = std::move(*plan);
         if (!machine.plan->network.endpoints.empty()) host_.network_services.follow();
         machine.times = {.created = written_at(api::plan_path(name))};

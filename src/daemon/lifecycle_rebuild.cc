@@ -77,6 +77,7 @@ void Lifecycle::adopt(const MachineName& name, launch::Plan plan)
     machine.times.created = written_at(api::plan_path(name));
     machine.control_group = fmt::format("{}/{}", cgroup_of_slice(plan.unit.slice), plan.unit.name);
     machine.plan = std::move(plan);
+    machine.found = true;
     await_supervisor(name, 0);
 }
 
@@ -100,7 +101,7 @@ void Lifecycle::found_dead(MachineEntry& machine)
     Event event = event_of(machine, EventKind::FoundDead);
     event.result = machine::EndResult::Failed;
     event.why = "its supervisor was gone when holmd started";
-    auto text = read_regular_file(api::result_path(name), 16 << 10);
+    auto text = read_regular_file(api::result_path(name), max_outcome);
     if (auto outcome = text ? parse_outcome(*text) : std::nullopt) {
         event.result = outcome->result;
         event.status = outcome->status;
@@ -115,7 +116,7 @@ void Lifecycle::found_dead(MachineEntry& machine)
         handle(name, event);
         MachineEntry* machine_now = lookup(name);
         if (!machine_now) return;
-        note_end(*machine_now);
+        note_end(*machine_now, "run");
         settle(*machine_now);
         forget_if_gone(name);
     });

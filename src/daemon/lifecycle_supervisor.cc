@@ -89,7 +89,7 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
     if (!machine || !machine->control) return;
     note_times(*machine, state);
     machine->heard = true;
-    machine->told = state;
+    const std::string health = std::exchange(machine->told, state).health;
     switch (state.phase) {
     case Phase::Starting: handle(name, event_of(*machine, EventKind::SupervisorStarting)); break;
     case Phase::Started: handle(name, event_of(*machine, EventKind::Started)); break;
@@ -100,11 +100,20 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
         break;
     case Phase::Ended: return take_last_word(*machine, state.outcome);
     }
+    if (state.health != health && !state.health.empty()) {
+        const bool healthy = state.health == "healthy";
+        note(healthy ? api::MachineEvent::Healthy : api::MachineEvent::Unhealthy, name,
+             fmt::format("machine '{}' is {}", name.text(), state.health));
+        announcer_.changed(*machine);
+    }
     if (state.frozen != machine->life.frozen) handle(name, {.kind = state.frozen ? EventKind::Frozen : EventKind::Thawed});
 }
 
+// The file has all that the message has, and more of a failure.
 void Lifecycle::take_last_word(MachineEntry& machine, Outcome outcome)
 {
+    if (auto text = read_regular_file(api::result_path(machine.name), max_outcome))
+        if (auto whole = parse_outcome(*text); whole && whole->result == outcome.result) outcome = std::move(*whole);
     if (outcome.why.empty() && !outcome.asked) outcome.why = describe_end(outcome);
     machine.ended = std::move(outcome);
 }
@@ -116,7 +125,7 @@ void Lifecycle::on_lost(const MachineName& name)
     if (!machine || !machine->control) return;
     machine->control.reset();
     if (!machine->ended)
-        if (auto text = read_regular_file(api::result_path(name), 16 << 10))
+        if (auto text = read_regular_file(api::result_path(name), max_outcome))
             if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));
     if (!machine->ended) return handle(name, {.kind = EventKind::SupervisorLost});
     if (machine->life.unit == UnitForm::Service || machine->unit_gone || !host_.bus.connected()) return end_life(*machine);

@@ -67,6 +67,7 @@ struct MachineEntry {
     bool heard = false;            // if there was one: it listens
     std::optional<Outcome> ended;  // its last word: the life ends when its unit is gone too
     bool unit_gone = false;
+    bool found = false;  // it ran when this holmd started: the first that is heard of it is no news
     pid_t registered_leader = 0;
 
     std::unique_ptr<Worker> planner, remover, checker;  // checker: of what is to be restarted

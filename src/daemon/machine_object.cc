@@ -61,6 +61,7 @@ void MachineObject::build_vtable()
         .property<&M::started_at>("StartedTimestamp", Changes::Emitted)
         .property<&M::ready_at>("ReadyTimestamp", Changes::Emitted)
         .property<&M::boots>("Boots", Changes::Emitted)
+        .property<&M::health>("Health", Changes::Emitted)
         .property<&M::control_group>("ControlGroup", Changes::Emitted)
         .property<&M::description>("Description", Changes::Silent)
         .property<&M::labels>("Labels", Changes::Silent)
@@ -76,7 +77,8 @@ void MachineObject::build_vtable()
         .method<&M::terminate>("Terminate", "")
         .method<&M::kill>("Kill", "whom signal")
         .method<&M::freeze>("Freeze", "")
-        .method<&M::thaw>("Thaw", "");
+        .method<&M::thaw>("Thaw", "")
+        .method<&M::set_properties>("SetProperties", "properties runtime");
     vtable_ = builder_.finish();
 }
 
@@ -124,9 +126,9 @@ const MachineView& MachineObject::view_of(const char* path)
 void MachineObject::changed(const MachineName& name)
 {
     if (!host_.bus.connected()) return;
-    std::array<const char*, 16> properties = {
-        "State",        "Frozen",        "Started", "StartedTimestamp", "ReadyTimestamp", "Timestamp",   "Boots", "Leader", "Unit",
-        "ControlGroup", "RootDirectory", "Id",      "LastResult",       "LastStatus",     "LastFailure", nullptr};
+    std::array<const char*, 17> properties = {"State",      "Frozen",     "Started",     "StartedTimestamp", "ReadyTimestamp", "Timestamp",
+                                              "Boots",      "Leader",     "Unit",        "ControlGroup",     "RootDirectory",  "Id",
+                                              "LastResult", "LastStatus", "LastFailure", "Health",           nullptr};
     static_cast<void>(sd_bus_emit_properties_changed_strv(host_.bus.get(), machine_path(name).c_str(), api::machine_interface,
                                                           const_cast<char**>(properties.data())));
 }
@@ -215,6 +217,11 @@ void MachineObject::thaw(Reply reply)
 {
     std::string machine = name_of_call(reply);
     manager_.thaw(std::move(reply), machine);
+}
+void MachineObject::set_properties(Reply reply, const Assignments& assignments, bool runtime)
+{
+    std::string machine = name_of_call(reply);
+    manager_.set_properties(std::move(reply), machine, assignments, runtime);
 }
 
 // -- jobs ---------------------------------------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ private:
     uint64_t started_at(const char* path) { return view_of(path).times.started; }
     uint64_t ready_at(const char* path) { return view_of(path).times.ready; }
     uint32_t boots(const char* path) { return view_of(path).boots; }
+    std::string health(const char* path) { return view_of(path).health; }
     std::string control_group(const char* path) { return view_of(path).control_group; }
     std::string description(const char* path) { return view_of(path).description; }
     systemd::Labels labels(const char* path) { return view_of(path).labels; }
@@ -68,6 +69,7 @@ private:
     void kill(Reply reply, std::string whom, int32_t signal);
     void freeze(Reply reply);
     void thaw(Reply reply);
+    void set_properties(Reply reply, const Assignments& assignments, bool runtime);
 
     Host host_;
     Lifecycle& lifecycle_;

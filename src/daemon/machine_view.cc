@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "api/names.h"
+#include "daemon/process_facts.h"
 
 namespace holm::daemon {
 
@@ -41,7 +42,7 @@ void add_life(MachineView& view, const MachineEntry& machine)
 {
     view.active = is_active(machine.life);
     view.state = machine::state_of(machine.life);
-    view.frozen = machine.life.frozen;
+    view.frozen = machine.life.frozen || (view.active && !machine.control_group.empty() && is_frozen(machine.control_group));
     view.started = machine.life.started;
     view.boots = machine.life.boots;
     view.times = machine.times;
@@ -49,6 +50,7 @@ void add_life(MachineView& view, const MachineEntry& machine)
     if (machine.last) view.last = *machine.last, view.has_last = true;
     if (!view.active) return;
     view.unit = unit_of(machine);
+    view.health = machine.told.health;
     view.leader = static_cast<uint32_t>(machine.told.leader);
     if (!machine.plan) return;
     view.id = bytes_of_uuid(machine.plan->uuid);

@@ -4,6 +4,7 @@
 #include "api/limits.h"
 #include "daemon/manager_object.h"
 #include "daemon/options.h"
+#include "machine/grammar.h"
 
 namespace holm::daemon {
 
@@ -107,6 +108,25 @@ void ManagerObject::attach_machine(Reply reply, const std::string& text, uint32_
         message.add("rows", int64_t{rows}).add("cols", int64_t{columns});
         ask_with_session(name, std::move(message), std::move(granted), [](Reply asked, const Fd& session) { asked.ok(session); });
     });
+}
+
+// "unit:NAME" and "port:N" alone: what runs in the machine for it is nothing of the caller's choice.
+void ManagerObject::check_machine(Reply reply, const std::string& text, const std::string& what)
+{
+    auto wanted = machine::parse_ready(what);
+    if (!wanted) return reply.fail(wanted.error());
+    kernel::Message message("check");
+    if (wanted->kind == machine::ReadyKind::Port) message.add("port", wanted->argument);
+    else if (wanted->kind == machine::ReadyKind::Unit)
+        for (const std::string& argument : {std::string("systemctl"), std::string("is-active"), std::string("--quiet"), wanted->argument})
+            message.add("arg", argument);
+    else return reply.fail(error(Errc::Invalid, "'{}' is neither unit:NAME nor port:NUMBER", printable(what)));
+    authorise(std::move(reply), Privilege::Inspect, "check", text,
+              [this, message = std::move(message)](Reply granted, const MachineName& name) mutable {
+                  lifecycle_.ask(name, std::move(message), std::move(granted), [](Reply asked, const kernel::Message& answer) {
+                      asked.ok(answer.get_number("passed").value_or(0) != 0);
+                  });
+              });
 }
 
 // -- pseudo terminals, as machine1 gives them ---------------------------------------------------------------------------------------

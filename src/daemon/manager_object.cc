@@ -30,6 +30,9 @@ void ManagerObject::build_vtable()
         .method<&M::kill>("KillMachine", "name whom signal")
         .method<&M::freeze>("FreezeMachine", "name")
         .method<&M::thaw>("ThawMachine", "name")
+        .method<&M::set_properties>("SetProperties", "name properties runtime")
+        .method<&M::explain>("ExplainMachine", "name", "a{sv}", "explanation")
+        .method<&M::check_machine>("CheckMachine", "name what", "b", "passed")
         .method<&M::enable>("EnableMachine", "name now", "o", "job")
         .method<&M::disable>("DisableMachine", "name now", "o", "job")
         .method<&M::run>("RunMachine", "name definition options fds", "sooh", "name machine job session")
@@ -59,6 +62,7 @@ void ManagerObject::build_vtable()
         .signal("MachineNew", "so", "name machine")
         .signal("MachineRemoved", "so", "name machine")
         .signal("JobNew", "uos", "id job machine")
+        .signal("JobWarning", "uoss", "id job machine text")
         .signal("JobRemoved", "uosss", "id job machine result error");
     vtable_ = builder_.finish();
 }

@@ -15,6 +15,7 @@
 #include "daemon/live_networks.h"
 #include "daemon/machine_view.h"
 #include "daemon/planner_child.h"
+#include "daemon/property_changes.h"
 #include "daemon/reply.h"
 #include "systemd/vtable.h"
 
@@ -44,6 +45,7 @@ public:
     void kill(Reply reply, const std::string& name, std::string whom, int32_t signal);
     void freeze(Reply reply, const std::string& name);
     void thaw(Reply reply, const std::string& name);
+    void set_properties(Reply reply, const std::string& name, const Assignments& assignments, bool runtime);
 
 private:
     using Allowed = std::move_only_function<void(Reply, const machine::MachineName&)>;
@@ -65,9 +67,11 @@ private:
     void list_machines(Reply reply);
     void list_all(Reply reply);
     void describe(Reply reply, const std::string& name);
+    void explain(Reply reply, const std::string& name);
     void addresses(Reply reply, const std::string& name);
     void os_release(Reply reply, const std::string& name);
     void console(Reply reply, const std::string& name);
+    void check_machine(Reply reply, const std::string& name, const std::string& what);
 
     // run, plan and definitions (manager_definitions.cc)
     void run(Reply reply, const std::string& name, std::string definition, const systemd::Options& options, std::vector<Fd> fds);
@@ -85,6 +89,11 @@ private:
     void disable(Reply reply, const std::string& name, bool now);
     void change_files(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
     void reload(Reply reply);
+
+    // properties (manager_set.cc)
+    void change_properties(Reply reply, const machine::MachineName& name, const Assignments& assignments, bool runtime);
+    void tell_unit(Reply reply, const MachineEntry& machine, const Assignments& assignments,
+                   const std::vector<launch::UnitProperty>& properties, std::optional<KeptChange> kept);
 
     // networks (manager_networks.cc)
     void list_networks(Reply reply);

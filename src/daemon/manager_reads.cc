@@ -110,6 +110,7 @@ void ManagerObject::describe(Reply reply, const std::string& text)
         if (view->has_last) {
             all.insert({{"LastResult", std::string(describe_result(view->last.outcome.result))},
                         {"LastStatus", int32_t{view->last.outcome.status}},
+                        {"Health", view->health},
                         {"LastFailure", view->last.failed ? view->last.outcome.why : ""}});
         }
         const MachineEntry* machine = lifecycle_.find(name);
@@ -123,6 +124,29 @@ void ManagerObject::describe(Reply reply, const std::string& text)
                         {"UserBase", plan.rootfs.ids.base},
                         {"UserCount", plan.rootfs.ids.count}});
         }
+        granted.ok(all);
+    });
+}
+
+void ManagerObject::explain(Reply reply, const std::string& text)
+{
+    authorise(std::move(reply), Privilege::Inspect, "why", text, [this](Reply granted, const MachineName& name) {
+        auto view = view_or_fail(name, granted);
+        if (!view) return;
+        systemd::Options all = {{"Name", name.text()}, {"State", std::string(machine::describe_state(view->state))}, {"Unit", view->unit}};
+        if (!view->has_last || !view->last.failed) return granted.ok(all);
+        const Outcome& outcome = view->last.outcome;
+        all.insert({{"Why", outcome.why},
+                    {"Result", std::string(describe_result(outcome.result))},
+                    {"Status", int32_t{outcome.status}},
+                    {"Boots", uint32_t{outcome.boots}},
+                    {"Step", outcome.step},
+                    {"Errno", int32_t{outcome.sys_errno}},
+                    {"MemoryKills", outcome.memory_kills},
+                    {"TasksRefused", outcome.tasks_refused},
+                    {"GuestUnit", outcome.guest_unit},
+                    {"Hints", machine::find_hints(failure_of(outcome))},
+                    {"Console", outcome.console}});
         granted.ok(all);
     });
 }

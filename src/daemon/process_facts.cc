@@ -55,13 +55,25 @@ std::string cgroup_of_slice(std::string_view slice)
     return path + fmt::format("/{}", slice);
 }
 
-bool is_populated(const std::string& cgroup)
+namespace {
+bool has_event(const std::string& cgroup, const char* event)
 {
     auto mount = kernel::cgroup_mount();
     auto folder = mount ? kernel::open_cgroup(*mount + cgroup) : mount.error();
     if (!folder) return false;
-    auto populated = kernel::read_cgroup_event(folder->get(), "cgroup.events", "populated");
-    return populated && *populated != 0;
+    auto value = kernel::read_cgroup_event(folder->get(), "cgroup.events", event);
+    return value && *value != 0;
+}
+}  // namespace
+
+bool is_populated(const std::string& cgroup)
+{
+    return has_event(cgroup, "populated");
+}
+
+bool is_frozen(const std::string& cgroup)
+{
+    return has_event(cgroup, "frozen");
 }
 
 }  // namespace holm::daemon

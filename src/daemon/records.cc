@@ -107,7 +107,7 @@ uint64_t written_at(const std::string& path)
 
 std::optional<LastRun> read_last_run(const machine::MachineName& name)
 {
-    auto text = read_regular_file(api::state_path(name) + last_run_file, 16 << 10);
+    auto text = read_regular_file(api::state_path(name) + last_run_file, max_outcome);
     if (!text) return {};
     auto outcome = parse_outcome(*text);
     if (!outcome) return {};

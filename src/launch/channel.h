@@ -7,18 +7,21 @@
 //                 Before "go" the end of the channel ends the supervisor. `session` is the foreground client's; the three are the
 //                 payload's own (Console::Pipes): the first boot has them, a later one /dev/null.
 //      subscribe {}                     answered by "state", and "state" again at every change:
-//      state {state, leader, boots, ready, why, frozen}     state = starting|started|running|stopping|ended;
+//      state {state, leader, boots, ready, why, frozen, health}     health = healthy|unhealthy|"" (nobody asks); state =
+//      starting|started|running|stopping|ended;
 //                 leader = pid of the payload's PID 1 on the host (0: none now); boots counts the payload's boots;
 //                 why = sentence of a failure; ended also has {result, status, asked} as in the file `result`. "stopping" is on the
 //                 way to the end only: while it is asked to reboot it stays as it was, then it is "starting" with one boot more.
 //      warning {text}                   to subscribers: for the client and the log
 //      exec {arg…, env… ("K=V"), user, workdir, tty = 0|1, detach = 0|1, rows, cols, term} + session [stdin stdout stderr]
 //                                       answered by ok {} (the request was taken) or error; all else goes to the session.
-//                                       The three only without tty and detach; with detach they are /dev/null.
+//                                       bound = 1: all of it is killed at the end of the session. The three only without tty and detach;
+//                                       with detach they are /dev/null.
 //      attach {rows, cols} + session    console: replay of the ring buffer, then live; answered by ok {} or error
 //      stop {}  reboot {}  terminate {} orderly stop, orderly reboot, cgroup.kill now; answered at once by ok {} or error
 //      kill {whom = leader|all, signal} ok {} or error
 //      freeze {}  thaw {}               cgroup.freeze of payload/; ok {} once the kernel says frozen, or error
+//      check {port} or {arg…}           does it listen, does it end with 0: ok {passed = 0|1} or error
 //      console {}                       answered by console {text}: the last bytes of the ring buffer, at most 64 KiB
 //    Every request is answered; a request of an unknown kind by error NotSupported.
 //
@@ -37,7 +40,10 @@
 //      down: boot {plan = path, boots, locked = 0|1, memory = 0|1} + payload cgroup folder [memory] [stdin stdout stderr, which
 //                            Console::Terminal ignores]; `memory` is what an earlier boot of this unit sent up, given back
 //      up, from holm-setup:  facts {name, unit, stop_signal, start_timeout, stop_timeout (µs), console = pipes|terminal,
-//                            init = command|systemd|…, ready = started|notify, remove, boot, empty (folder to be emptied at the end)}
+//                            init = command|systemd|…, ready = started|notify, remove, boot, empty (folder to be emptied at the end),
+//                            restart = no|on-failure|always, restart_delay, restart_limit, ready_what, ready_port, ready_command…,
+//                            health_what, health_port, health_command…, health_interval, health_timeout, health_retries,
+//                            on_failure = none|restart|stop}
 //                            lock {path} + descriptor holding the OFD lock: kept to the end of the unit
 //                            notify {} + bound datagram socket of /run/host/notify, SO_PASSCRED on
 //                            memory {} + the upper in memory, a detached mount: kept for the next boot
@@ -51,7 +57,8 @@
 // The supervisor's last word, also for a holmd that was not there: the file `result`, "KEY=VALUE" lines:
 //      result=exited|signalled|failed|poweroff|killed   status=NUMBER   why=SENTENCE   boots=NUMBER
 //      asked=1 (where somebody asked for the end: then no status is a failure)
-//      console=LINE, up to ten times: the last ones, safe to show
+//      step=STEP (machine/failure.h)   errno=NUMBER   memory_kills=NUMBER   tasks_refused=NUMBER   guest_unit=UNIT: where they are known
+//      console=LINE, up to twenty times: the last ones, safe to show
 #pragma once
 
 namespace holm::launch::channel {

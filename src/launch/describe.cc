@@ -9,6 +9,7 @@
 #include "launch/payload.h"
 #include "launch/plan_codecs.h"
 #include "machine/grammar.h"
+#include "machine/resource_access.h"
 #include "security/capability_set.h"
 
 namespace holm::launch {
@@ -113,6 +114,18 @@ struct DescribeValue {
         std::string text;
         for (const auto& [first, second] : value)
             text += fmt::format("{}{} {}", text.empty() ? "" : ", ", long_text(first), describe_number(second));
+        return text;
+    }
+    std::string operator()(const UnitProperty::Prefixes& value) const { return describe_each(value, machine::describe_prefix); }
+    std::string operator()(const UnitProperty::Ports& value) const { return describe_each(value, machine::describe_bind_port); }
+    std::string operator()(const UnitProperty::Interfaces& value) const { return long_text(machine::describe_interfaces(value)); }
+
+private:
+    template <typename T>
+    static std::string describe_each(const std::vector<T>& values, std::string (*describe)(const T&))
+    {
+        std::string text;
+        for (const T& value : values) text += (text.empty() ? "" : " ") + describe(value);
         return text;
     }
 };

@@ -8,6 +8,7 @@
 
 #include "api/names.h"
 #include "base/text.h"
+#include "machine/resources.h"
 
 namespace holm::launch {
 
@@ -74,8 +75,11 @@ std::string describe_drop_in(const machine::Spec& spec)
     text += setting("Requires", spec.unit.requires_);
     text += setting("Wants", spec.unit.wants);
     text += setting("RequiresMountsFor", mounts);
-    if (spec.unit.slice != machine::UnitSpec().slice) text += fmt::format("\n[Service]\nSlice={}\n", spec.unit.slice);
-    return text;
+    std::string service;
+    if (spec.unit.slice != machine::UnitSpec().slice) service += fmt::format("Slice={}\n", spec.unit.slice);
+    for (const auto& [name, value] : spec.resources)
+        if (machine::is_read_at_load(name)) service += fmt::format("{}={}\n", name, quote_value(value));
+    return service.empty() ? text : text + "\n[Service]\n" + service;
 }
 
 std::string ordering_of(std::string_view drop_in)

@@ -98,6 +98,52 @@ Result<> find_command(const Spec& spec, const Facts& facts, Payload& payload)
     return {};
 }
 
+std::vector<std::string> words_of(std::string_view line)
+{
+    std::vector<std::string> words;
+    for (std::string_view word : split(line, ' '))
+        if (!word.empty()) words.emplace_back(word);
+    return words;
+}
+
+Check check_of_unit(const std::string& unit)
+{
+    return {.command = {"systemctl", "is-active", "--quiet", unit}, .what = fmt::format("unit '{}' of the machine", unit)};
+}
+
+Check check_of_port(uint16_t port)
+{
+    return {.port = port, .what = fmt::format("port {} of the machine", port)};
+}
+
+Check check_of_command(std::vector<std::string> command)
+{
+    std::string what = fmt::format("'{}' in the machine", printable(fmt::format("{}", fmt::join(command, " ")), 80));
+    return {.command = std::move(command), .what = std::move(what)};
+}
+
+std::optional<Check> plan_ready_check(const machine::Ready& ready)
+{
+    using enum machine::ReadyKind;
+    switch (ready.kind) {
+    case Unit: return check_of_unit(ready.argument);
+    case Port: return check_of_port(static_cast<uint16_t>(parse_number(ready.argument, UINT16_MAX).value_or(0)));
+    case Command: return check_of_command(words_of(ready.argument));
+    case Default:
+    case Started:
+    case Notify: break;
+    }
+    return {};
+}
+
+Health plan_health(const machine::HealthSpec& spec)
+{
+    Health health{.check = {}, .interval = spec.interval, .timeout = spec.timeout, .retries = spec.retries, .on_failure = spec.on_failure};
+    if (spec.port) health.check = check_of_port(*spec.port);
+    else health.check = spec.unit.empty() ? check_of_command(spec.command) : check_of_unit(spec.unit);
+    return health;
+}
+
 }  // namespace
 
 std::string payload_path(const machine::PayloadSpec& payload)
@@ -175,6 +221,13 @@ Result<Payload> plan_payload(const Spec& spec, const Facts& facts, const Request
     payload.stop_timeout = spec.payload.stop_timeout.value_or(request.defaults.stop_timeout);
     ReadyKind ready = spec.payload.ready.kind;
     payload.ready_by_notify = ready == ReadyKind::Notify || (ready == ReadyKind::Default && payload.init_kind == InitKind::Systemd);
+    payload.ready_check = plan_ready_check(spec.payload.ready);
+    payload.restart = spec.payload.restart;
+    if (payload.restart != machine::Restart::No || spec.health) {
+        payload.restart_delay = spec.payload.restart_delay;
+        payload.restart_limit = spec.payload.restart_limit;
+    }
+    if (spec.health) payload.health = plan_health(*spec.health);
     payload.environment = plan_environment(spec, request, payload, uuid);
     return payload;
 }

@@ -34,6 +34,22 @@ struct Unit {
 
 enum class InitKind { Command, Systemd, OpenRc, Sysv, Busybox, Runit, S6, Other };
 
+// What is asked of a machine from time to time: a command inside that ends with 0, or a TCP port inside that listens.
+struct Check {
+    std::vector<std::string> command;  // argv, run as root
+    uint16_t port = 0;                 // 0: the command
+    std::string what;                  // "unit 'nginx.service'": for sentences
+    bool operator==(const Check&) const = default;
+};
+
+struct Health {
+    Check check;
+    std::chrono::microseconds interval{0}, timeout{0};
+    unsigned retries = 0;
+    machine::OnUnhealthy on_failure = machine::OnUnhealthy::None;
+    bool operator==(const Health&) const = default;
+};
+
 struct Payload {
     InitKind init_kind = InitKind::Command;
     bool boot = false;
@@ -48,7 +64,12 @@ struct Payload {
     std::string hostname;
     int stop_signal = 0;
     std::chrono::microseconds start_timeout{0}, stop_timeout{0};
-    bool ready_by_notify = false;  // running at READY=1 of PID 1; else at exec
+    bool ready_by_notify = false;      // running at READY=1 of PID 1; else at exec,
+    std::optional<Check> ready_check;  // or once this holds
+    machine::Restart restart = machine::Restart::No;
+    std::chrono::microseconds restart_delay{0};
+    unsigned restart_limit = 0;  // in 10 minutes; 0: none
+    std::optional<Health> health;
     bool operator==(const Payload&) const = default;
 };
 

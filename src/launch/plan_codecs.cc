@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "machine/resource_access.h"
 #include "security/capability_set.h"
 
 namespace holm::launch {
@@ -15,7 +16,8 @@ using machine::TomlValue;
 using Kind = machine::TomlValue::Kind;
 
 // Of UnitProperty::Value's alternatives, in their order.
-constexpr std::array<std::string_view, 9> signatures = {"b", "i", "u", "t", "s", "as", "ay", "a(ss)", "a(st)"};
+constexpr std::array<std::string_view, 12> signatures = {"b",  "i",     "u",     "t",       "s",       "as",
+                                                         "ay", "a(ss)", "a(st)", "a(iayu)", "a(iiqq)", "(bas)"};
 static_assert(std::variant_size_v<UnitProperty::Value> == signatures.size());
 
 std::string describe_hex(const UnitProperty::Bytes& bytes)
@@ -69,6 +71,9 @@ struct PairOf {
 using Int32 = machine::Integer<int32_t, INT32_MIN, INT32_MAX>;
 using Uint32 = machine::Integer<uint32_t, 0, UINT32_MAX>;
 using Bytes = machine::Text<parse_hex, describe_hex>;
+using Prefix = machine::Text<machine::parse_prefix, machine::describe_prefix>;
+using Port = machine::Text<machine::parse_bind_port, machine::describe_bind_port>;
+using Interfaces = machine::Text<machine::parse_interfaces, machine::describe_interfaces>;
 constexpr size_t most = 8192;  // elements of a list property: AllowedCPUs and the like are one string
 
 Result<UnitProperty::Value> parse_value(std::string_view signature, const TomlValue& value, Place& place)
@@ -82,6 +87,9 @@ Result<UnitProperty::Value> parse_value(std::string_view signature, const TomlVa
     if (signature == "ay") return TRY(Bytes::parse(value, place));
     if (signature == "a(ss)") return TRY((machine::List<PairOf<AnyText>, most>::parse(value, place)));
     if (signature == "a(st)") return TRY((machine::List<PairOf<Count>, most>::parse(value, place)));
+    if (signature == "a(iayu)") return TRY((machine::List<Prefix, most>::parse(value, place)));
+    if (signature == "a(iiqq)") return TRY((machine::List<Port, most>::parse(value, place)));
+    if (signature == "(bas)") return TRY(Interfaces::parse(value, place));
     return error(Errc::Invalid, "'{}' is no signature of a unit's property", printable(signature, 80));
 }
 
@@ -95,6 +103,9 @@ struct Describe {
     std::string operator()(const UnitProperty::Bytes& value) const { return Bytes::describe(value); }
     std::string operator()(const UnitProperty::Pairs& value) const { return machine::List<PairOf<AnyText>>::describe(value); }
     std::string operator()(const UnitProperty::Limits& value) const { return machine::List<PairOf<Count>>::describe(value); }
+    std::string operator()(const UnitProperty::Prefixes& value) const { return machine::List<Prefix>::describe(value); }
+    std::string operator()(const UnitProperty::Ports& value) const { return machine::List<Port>::describe(value); }
+    std::string operator()(const UnitProperty::Interfaces& value) const { return Interfaces::describe(value); }
 };
 
 // One element of UnitProperties.

@@ -184,6 +184,25 @@ constexpr Field<security::Plan> security_fields[] = {
     machine::map_field<&security::Plan::rlimits, machine::parse_limit_name, Limit>("rlimits"),
 };
 
+constexpr pair<string_view, machine::Restart> restarts[] = {
+    {"no", machine::Restart::No}, {"on-failure", machine::Restart::OnFailure}, {"always", machine::Restart::Always}};
+constexpr pair<string_view, machine::OnUnhealthy> on_failures[] = {
+    {"none", machine::OnUnhealthy::None}, {"restart", machine::OnUnhealthy::Restart}, {"stop", machine::OnUnhealthy::Stop}};
+
+constexpr Field<Check> check_fields[] = {
+    field<&Check::command, machine::List<AnyText, max_arguments>>("command"),
+    field<&Check::port, machine::Integer<uint16_t, 0, UINT16_MAX>>("port"),
+    field<&Check::what, AnyText>("what"),
+};
+
+constexpr Field<Health> health_fields[] = {
+    field<&Health::interval, Duration>("interval"),
+    field<&Health::timeout, Duration>("timeout"),
+    field<&Health::retries, machine::Integer<unsigned, 0, UINT32_MAX>>("retries"),
+    field<&Health::on_failure, Word<on_failures>>("on_failure"),
+    table_field<&Health::check, check_fields>("check"),
+};
+
 constexpr Field<Payload> payload_fields[] = {
     field<&Payload::init_kind, Word<init_kinds>>("init_kind"),
     field<&Payload::boot, machine::Boolean>("boot"),
@@ -196,7 +215,12 @@ constexpr Field<Payload> payload_fields[] = {
     field<&Payload::start_timeout, Duration>("start_timeout"),
     field<&Payload::stop_timeout, Duration>("stop_timeout"),
     field<&Payload::ready_by_notify, machine::Boolean>("ready_by_notify"),
+    field<&Payload::restart, Word<restarts>>("restart"),
+    field<&Payload::restart_delay, Duration>("restart_delay"),
+    field<&Payload::restart_limit, machine::Integer<unsigned, 0, UINT32_MAX>>("restart_limit"),
     machine::map_field<&Payload::environment, parse_any, AnyText>("environment"),
+    table_field<&Payload::ready_check, check_fields>("ready_check"),
+    table_field<&Payload::health, health_fields>("health"),
 };
 
 constexpr Field<Credential> credential_fields[] = {

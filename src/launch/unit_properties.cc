@@ -12,14 +12,8 @@ namespace {
 
 constexpr const char* default_tasks_max = "4096";
 
-UnitProperty property_of(machine::ResourceProperty resource)
-{
-    auto widen = [](auto&& value) { return UnitProperty::Value(std::forward<decltype(value)>(value)); };
-    return {std::move(resource.name), std::visit(widen, std::move(resource.value))};
-}
-
 // Those of the definition after holm.toml's after holm's own: the last of a name wins, lists add up.
-Result<std::vector<machine::ResourceProperty>> asked_resources(const machine::Spec& spec, const Defaults& defaults)
+Result<std::vector<UnitProperty>> asked_resources(const machine::Spec& spec, const Defaults& defaults)
 {
     std::vector<std::pair<std::string, std::string>> assignments = {{"TasksMax", default_tasks_max}};
     assignments.insert(assignments.end(), defaults.resources.begin(), defaults.resources.end());
@@ -27,21 +21,16 @@ Result<std::vector<machine::ResourceProperty>> asked_resources(const machine::Sp
     return machine::parse_resources(assignments);
 }
 
-// A list property that is set adds to what is there; an empty list clears it.
-bool is_list(const machine::ResourceProperty& resource)
-{
-    return std::holds_alternative<machine::ResourceProperty::Limits>(resource.value);
-}
-
-void append_resources(std::vector<UnitProperty>& properties, UnitKind kind, std::vector<machine::ResourceProperty> asked)
+void append_resources(std::vector<UnitProperty>& properties, UnitKind kind, std::vector<UnitProperty> asked)
 {
     if (kind == UnitKind::Service) {
-        for (machine::ResourceProperty& initial : machine::resource_defaults()) {
+        for (UnitProperty& initial : machine::resource_defaults()) {
             bool replaced = std::ranges::any_of(asked, [&](const auto& resource) { return resource.name == initial.name; });
-            if (!replaced || is_list(initial)) properties.push_back(property_of(std::move(initial)));
+            if (!replaced || machine::is_list(initial)) properties.push_back(std::move(initial));
         }
     }
-    for (machine::ResourceProperty& resource : asked) properties.push_back(property_of(std::move(resource)));
+    for (UnitProperty& resource : asked)
+        if (kind == UnitKind::Scope || !machine::is_read_at_load(resource.name)) properties.push_back(std::move(resource));
 }
 
 // "closed" has null, zero, full, random, urandom, tty and ptmx; a machine's terminals are beside them. mknod of other devices

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 
 #include "base/text.h"
 #include "machine/grammar.h"
-#include "machine/identifiers.h"
+#include "machine/resource_access.h"
 
 namespace holm::machine {
 
@@ -30,8 +31,14 @@ enum class Kind {
     AutoOrKill,
     Percent,
     Preference,
-    Reserved,  // holm sets it
-    Later,     // systemd has it, holm cannot pass it on yet
+    Policy,      // of devices
+    Devices,     // path and letters
+    Programs,    // of BPF: type and path
+    Paths,       // of BPF programs
+    Addresses,   // prefixes
+    BindPorts,   // of bind(2)
+    Interfaces,  // names
+    Reserved,    // holm sets it
 };
 
 struct Property {
@@ -76,18 +83,18 @@ constexpr Property properties[] = {
     {"ManagedOOMMemoryPressureLimit", Kind::Percent},
     {"ManagedOOMPreference", Kind::Preference},
     {"Delegate", Kind::Reserved},
-    {"DeviceAllow", Kind::Reserved},
-    {"DevicePolicy", Kind::Reserved},
+    {"DeviceAllow", Kind::Devices},
+    {"DevicePolicy", Kind::Policy},
     {"DisableControllers", Kind::Reserved},
     {"Slice", Kind::Reserved},
-    {"BPFProgram", Kind::Later},
-    {"IPAddressAllow", Kind::Later},
-    {"IPAddressDeny", Kind::Later},
-    {"IPEgressFilterPath", Kind::Later},
-    {"IPIngressFilterPath", Kind::Later},
-    {"RestrictNetworkInterfaces", Kind::Later},
-    {"SocketBindAllow", Kind::Later},
-    {"SocketBindDeny", Kind::Later},
+    {"BPFProgram", Kind::Programs},
+    {"IPAddressAllow", Kind::Addresses},
+    {"IPAddressDeny", Kind::Addresses},
+    {"IPEgressFilterPath", Kind::Paths},
+    {"IPIngressFilterPath", Kind::Paths},
+    {"RestrictNetworkInterfaces", Kind::Interfaces},
+    {"SocketBindAllow", Kind::BindPorts},
+    {"SocketBindDeny", Kind::BindPorts},
 };
 
 constexpr uint64_t unset = UINT64_MAX;  // CGROUP_LIMIT_MAX, CGROUP_WEIGHT_INVALID, USEC_INFINITY
@@ -231,15 +238,36 @@ Result<Value> parse_value(Kind kind, std::string_view text)
     case Kind::AutoOrKill: return parse_word(text, {"auto", "kill"});
     case Kind::Preference: return parse_word(text, {"none", "avoid", "omit"});
     case Kind::Percent: return bad(text, "a percentage of 0% to 100%");
-    case Kind::Reserved:
-    case Kind::Later: break;
+    case Kind::Policy: return parse_word(text, {"auto", "closed", "strict"});
+    case Kind::Devices: return Value(TRY(parse_device_access(text)));
+    case Kind::Programs: return Value(TRY(parse_program(text)));
+    case Kind::Paths: return Value(ResourceProperty::Strings{TRY(parse_path(text))});
+    case Kind::Addresses: return Value(TRY(parse_prefixes(text)));
+    case Kind::BindPorts: return Value(ResourceProperty::Ports{TRY(parse_bind_port(text))});
+    case Kind::Interfaces: return Value(TRY(parse_interfaces(text)));
+    case Kind::Reserved: break;
     }
-    return error(Errc::NotSupported, "not supported yet");
+    std::unreachable();
 }
 
 bool takes_percent(Kind kind)
 {
     return kind == Kind::MemoryProtected || kind == Kind::MemoryLimit || kind == Kind::Swap || kind == Kind::Tasks || kind == Kind::Percent;
+}
+
+// The elements of a list behind those of an earlier one of the same kind. Interfaces: the later says which way it is meant.
+void add_to(Value& earlier, Value later)
+{
+    auto add = [&]<typename T>(T& list) {
+        auto& more = std::get<T>(later);
+        if constexpr (std::is_same_v<T, ResourceProperty::Interfaces>) {
+            list.first = more.first;
+            std::ranges::move(more.second, std::back_inserter(list.second));
+        } else if constexpr (requires { list.insert(list.end(), more.begin(), more.end()); }) {
+            list.insert(list.end(), more.begin(), more.end());
+        }
+    };
+    std::visit(add, earlier);
 }
 
 Result<const Property*> find_property(std::string_view name)
@@ -250,11 +278,37 @@ Result<const Property*> find_property(std::string_view name)
         for (const Property& property : properties) names.push_back(property.name);
         return error(Errc::Invalid, "'{}' is no property of systemd.resource-control(5){}", printable(name, 80), did_you_mean(name, names));
     }
-    if (known->kind == Kind::Reserved) return error(Errc::Invalid, "'{}' is set by holm itself: see security.devices and unit.slice", name);
+    if (known->kind == Kind::Reserved)
+        return error(Errc::Invalid, "'{}' is set by holm itself{}", name, name == "Slice" ? ": see unit.slice" : "");
     return &*known;
 }
 
 }  // namespace
+
+bool is_list(const ResourceProperty& property)
+{
+    auto is = []<typename T>(const T&) {
+        return std::is_same_v<T, ResourceProperty::Pairs> || std::is_same_v<T, ResourceProperty::Limits> ||
+               std::is_same_v<T, ResourceProperty::Strings> || std::is_same_v<T, ResourceProperty::Prefixes> ||
+               std::is_same_v<T, ResourceProperty::Ports> || std::is_same_v<T, ResourceProperty::Interfaces>;
+    };
+    return std::visit(is, property.value);
+}
+
+bool is_read_at_load(std::string_view name)
+{
+    auto known = std::ranges::find(properties, name, &Property::name);
+    return known != std::end(properties) && (known->kind == Kind::Programs || known->kind == Kind::Paths);
+}
+
+Result<std::vector<std::string>> bus_names_of(std::string_view name)
+{
+    const Property& property = *TRY(find_property(name));
+    std::string bus_name(property.bus_name.empty() ? property.name : property.bus_name);
+    std::vector<std::string> names = {bus_name};
+    if (takes_percent(property.kind) && property.kind != Kind::Percent) names.push_back(bus_name + "Scale");
+    return names;
+}
 
 Result<ResourceProperty> parse_resource(std::string_view name, std::string_view value)
 {
@@ -275,9 +329,8 @@ Result<std::vector<ResourceProperty>> parse_resources(std::span<const std::pair<
     for (const auto& [name, value] : assignments) {
         ResourceProperty next = TRY(parse_resource(name, value), name);
         auto known = std::ranges::find(parsed, name, &std::pair<std::string_view, ResourceProperty>::first);
-        auto* added = std::get_if<ResourceProperty::Limits>(&next.value);
         if (known == parsed.end()) parsed.emplace_back(name, std::move(next));
-        else if (added) std::ranges::move(*added, std::back_inserter(std::get<ResourceProperty::Limits>(known->second.value)));
+        else if (is_list(next)) add_to(known->second.value, std::move(next.value));
         else known->second = std::move(next);
     }
     std::vector<ResourceProperty> all;
@@ -294,8 +347,14 @@ std::vector<ResourceProperty> resource_defaults()
     for (const Property& property : properties) {
         switch (property.kind) {
         case Kind::Boolean:  // accounting: its default is the admin's (systemd-system.conf(5)), and one left on harms nobody
-        case Kind::Reserved:
-        case Kind::Later: break;
+        case Kind::Policy:   // holm has its own of these two
+        case Kind::Devices:
+        case Kind::Programs:  // read at load
+        case Kind::Paths:
+        case Kind::Reserved: break;
+        case Kind::Addresses: add(property, ResourceProperty::Prefixes{}); break;
+        case Kind::BindPorts: add(property, ResourceProperty::Ports{}); break;
+        case Kind::Interfaces: add(property, ResourceProperty::Interfaces{}); break;
         case Kind::MemoryProtected: add(property, uint64_t{0}); break;
         case Kind::Weight:
         case Kind::CpuWeight:

@@ -33,8 +33,7 @@ Result<> read_resources(const TomlValue& table, Resources& resources, Place& pla
         const bool list = value.kind == TomlValue::Kind::Array;
         for (const TomlValue& item : list ? std::span(value.items) : std::span(&value, 1)) {
             std::string text = TRY(assignment_text(item));
-            auto parsed = parse_resource(name, text);
-            if (!parsed && parsed.error().code != Errc::NotSupported) return parsed.error();
+            TRY(parse_resource(name, text));
             resources.emplace_back(name, std::move(text));
         }
     }

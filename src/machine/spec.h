@@ -131,13 +131,14 @@ struct CredentialSpec {
     bool operator==(const CredentialSpec&) const = default;
 };
 
+enum class OnUnhealthy { None, Restart, Stop };
 struct HealthSpec {
     std::vector<std::string> command;
     std::optional<uint16_t> port;
     std::string unit;
     Microseconds interval = std::chrono::seconds(10), timeout = std::chrono::seconds(2);
     unsigned retries = 3;
-    std::string on_failure = "none";
+    OnUnhealthy on_failure = OnUnhealthy::None;
     bool operator==(const HealthSpec&) const = default;
 };
 

@@ -165,20 +165,15 @@ std::string unsupported_security(const SecuritySpec& security)
 // The first key whose value this version cannot fulfil; "" if none.
 std::string unsupported_key(const Spec& spec)
 {
-    if (spec.payload.restart != Restart::No) return "payload.restart";
-    const ReadyKind ready = spec.payload.ready.kind;
-    if (ready == ReadyKind::Unit || ready == ReadyKind::Port || ready == ReadyKind::Command) return "payload.ready";
     for (size_t i = 0; i < spec.mounts.size(); ++i)
         if (std::string key = unsupported_mount(spec.mounts[i], fmt::format("mount[{}]", i)); !key.empty()) return key;
     for (size_t i = 0; i < spec.networks.size(); ++i) {
         if (std::string key = unsupported_network(spec.networks[i], fmt::format("network[{}]", i)); !key.empty()) return key;
     }
-    for (const auto& [name, value] : spec.resources)
-        if (auto parsed = parse_resource(name, value); !parsed && parsed.error().code == Errc::NotSupported) return "resources." + name;
     if (std::string key = unsupported_security(spec.security); !key.empty()) return key;
     if (spec.identity.timezone != "copy" && spec.identity.timezone != "off") return "identity.timezone";
     if (spec.identity.resolv_conf != "auto" && spec.identity.resolv_conf != "off") return "identity.resolv_conf";
-    return spec.health ? "health" : "";
+    return "";
 }
 
 }  // namespace

@@ -249,7 +249,7 @@ constexpr Field<IdentitySpec> identity_fields[] = {
     field<&IdentitySpec::resolv_conf, Word<resolv_confs>>("resolv_conf"),
 };
 
-constexpr Words<std::string_view> on_failures[] = {{"none", "none"}, {"restart", "restart"}, {"stop", "stop"}};
+constexpr Words<OnUnhealthy> on_failures[] = {{"none", OnUnhealthy::None}, {"restart", OnUnhealthy::Restart}, {"stop", OnUnhealthy::Stop}};
 
 constexpr Field<HealthSpec> health_fields[] = {
     field<&HealthSpec::command, List<Argument>>("command"),

@@ -397,31 +397,4 @@ Step step(const Life& life, const Event& event)
     return std::move(transition).result();
 }
 
-State state_of(Stage stage)
-{
-    switch (stage) {
-    case Stage::Stopped: return State::Stopped;
-    case Stage::Failed: return State::Failed;
-    case Stage::Asked:
-    case Stage::Planning:
-    case Stage::Entering:
-    case Stage::Booting: return State::Starting;
-    case Stage::Running: return State::Running;
-    case Stage::Stopping: return State::Stopping;
-    }
-    return State::Failed;
-}
-
-std::string_view describe_state(State state)
-{
-    switch (state) {
-    case State::Stopped: return "stopped";
-    case State::Starting: return "starting";
-    case State::Running: return "running";
-    case State::Stopping: return "stopping";
-    case State::Failed: return "failed";
-    }
-    return {};
-}
-
 }  // namespace holm::machine

@@ -59,6 +59,28 @@ Result<Request> receive_boot(Status& status)
     return request;
 }
 
+void add_check(Message& facts, const std::string& key, const launch::Check& check)
+{
+    facts.add(key + "_what", check.what).add(key + "_port", int64_t{check.port});
+    for (const std::string& argument : check.command) facts.add(key + "_command", argument);
+}
+
+void add_restarts(Message& facts, const launch::Payload& payload)
+{
+    using machine::Restart, machine::OnUnhealthy;
+    const bool always = payload.restart == Restart::Always;
+    facts.add("restart", payload.restart == Restart::No ? "no" : always ? "always" : "on-failure");
+    facts.add("restart_delay", int64_t{payload.restart_delay.count()}).add("restart_limit", int64_t{payload.restart_limit});
+    if (payload.ready_check) add_check(facts, "ready", *payload.ready_check);
+    if (!payload.health) return;
+    const launch::Health& health = *payload.health;
+    add_check(facts, "health", health.check);
+    facts.add("health_interval", int64_t{health.interval.count()}).add("health_timeout", int64_t{health.timeout.count()});
+    facts.add("health_retries", int64_t{health.retries});
+    const bool stops = health.on_failure == OnUnhealthy::Stop;
+    facts.add("on_failure", health.on_failure == OnUnhealthy::None ? "none" : stops ? "stop" : "restart");
+}
+
 Result<> send_facts(const launch::Plan& plan, Status& status)
 {
     const launch::Payload& payload = plan.payload;
@@ -70,6 +92,7 @@ Result<> send_facts(const launch::Plan& plan, Status& status)
     facts.add("ready", payload.ready_by_notify ? "notify" : "started");
     facts.add("remove", int64_t{plan.remove_at_end}).add("boot", int64_t{payload.boot});
     if (plan.rootfs.empty_at_end) facts.add("empty", plan.rootfs.upper_path);
+    add_restarts(facts, payload);
     return status.send(facts);
 }
 

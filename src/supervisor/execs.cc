@@ -38,6 +38,7 @@ Result<> Execs::start(const Machine& machine, Message request)
 
     auto exec = execs_.insert(execs_.end(), Exec{});
     exec->name = fmt::format("holm-exec-{}", ++last_number_);
+    exec->bound = request.get("bound") == "1";
     Fd session = std::move(request.fds.front());
     request.fds.erase(request.fds.begin());
     exec->session = std::make_unique<PacketStream>(
@@ -127,6 +128,7 @@ void Execs::on_session(Item exec, Packet packet)
     if (std::holds_alternative<EndOfStream>(packet)) {
         // The command goes on; of one with a terminal the client held the master, and the kernel hangs it up.
         exec->session.reset();
+        if (exec->bound && exec->cgroup) std::ignore = kernel::kill_cgroup(exec->cgroup.get());
         return settle(exec);
     }
     auto* message = std::get_if<Message>(&packet);

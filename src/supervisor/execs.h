@@ -48,6 +48,7 @@ private:
         Fd cgroup;
         std::unique_ptr<CgroupEvents> events;     // none: its cgroup is removed
         std::unique_ptr<kernel::Timer> deadline;  // of its start
+        bool bound = false;                       // all of it is killed at the end of its session
         bool told = false;                        // the session has its last word
     };
     using Item = std::list<Exec>::iterator;

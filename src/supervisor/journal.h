@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/journal_entry.h"
 #include "base/log.h"
-#include "supervisor/journal_entry.h"
 
 namespace holm::supervisor {
 

@@ -99,6 +99,21 @@ std::vector<std::string> last_lines(std::string_view output, size_t count)
     return lines;
 }
 
+std::string find_failed_unit(std::string_view output)
+{
+    constexpr std::string_view failed = "[FAILED] Failed to ";
+    LineSplitter splitter;
+    for (const std::string& line : splitter.feed(output)) {
+        const size_t at = line.find(failed);
+        if (at == line.npos) continue;
+        std::string_view rest = std::string_view(line).substr(at + failed.size());
+        rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));  // "start", "mount", "listen on"
+        const std::string_view unit = rest.substr(0, rest.find(' '));
+        return printable(unit.ends_with('.') ? unit.substr(0, unit.size() - 1) : unit, 256);
+    }
+    return {};
+}
+
 std::string without_nul(std::string output)
 {
     std::erase(output, '\0');

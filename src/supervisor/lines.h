@@ -31,6 +31,8 @@ private:
 
 // The last lines of a console's output, safe to show: what a failure was preceded by.
 std::vector<std::string> last_lines(std::string_view output, size_t count = 10);
+// The first unit that systemd says it could not start, "[FAILED] Failed to start nginx.service - …", safe to show; "": none.
+std::string find_failed_unit(std::string_view output);
 // The output without NUL bytes, which no message holds.
 std::string without_nul(std::string output);
 

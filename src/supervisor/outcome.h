@@ -29,6 +29,7 @@ struct Outcome {
     int status = 0;
     bool asked = false;          // somebody asked for the end, and it came in time: no failure of the unit
     std::optional<Error> error;  // Failed always; Killed at a deadline, Signalled for want of memory
+    std::string step = {};       // of machine::run_steps(), at which it ended
     bool operator==(const Outcome&) const = default;
 };
 
@@ -36,10 +37,17 @@ struct Outcome {
 const char* describe_kind(OutcomeKind kind);
 // "exit status 3", "signal SIGKILL".
 std::string describe_status(const WaitStatus& status);
+// How it ended, in any case: the sentence of a failure, "exit status 3", "it powered off".
+std::string describe_end(const Outcome& outcome);
 // The sentence of a failure, or "".
 std::string_view why(const Outcome& outcome);
-// The content of the file `result` (launch/channel.h).
-std::string describe_result(const Outcome& outcome, unsigned boots);
+// What the kernel has counted of the unit in its last boot.
+struct Refusals {
+    uint64_t memory_kills = 0;
+    uint64_t tasks = 0;  // forks, by TasksMax
+};
+// The content of the file `result` (launch/channel.h), but for the lines of the console.
+std::string describe_result(const Outcome& outcome, unsigned boots, const Refusals& refusals = {});
 // Of the main process of a service: 0 for an orderly end, the payload's own code, 128+N for a signal, 1 for failures.
 int exit_code(const Outcome& outcome);
 

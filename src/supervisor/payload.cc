@@ -51,6 +51,7 @@ Result<> Payload::boot(BootOrder order)
     TRY(cgroup_.make_payload());
     TRY(cgroup_events_.watch(loop_, cgroup_.payload(), [this] { on_cgroup_change(); }));
     memory_kills_ = cgroup_.out_of_memory_kills();
+    tasks_refused_ = 0;
     kernel::Message message("boot");
     message.add("plan", order.plan).add("boots", static_cast<int64_t>(order.boots)).add("locked", int64_t{!locks_.empty()});
     message.add("memory", int64_t{static_cast<bool>(memory_)});
@@ -115,9 +116,10 @@ void Payload::on_notify_socket(Fd socket)
 
 void Payload::on_setup_done(Result<> result)
 {
+    const std::string step = setup_->failed_step();
     setup_.reset();
     if (result) handlers_.post(PayloadStarted{});
-    else handlers_.post(BootFailed{std::move(result.error())});
+    else handlers_.post(BootFailed{std::move(result.error()), step});
     if (exit_) post_leader_exit(*std::exchange(exit_, {}));
     check_gone();
 }
@@ -136,6 +138,12 @@ void Payload::post_leader_exit(WaitStatus status)
 {
     bool killed = status.signalled && status.value == SIGKILL;
     handlers_.post(LeaderExited{status, killed && cgroup_.out_of_memory_kills() > memory_kills_});
+}
+
+Refusals Payload::refusals() const
+{
+    const uint64_t kills = cgroup_.out_of_memory_kills();
+    return {.memory_kills = kills > memory_kills_ ? kills - memory_kills_ : 0, .tasks = tasks_refused_};
 }
 
 void Payload::kill()
@@ -157,6 +165,7 @@ void Payload::check_gone()
     killed_ = false;
     notify_.reset();
     cgroup_events_.reset();
+    tasks_refused_ = cgroup_.refused_tasks();
     console_.finish();
     reap_strays();
     if (auto removed = cgroup_.remove_payload(); !removed) handlers_.on_warning(removed.error().text);

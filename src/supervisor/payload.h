@@ -56,6 +56,8 @@ public:
     // Answered once the kernel says so. Errors: Busy (it ends), Timeout.
     void freeze(kernel::Freeze state, std::function<void(Result<>)> on_done);
 
+    // Of the last boot, once it is over.
+    Refusals refusals() const;
     int leader_pidfd() const { return leader_ ? leader_->pidfd() : -1; }
     const UnitCgroup& cgroup() const { return cgroup_; }
     // Gives back the locks of the unit and takes their files away. At the end.
@@ -86,10 +88,11 @@ private:
         std::string path;
         Fd file;  // holds the OFD lock
     };
-    std::vector<Lock> locks_;    // of the upper and the like, to the end of the unit
-    Fd memory_;                  // an upper in memory, from one boot to the next
-    uint64_t memory_kills_ = 0;  // before this boot
-    bool killed_ = false;        // kill() was called: when all is gone it is said
+    std::vector<Lock> locks_;     // of the upper and the like, to the end of the unit
+    Fd memory_;                   // an upper in memory, from one boot to the next
+    uint64_t memory_kills_ = 0;   // before this boot
+    uint64_t tasks_refused_ = 0;  // in this boot, once it is over
+    bool killed_ = false;         // kill() was called: when all is gone it is said
 
     bool boots_init_ = false;  // the leader is the root's own init
     bool is_systemd_ = false;  // which has blocked what it takes

@@ -33,6 +33,7 @@ void Supervisor::on_request(Control::Origin origin, Message request, Control::Re
     if (kind == "kill") return reply(answer(kill(request)));
     if (kind == "freeze") return freeze(kernel::Freeze::Frozen, std::move(reply));
     if (kind == "thaw") return freeze(kernel::Freeze::Thawed, std::move(reply));
+    if (kind == "check") return check(request, std::move(reply));
     if (kind == "console") return reply(std::move(Message("console").add("text", without_nul(console_.last_output()))));
     if (kind == "stop") return post_and_answer(StopAsked{});
     if (kind == "terminate") return post_and_answer(TerminateAsked{});
@@ -98,11 +99,26 @@ void Supervisor::freeze(kernel::Freeze wanted, Control::Reply reply)
     payload_.freeze(wanted, [reply = std::move(reply)](const Result<>& result) { reply(answer(result)); });
 }
 
+// Whether a port listens or a command ends with 0, now.
+void Supervisor::check(const Message& request, Control::Reply reply)
+{
+    if (auto allowed = allow_exec(state_); !allowed) return reply(answer(allowed));
+    const int64_t port = request.get_number("port").value_or(0);
+    Check check{.command = request.get_all("arg"), .port = static_cast<uint16_t>(port), .what = "the check"};
+    if (port < 0 || port > UINT16_MAX || (port == 0 && check.command.empty()))
+        return reply(answer(error(Errc::Invalid, "a check of nothing")));
+    checks_.ask(check, [reply = std::move(reply)](const Result<bool>& passed) {
+        if (passed) reply(std::move(Message("ok").add("passed", int64_t{*passed})));
+        else reply(answer(passed.error()));
+    });
+}
+
 Message Supervisor::state_message() const
 {
     Message message("state");
     message.add("state", describe_phase(state_)).add("leader", int64_t{state_.leader}).add("boots", int64_t{state_.boots});
     message.add("ready", int64_t{state_.ready}).add("why", why(state_.outcome)).add("frozen", int64_t{state_.frozen});
+    message.add("health", describe_health(state_));
     if (state_.phase == Phase::Ended)
         message.add("result", describe_kind(state_.outcome.kind))
             .add("status", int64_t{state_.outcome.status})

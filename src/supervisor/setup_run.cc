@@ -62,6 +62,7 @@ void SetupRun::on_message(Message& message)
     if (kind == "error") {
         failure_ = kernel::error_of(message);
         failure_->text = printable(failure_->text, 4096);
+        failed_step_ = printable(message.get("step"), 32);
     } else if (kind == "facts" && handlers_.on_facts) {
         auto facts = parse_facts(message);
         if (!facts) return refuse(facts.error().text);
@@ -105,6 +106,45 @@ void SetupRun::finish()
     on_done(std::move(result));
 }
 
+namespace {
+
+std::optional<Check> parse_check(const Message& message, const std::string& key)
+{
+    if (!message.has(key + "_what")) return {};
+    return Check{.command = message.get_all(key + "_command"),
+                 .port = static_cast<uint16_t>(std::clamp<int64_t>(message.get_number(key + "_port").value_or(0), 0, UINT16_MAX)),
+                 .what = printable(message.get(key + "_what"), 256)};
+}
+
+unsigned small_number(const Message& message, std::string_view key, unsigned otherwise)
+{
+    return static_cast<unsigned>(std::clamp<int64_t>(message.get_number(key).value_or(otherwise), 0, UINT32_MAX));
+}
+
+Microseconds time_of(const Message& message, std::string_view key, Microseconds otherwise)
+{
+    return Microseconds(std::max<int64_t>(message.get_number(key).value_or(otherwise.count()), 0));
+}
+
+void parse_restarts(const Message& message, Facts& facts)
+{
+    const std::string_view restart = message.get("restart"), on_failure = message.get("on_failure");
+    facts.restart = restart == "always" ? Restart::Always : restart == "on-failure" ? Restart::OnFailure : Restart::No;
+    facts.restart_delay = time_of(message, "restart_delay", facts.restart_delay);
+    facts.restart_limit = small_number(message, "restart_limit", facts.restart_limit);
+    facts.ready_check = parse_check(message, "ready");
+    auto check = parse_check(message, "health");
+    if (!check) return;
+    HealthFacts health{.check = std::move(*check)};
+    health.interval = std::max<Microseconds>(time_of(message, "health_interval", health.interval), std::chrono::milliseconds(10));
+    health.timeout = time_of(message, "health_timeout", health.timeout);
+    health.retries = std::max(1u, small_number(message, "health_retries", health.retries));
+    health.on_failure = on_failure == "restart" ? OnUnhealthy::Restart : on_failure == "stop" ? OnUnhealthy::Stop : OnUnhealthy::None;
+    facts.health = std::move(health);
+}
+
+}  // namespace
+
 Result<Facts> parse_facts(const Message& message)
 {
     Facts facts;
@@ -125,6 +165,7 @@ Result<Facts> parse_facts(const Message& message)
     facts.remove = message.get("remove") == "1";
     facts.unit = message.get("unit");
     facts.empty = message.get("empty");
+    parse_restarts(message, facts);
     return facts;
 }
 

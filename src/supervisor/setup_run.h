@@ -40,6 +40,8 @@ public:
     SetupRun(kernel::EventLoop& loop, Handlers handlers) : loop_(loop), handlers_(std::move(handlers)) {}
     // Spawns the program and tells it what to do by `first`.
     Result<> start(const Program& program, kernel::Message first);
+    // At which holm-setup failed, as it has said; "".
+    const std::string& failed_step() const { return failed_step_; }
     // SIGKILL; on_done follows.
     void kill();
 
@@ -59,6 +61,7 @@ private:
     std::vector<std::string> heard_;  // kinds that were said
     unsigned messages_ = 0;
     std::optional<Error> failure_;
+    std::string failed_step_;
 };
 
 // The facts of "facts". Errors: Invalid.

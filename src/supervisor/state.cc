@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <algorithm>
+
 #include "machine/grammar.h"
 
 namespace holm::supervisor {
@@ -15,16 +17,42 @@ bool has_payload(const State& state)
     return state.phase == Phase::Started || state.phase == Phase::Running || state.phase == Phase::Stopping;
 }
 
-Outcome failed(Error error)
+Outcome failed(Error error, std::string step = "")
 {
-    return {OutcomeKind::Failed, 1, false, std::move(error)};
+    return {OutcomeKind::Failed, 1, false, std::move(error), std::move(step)};
 }
 
-Actions drain(State& state, Outcome outcome, bool again)
+// The step of machine::run_steps() at which the machine is.
+const char* step_of(const State& state)
 {
+    switch (state.phase) {
+    case Phase::Waiting: return "plan";
+    case Phase::Booting: return "program";
+    case Phase::Started: return "ready";
+    case Phase::Running: return "run";
+    case Phase::Stopping: return state.intent == Intent::Stop || state.intent == Intent::Reboot ? "stop" : "run";
+    case Phase::Draining:
+    case Phase::Resting:
+    case Phase::Ended: return "end";
+    }
+    return "";
+}
+
+// Whether the policy has it started again after this end. What was never ready is not: its start has failed.
+bool wants_restart(const State& state, const Outcome& outcome)
+{
+    if (outcome.asked || !state.was_ready || state.facts.restart == Restart::No) return false;
+    if (state.facts.restart == Restart::Always) return true;
+    return outcome.kind != OutcomeKind::Poweroff && !(outcome.kind == OutcomeKind::Exited && outcome.status == 0);
+}
+
+Actions drain(State& state, Outcome outcome, bool again, bool retry = false)
+{
+    if (outcome.step.empty()) outcome.step = step_of(state);
     state.phase = Phase::Draining;
-    state.outcome = std::move(outcome);
     state.again = again;
+    state.retry = !again && (retry || wants_restart(state, outcome));
+    state.outcome = std::move(outcome);
     return {Action::KillPayload, Action::ArmDeadline, Action::Publish};
 }
 
@@ -39,16 +67,43 @@ Actions boot(State& state)
 {
     state.phase = Phase::Booting;
     state.leader = state.stands_for = 0;
-    state.ready = state.said_ready = state.frozen = state.again = false;
+    state.ready = state.said_ready = state.frozen = state.again = state.retry = false;
+    state.health = Health::Unknown;
+    state.unhealthy.clear();
+    state.outcome = {};
     state.intent = Intent::None;
     ++state.boots;
     return {Action::Boot, Action::ArmDeadline, Action::Publish};
 }
 
+// The delay before the next boot: restart_delay, doubled for each restart of the last ten minutes.
+Microseconds rest_of(const State& state)
+{
+    Microseconds delay = state.facts.restart_delay;
+    for (size_t i = 1; i < state.restarts.size() && delay < longest_delay; ++i) delay *= 2;
+    return std::min(delay, std::max(longest_delay, state.facts.restart_delay));
+}
+
+// What went wrong in one boot has been cleaned up: a rest before the next, or the end where there were too many.
+Actions rest(State& state)
+{
+    std::erase_if(state.restarts, [&](Microseconds time) { return time + restart_window <= state.now; });
+    if (state.facts.restart_limit && state.restarts.size() >= state.facts.restart_limit) {
+        state.outcome =
+            failed(error(Errc::Failed, "the machine ended {} times within 10min, more often than restart_limit allows; at last: {}",
+                         state.restarts.size() + 1, describe_end(state.outcome)));
+        return end(state);
+    }
+    state.restarts.push_back(state.now);
+    state.phase = Phase::Resting;
+    state.retry = false;
+    return {Action::TellRest, Action::ArmDeadline, Action::Publish};
+}
+
 Actions ready(State& state)
 {
     state.phase = Phase::Running;
-    state.ready = true;
+    state.ready = state.was_ready = true;
     return {Action::DisarmDeadline, Action::Publish, Action::TellReady};  // holmd hears it before systemd ends the job
 }
 
@@ -71,6 +126,12 @@ LeaderEnd read_end(const State& state, const LeaderExited& event)
     return {outcome};
 }
 
+// It ends because of that.
+bool is_unhealthy(const State& state)
+{
+    return state.intent == Intent::Recover || state.intent == Intent::GiveUp;
+}
+
 Actions leader_exited(State& state, const LeaderExited& event)
 {
     state.leader = 0;
@@ -78,7 +139,8 @@ Actions leader_exited(State& state, const LeaderExited& event)
     auto [outcome, reboot] = read_end(state, event);
     if (state.phase == Phase::Stopping) {
         outcome.asked = state.intent == Intent::Stop;
-        return drain(state, outcome, state.intent == Intent::Reboot);
+        if (is_unhealthy(state)) outcome = failed(error(Errc::Failed, "the machine is unhealthy: {}", state.unhealthy));
+        return drain(state, outcome, state.intent == Intent::Reboot, state.intent == Intent::Recover);
     }
     if (reboot) return drain(state, outcome, true);
     // Started is a phase of those alone that say when they are ready: this one never will be.
@@ -100,15 +162,20 @@ Actions deadline_passed(State& state)
                      false);
     case Phase::Started:
         return drain(state,
-                     failed(error(Errc::Timeout, "the machine was not ready within {}: no READY=1 from its init",
-                                  machine::describe_duration(deadline(state).value_or(machine::infinite)))),
+                     failed(error(Errc::Timeout, "the machine was not ready within {}: {}",
+                                  machine::describe_duration(deadline(state).value_or(machine::infinite)),
+                                  state.facts.ready_check ? state.facts.ready_check->what + " does not pass" : "no READY=1 from its init")),
                      false);
     case Phase::Stopping: {
         Error late = error(Errc::Timeout, "the machine did not stop within {} and was killed",
                            machine::describe_duration(deadline(state).value_or(machine::infinite)));
-        return drain(state, {OutcomeKind::Killed, SIGKILL, false, late}, state.intent == Intent::Reboot);
+        if (is_unhealthy(state)) late = error(Errc::Failed, "the machine is unhealthy: {}", state.unhealthy);
+        return drain(state,
+                     {is_unhealthy(state) ? OutcomeKind::Failed : OutcomeKind::Killed, is_unhealthy(state) ? 1 : SIGKILL, false, late},
+                     state.intent == Intent::Reboot, state.intent == Intent::Recover);
     }
     case Phase::Draining: state.outcome = failed(error(Errc::Timeout, "a process of the machine cannot be killed")); return end(state);
+    case Phase::Resting: return boot(state);
     case Phase::Waiting:
     case Phase::Running:
     case Phase::Ended: return {};
@@ -118,7 +185,7 @@ Actions deadline_passed(State& state)
 
 Actions stop_asked(State& state)
 {
-    constexpr Outcome stopped_early{OutcomeKind::Killed, SIGKILL, true, {}};
+    const Outcome stopped_early{OutcomeKind::Killed, SIGKILL, true, {}};
     switch (state.phase) {
     case Phase::Waiting: state.outcome = stopped_early; return end(state);
     case Phase::Booting: return drain(state, stopped_early, false);
@@ -132,10 +199,11 @@ Actions stop_asked(State& state)
         if (state.frozen) return {Action::TellStopping, Action::SendStopSignal, Action::Thaw, Action::ArmDeadline, Action::Publish};
         return {Action::TellStopping, Action::SendStopSignal, Action::ArmDeadline, Action::Publish};
     case Phase::Draining:
-        if (!state.again) return {};
-        state.again = false;
+        if (!state.again && !state.retry) return {};
+        state.again = state.retry = false;
         state.outcome.asked = true;
         return {Action::Publish};
+    case Phase::Resting: state.outcome = stopped_early; return end(state);
     case Phase::Ended: return {};
     }
     return {};
@@ -157,6 +225,20 @@ Actions reboot_asked(State& state)
     return {signal, Action::ArmDeadline, Action::Publish};
 }
 
+Actions health_changed(State& state, const HealthChanged& event)
+{
+    if (state.phase != Phase::Running || state.health == event.health) return {};
+    state.health = event.health;
+    state.unhealthy = event.why;
+    if (event.health != Health::Unhealthy || !state.facts.health || state.facts.health->on_failure == OnUnhealthy::None)
+        return {Action::TellHealth, Action::Publish};
+    state.intent = state.facts.health->on_failure == OnUnhealthy::Restart ? Intent::Recover : Intent::GiveUp;
+    state.phase = Phase::Stopping;
+    if (state.intent == Intent::GiveUp)
+        return {Action::TellHealth, Action::TellStopping, Action::SendStopSignal, Action::ArmDeadline, Action::Publish};
+    return {Action::TellHealth, Action::SendStopSignal, Action::ArmDeadline, Action::Publish};
+}
+
 // One overload an event.
 struct Step {
     State& state;
@@ -165,7 +247,7 @@ struct Step {
     Actions operator()(const Refused& event)
     {
         if (state.phase != Phase::Waiting) return {};
-        state.outcome = failed(event.error);
+        state.outcome = failed(event.error, "plan");
         return end(state);
     }
     Actions operator()(const FactsKnown& event)
@@ -182,7 +264,8 @@ struct Step {
     {
         if (state.phase != Phase::Booting) return {};
         state.phase = Phase::Started;
-        if (state.facts.ready_by_notify && !state.said_ready) return {Action::TellStarted, Action::Publish};
+        const bool waits = state.facts.ready_by_notify || state.facts.ready_check;
+        if (waits && !state.said_ready) return {Action::TellStarted, Action::Publish};
         Actions actions = ready(state);
         actions.insert(actions.begin(), Action::TellStarted);
         return actions;
@@ -194,12 +277,13 @@ struct Step {
     }
     Actions operator()(const BootFailed& event)
     {
-        return state.phase == Phase::Booting ? drain(state, failed(event.error), false) : Actions{};
+        return state.phase == Phase::Booting ? drain(state, failed(event.error, event.step), false) : Actions{};
     }
     Actions operator()(const LeaderExited& event) { return leader_exited(state, event); }
     Actions operator()(const PayloadGone&)
     {
         if (state.phase != Phase::Draining) return {};
+        if (state.retry) return rest(state);
         return state.again ? boot(state) : end(state);
     }
     Actions operator()(const DeadlinePassed&) { return deadline_passed(state); }
@@ -217,12 +301,14 @@ struct Step {
         state.frozen = event.frozen;
         return {Action::Publish};
     }
+    Actions operator()(const HealthChanged& event) { return health_changed(state, event); }
 };
 
 }  // namespace
 
-Actions step(State& state, const Event& event)
+Actions step(State& state, const Event& event, Microseconds now)
 {
+    state.now = now;
     return std::visit(Step{state}, event);
 }
 
@@ -234,11 +320,28 @@ std::optional<Microseconds> deadline(const State& state)
     case Phase::Started: return finite(state.facts.start_timeout);
     case Phase::Stopping: return finite(state.facts.stop_timeout);
     case Phase::Draining: return std::chrono::seconds(10);  // SIGKILL was sent: what is left sleeps in the kernel
+    case Phase::Resting: return rest_of(state);
     case Phase::Waiting:
     case Phase::Running:
     case Phase::Ended: return {};
     }
     return {};
+}
+
+Checking wanted_checks(const State& state)
+{
+    if (state.phase == Phase::Started && state.facts.ready_check) return Checking::Ready;
+    return state.phase == Phase::Running && state.facts.health ? Checking::Health : Checking::Nothing;
+}
+
+const char* describe_health(const State& state)
+{
+    switch (state.health) {
+    case Health::Unknown: return "";
+    case Health::Healthy: return "healthy";
+    case Health::Unhealthy: return "unhealthy";
+    }
+    return "";
 }
 
 int reboot_signal(const Facts& facts)
@@ -257,9 +360,10 @@ const char* describe_phase(const State& state)
     case Phase::Started: return "started";
     case Phase::Running: return "running";
     case Phase::Stopping:
-        if (state.intent == Intent::Stop) return "stopping";
+        if (state.intent == Intent::Stop || state.intent == Intent::GiveUp) return "stopping";
         return state.ready ? "running" : "started";
-    case Phase::Draining: return state.again ? "starting" : "stopping";
+    case Phase::Draining: return state.again || state.retry ? "starting" : "stopping";
+    case Phase::Resting: return "starting";
     case Phase::Ended: return "ended";
     }
     return "";
@@ -268,7 +372,7 @@ const char* describe_phase(const State& state)
 Result<> allow_on_payload(const State& state)
 {
     if (has_payload(state)) return {};
-    bool over = state.phase == Phase::Ended || (state.phase == Phase::Draining && !state.again);
+    bool over = state.phase == Phase::Ended || (state.phase == Phase::Draining && !state.again && !state.retry);
     return error(Errc::Busy, "the machine {}", over ? "has ended" : "has not started yet");
 }
 
@@ -283,7 +387,7 @@ Result<> allow_reboot(const State& state)
 {
     TRY(allow_on_payload(state));
     if (state.phase == Phase::Stopping)
-        return error(Errc::Busy, "the machine is {}", state.intent == Intent::Stop ? "stopping" : "rebooting");
+        return error(Errc::Busy, "the machine is {}", describe_phase(state) == std::string_view("stopping") ? "stopping" : "rebooting");
     return {};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -15,13 +16,40 @@ namespace holm::supervisor {
 
 using Microseconds = std::chrono::microseconds;
 
+// launch::Check and launch::Health, as holm-setup tells them.
+struct Check {
+    std::vector<std::string> command;
+    uint16_t port = 0;  // 0: the command
+    std::string what;
+    bool operator==(const Check&) const = default;
+};
+
+enum class Restart { No, OnFailure, Always };
+enum class OnUnhealthy { None, Restart, Stop };
+
+struct HealthFacts {
+    Check check;
+    Microseconds interval = std::chrono::seconds(10), timeout = std::chrono::seconds(2);
+    unsigned retries = 3;
+    OnUnhealthy on_failure = OnUnhealthy::None;
+    bool operator==(const HealthFacts&) const = default;
+};
+
+inline constexpr Microseconds restart_window = std::chrono::minutes(10);  // in which restart_limit restarts may be
+inline constexpr Microseconds longest_delay = std::chrono::seconds(30);
+
 // What the supervisor needs of the plan; told by holm-setup at each boot ("facts").
 struct Facts {
-    std::string init = "command";  // kind of init (launch::InitKind in small letters)
-    bool boot = false;             // the root's own init is PID 1
-    bool terminal = false;         // a console kept by the supervisor; else pipes
-    bool ready_by_notify = false;  // running at READY=1 of PID 1; else at exec
-    bool remove = false;           // --rm
+    std::string init = "command";      // kind of init (launch::InitKind in small letters)
+    bool boot = false;                 // the root's own init is PID 1
+    bool terminal = false;             // a console kept by the supervisor; else pipes
+    bool ready_by_notify = false;      // running at READY=1 of PID 1; else at exec
+    bool remove = false;               // --rm
+    std::optional<Check> ready_check;  // running once this holds
+    std::optional<HealthFacts> health;
+    Restart restart = Restart::No;
+    Microseconds restart_delay = std::chrono::milliseconds(100);
+    unsigned restart_limit = 5;  // 0: none
     int stop_signal = 15;
     Microseconds start_timeout = std::chrono::seconds(90);
     Microseconds stop_timeout = std::chrono::seconds(90);
@@ -37,10 +65,19 @@ enum class Phase {
     Running,
     Stopping,  // asked to end, or to boot again: the payload has its signal, a deadline runs
     Draining,  // the leader is gone or given up: all of payload/ is killed and waited for
+    Resting,   // nothing is left of a boot that went wrong; the next begins after a delay
     Ended,
 };
 
-enum class Intent { None, Stop, Reboot };
+enum class Intent {
+    None,
+    Stop,
+    Reboot,
+    Recover,  // it is unhealthy: it is to be started again
+    GiveUp,   // it is unhealthy: it is to end
+};
+
+enum class Health { Unknown, Healthy, Unhealthy };
 
 struct State {
     Phase phase = Phase::Waiting;
@@ -51,9 +88,15 @@ struct State {
     bool said_ready = false;  // its READY=1 came, maybe before the word that it was started
     bool frozen = false;
     Intent intent = Intent::None;
-    bool again = false;  // after Draining comes the next boot
-    int stands_for = 0;  // the signal in whose place SIGKILL was sent to the leader
-    Outcome outcome;     // from Draining on
+    bool again = false;                  // after Draining comes the next boot,
+    bool retry = false;                  // by the policy of restarts
+    bool was_ready = false;              // in this life of the unit: a first start that fails has failed
+    std::vector<Microseconds> restarts;  // when, the last ten minutes alone
+    Microseconds now{0};                 // of the last event, CLOCK_MONOTONIC
+    Health health = Health::Unknown;
+    std::string unhealthy;  // why: a sentence
+    int stands_for = 0;     // the signal in whose place SIGKILL was sent to the leader
+    Outcome outcome;        // from Draining on
     bool operator==(const State&) const = default;
 };
 
@@ -72,12 +115,17 @@ struct PayloadStarted {};  // the exec has been done
 struct PayloadReady {};    // READY=1 of the leader
 struct BootFailed {
     Error error;
+    std::string step = {};  // of holm-setup
 };
 struct LeaderExited {
     WaitStatus status;
     bool out_of_memory = false;
 };
 struct PayloadGone {};  // no process is left in payload/, and its console is drained
+struct HealthChanged {
+    Health health;
+    std::string why;  // of Unhealthy
+};
 struct DeadlinePassed {};
 struct StopAsked {};
 struct RebootAsked {};
@@ -90,7 +138,7 @@ struct FrozenChanged {
 };
 
 using Event = std::variant<PlanReady, Refused, FactsKnown, LeaderKnown, PayloadStarted, PayloadReady, BootFailed, LeaderExited, PayloadGone,
-                           DeadlinePassed, StopAsked, RebootAsked, TerminateAsked, SignalReplaced, FrozenChanged>;
+                           DeadlinePassed, StopAsked, RebootAsked, TerminateAsked, SignalReplaced, FrozenChanged, HealthChanged>;
 
 // What is to be done, in this order.
 enum class Action {
@@ -104,11 +152,19 @@ enum class Action {
     TellReady,     // READY=1 to the manager of a service; "ready" to the foreground client
     TellStarted,   // "started" to the foreground client
     TellStopping,  // STOPPING=1
+    TellHealth,    // to the journal and to systemd, as STATUS=
+    TellRest,      // the same: what went wrong, and when it is started again
     Publish,       // the state, to whoever subscribed
     End,           // result, last words, exit
 };
 
-std::vector<Action> step(State& state, const Event& event);
+std::vector<Action> step(State& state, const Event& event, Microseconds now = {});
+
+// What is to be asked of the machine in its present phase.
+enum class Checking { Nothing, Ready, Health };
+Checking wanted_checks(const State& state);
+// "healthy", "unhealthy", or "" where nobody asks.
+const char* describe_health(const State& state);
 
 // How long the phase may last; none: for ever.
 std::optional<Microseconds> deadline(const State& state);

@@ -13,6 +13,7 @@
 #include "api/names.h"
 #include "base/text.h"
 #include "kernel/process.h"
+#include "machine/grammar.h"
 #include "rootfs/remove.h"
 
 namespace holm::supervisor {
@@ -33,6 +34,11 @@ void call_holmd(const machine::MachineName& name)
     std::string text = name.text() + "\n";
     Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (socket) ::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+Microseconds monotonic_time()
+{
+    return std::chrono::duration_cast<Microseconds>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
 Result<> empty_folder(const std::string& path)
@@ -62,6 +68,10 @@ Supervisor::Supervisor(kernel::EventLoop& loop, Options options, Manager manager
                  payload_.check_gone();
                  check_end();
              }),
+      checks_(loop, {.exec = [this](kernel::Message request) { return exec(std::move(request)); },
+                     .leader = [this] { return state_.leader; },
+                     .paused = [this] { return state_.frozen; },
+                     .post = [this](Event event) { post(std::move(event)); }}),
       control_(loop, {.on_request = [this](Control::Origin origin, kernel::Message request,
                                            Control::Reply reply) { on_request(origin, std::move(request), std::move(reply)); },
                       .on_channel_end = [this] { on_channel_end(); },
@@ -142,8 +152,9 @@ void Supervisor::settle()
     while (!events_.empty()) {
         Event event = std::move(events_.front());
         events_.pop_front();
-        for (Action action : step(state_, event)) carry_out(action);
+        for (Action action : step(state_, event, monotonic_time())) carry_out(action);
     }
+    checks_.follow(wanted_checks(state_), state_.boots, state_.facts);
 }
 
 void Supervisor::carry_out(Action action)
@@ -158,6 +169,8 @@ void Supervisor::carry_out(Action action)
     case Action::KillPayload: return payload_.kill();
     case Action::TellReady: return tell_ready();
     case Action::TellStarted: return tell_started();
+    case Action::TellHealth: return tell_health();
+    case Action::TellRest: return tell_rest();
     case Action::TellStopping: return manager_.tell("STOPPING=1\nSTATUS=Stopping");
     case Action::Publish: return control_.publish();
     case Action::End: return end();
@@ -200,6 +213,24 @@ void Supervisor::tell_ready()
 {
     manager_.tell(fmt::format("READY=1\nSTATUS=Running{}", state_.boots > 1 ? fmt::format(" (boot {})", state_.boots) : ""));
     console_.tell(kernel::Message("ready"));
+}
+
+void Supervisor::tell_health()
+{
+    if (state_.health == Health::Unhealthy) {
+        warn("the machine is unhealthy: " + state_.unhealthy);
+        manager_.tell_status("Unhealthy: " + state_.unhealthy);
+    } else {
+        journal_.log(LogLevel::Info, "the machine is healthy");
+        manager_.tell_status("Running, healthy");
+    }
+}
+
+void Supervisor::tell_rest()
+{
+    const std::string delay = machine::describe_duration(deadline(state_).value_or(Microseconds(0)));
+    warn(fmt::format("the machine ended: {}; it is started again in {}", describe_end(state_.outcome), delay));
+    manager_.tell_status(fmt::format("Starting again in {}: {}", delay, describe_end(state_.outcome)));
 }
 
 void Supervisor::warn(const std::string& text)
@@ -247,8 +278,9 @@ void Supervisor::tell_end()
 {
     std::string_view sentence = why(state_.outcome);
     if (!sentence.empty()) journal_.log(LogLevel::Error, sentence);
-    std::string result = describe_result(state_.outcome, state_.boots);
-    for (const std::string& line : last_lines(console_.last_output(8 << 10))) result += fmt::format("console={}\n", line);
+    std::string result = describe_result(state_.outcome, state_.boots, payload_.refusals());
+    if (std::string unit = find_failed_unit(console_.last_output()); !unit.empty()) result += fmt::format("guest_unit={}\n", unit);
+    for (const std::string& line : last_lines(console_.last_output(8 << 10), 20)) result += fmt::format("console={}\n", line);
     // Where there is no folder holmd has refused the start, and has let go of the machine.
     auto written = replace_file(api::result_path(options_.machine), result);
     if (!written && written.error().code != Errc::NotFound) warn(written.error().text);

@@ -9,6 +9,7 @@
 
 #include "kernel/event.h"
 #include "kernel/signal.h"
+#include "supervisor/checks.h"
 #include "supervisor/console.h"
 #include "supervisor/control.h"
 #include "supervisor/execs.h"
@@ -41,6 +42,8 @@ private:
     void arm_deadline();
     void tell_started();
     void tell_ready();
+    void tell_health();
+    void tell_rest();
     void warn(const std::string& text);
     void tell_guest_status(std::string text);
     void end();
@@ -56,6 +59,7 @@ private:
     Result<> kill(const kernel::Message& request);
     void signal_payload(int signal);
     void freeze(kernel::Freeze wanted, Control::Reply reply);
+    void check(const kernel::Message& request, Control::Reply reply);
     kernel::Message state_message() const;
     kernel::Message last_word() const;
 
@@ -70,6 +74,7 @@ private:
     Console console_;
     Payload payload_;
     Execs execs_;
+    Checks checks_;
     Control control_;
     std::unique_ptr<Prepare> prepare_;
     std::unique_ptr<Child> cleaner_;  // empties the upper of an ephemeral machine at the end

@@ -153,6 +153,13 @@ Result<> UnitCgroup::freeze_payload(kernel::Freeze state) const
     return kernel::freeze_cgroup(payload_.get(), state);
 }
 
+uint64_t UnitCgroup::refused_tasks() const
+{
+    if (!payload_) return 0;
+    return kernel::read_cgroup_event(payload_.get(), "pids.events", "max").value_or(0) +
+           kernel::read_cgroup_event(payload_.get(), "pids.events.local", "max").value_or(0);
+}
+
 uint64_t UnitCgroup::out_of_memory_kills() const
 {
     return kernel::read_cgroup_event(unit_.get(), "memory.events", "oom_kill").value_or(0);

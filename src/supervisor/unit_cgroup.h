@@ -57,6 +57,8 @@ public:
     Result<> freeze_payload(kernel::Freeze state) const;
     // How often the kernel has killed here for want of memory.
     uint64_t out_of_memory_kills() const;
+    // Forks in payload/ that a limit of tasks has refused; Linux before 6.11 counts them where they were tried.
+    uint64_t refused_tasks() const;
 
 private:
     std::string path_;  // as /proc/PID/cgroup shows it

@@ -108,6 +108,7 @@ Result<Source> Loop::defer(Callback callback)
 
 Result<int> Loop::run()
 {
+    sd_event_set_watchdog(event_.get(), true);  // where systemd wants to hear from us (WatchdogSec=)
     int r = sd_event_loop(event_.get());
     if (r < 0) return errno_error(-r, "the event loop ended");
     return r;

@@ -15,6 +15,10 @@ Result<> append(sd_bus_message* m, int32_t value)
 {
     return check(sd_bus_message_append_basic(m, 'i', &value), "write");
 }
+Result<> append(sd_bus_message* m, uint16_t value)
+{
+    return check(sd_bus_message_append_basic(m, 'q', &value), "write");
+}
 Result<> append(sd_bus_message* m, uint32_t value)
 {
     return check(sd_bus_message_append_basic(m, 'u', &value), "write");

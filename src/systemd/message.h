@@ -1,5 +1,5 @@
 // Typed reading and writing of D-Bus messages: append(m, value), read<T>(m). The C++ type is the signature:
-//   bool b · int32_t i · uint32_t u · uint64_t t · std::string s · ObjectPath o · Fd h · vector<uint8_t> ay · vector<T> aT
+//   bool b · uint16_t q · int32_t i · uint32_t u · uint64_t t · std::string s · ObjectPath o · Fd h · vector<uint8_t> ay · vector<T> aT
 //   pair<A, B>, tuple<…> (…) · map<A, B> a{AB} · Variant v
 // Effects: none but on the message (reading a descriptor duplicates it).
 #pragma once
@@ -60,6 +60,10 @@ struct Signature<uint8_t> {
     static std::string text() { return "y"; }
 };
 template <>
+struct Signature<uint16_t> {
+    static std::string text() { return "q"; }
+};
+template <>
 struct Signature<std::string> {
     static std::string text() { return "s"; }
 };
@@ -112,6 +116,7 @@ inline Result<> check(int result, const char* what)
 
 Result<> append(sd_bus_message* m, bool value);
 Result<> append(sd_bus_message* m, int32_t value);
+Result<> append(sd_bus_message* m, uint16_t value);
 Result<> append(sd_bus_message* m, uint32_t value);
 Result<> append(sd_bus_message* m, uint64_t value);
 Result<> append(sd_bus_message* m, const std::string& value);  // bytes that are no UTF-8 go through printable()

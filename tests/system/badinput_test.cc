@@ -254,8 +254,6 @@ TEST_F(BadInputTest, KeysThatAreNotSupportedYet)
 {
     std::string machine = name(), root = busybox();
     for (const auto& [toml, key] : std::vector<std::pair<std::string, std::string>>{
-             {"[payload]\nrestart = \"always\"\n", "payload.restart"},
-             {"[health]\nport = 80\n", "health"},
              {"[[network]]\nnetwork = \"veth\"\n", "network"},
              {"[security]\nisolation = \"runsc\"\n", "security.isolation"},
              {"[security]\napparmor = \"web\"\n", "security.apparmor"}}) {

@@ -251,6 +251,7 @@ TEST_F(LifecycleTest, FreezeAndThaw)
     ASSERT_TRUE(succeeds(holmctl({"freeze", machine})));
     EXPECT_EQ(machine_property(machine, "Frozen"), "b true");
     EXPECT_EQ(state_of(machine), "running");
+    EXPECT_TRUE(refuses(holmctl({"exec", machine, "--", "/bin/true"}), 125, "frozen"));
     std::string counter = fmt::format("/proc/{}/root/count", leader_of(machine));
     std::string first = content_of(counter);
     sleep_for(300ms);
@@ -258,6 +259,12 @@ TEST_F(LifecycleTest, FreezeAndThaw)
     EXPECT_TRUE(listed(machine, false).value("frozen", false));
     ASSERT_TRUE(succeeds(holmctl({"thaw", machine})));
     EXPECT_TRUE(eventually([&] { return content_of(counter) != first; }));
+    EXPECT_EQ(machine_property(machine, "Frozen"), "b false");
+    // By systemd it is frozen with its supervisor, and shown so all the same.
+    ASSERT_TRUE(succeeds(run({"systemctl", "freeze", scope_of(machine)})));
+    EXPECT_TRUE(eventually([&] { return machine_property(machine, "Frozen") == "b true"; }));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "(frozen)"));
+    ASSERT_TRUE(succeeds(run({"systemctl", "thaw", scope_of(machine)})));
     EXPECT_EQ(machine_property(machine, "Frozen"), "b false");
     // Frozen, it can be stopped, by both.
     ASSERT_TRUE(succeeds(holmctl({"freeze", machine})));

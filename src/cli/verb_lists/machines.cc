@@ -31,6 +31,29 @@ const Options wait_options = {
     {.name = "--timeout", .kind = Value, .value = "TIME", .help = "how long at most, as \"90s\" or \"2min\""},
 };
 
+const Options set_options = {
+    {.name = "--runtime", .help = "until its next start: keep nothing"},
+};
+
+const Options why_options = {
+    {.name = "--bundle", .help = "also write NAME-why.tar.gz here, for a report of a defect"},
+};
+
+const Options top_options = {
+    {.name = "--sort", .kind = Value, .value = "KEY", .help = "cpu (default), memory, swap, tasks, io, network, pressure, uptime or name"},
+    {.name = "--delay", .letter = 'd', .kind = Value, .value = "TIME", .help = "between two looks, 1s by default"},
+    {.name = "--once", .help = "one look, as without a terminal"},
+};
+
+const Options metrics_options = {
+    {.name = "--http", .help = "as the answer to a request of HTTP"},
+};
+
+const Options events_options = {
+    {.name = "--since", .kind = Value, .value = "TIME", .help = "\"2h\", \"today\", \"2026-01-31 08:00\"; a day by default"},
+    {.name = "--follow", .letter = 'f', .help = "go on with new ones"},
+};
+
 const Options enable_options = {{.name = "--now", .help = "and start them now"}};
 
 const Options disable_options = {{.name = "--now", .help = "and stop them now"}};
@@ -80,12 +103,42 @@ std::vector<VerbInfo> machine_verbs()
          .options = kill_options},
         {.verb = Verb::Wait,
          .name = "wait",
-         .synopsis = "NAME started|ready|stopped",
+         .synopsis = "NAME started|ready|stopped|unit:UNIT|port:PORT",
          .help = "wait for a state",
          .operands = count::two,
          .options = wait_options},
         {.verb = Verb::Freeze, .name = "freeze", .synopsis = "NAME…", .help = "freeze all processes of machines", .operands = count::some},
         {.verb = Verb::Thaw, .name = "thaw", .synopsis = "NAME…", .help = "let frozen machines go on", .operands = count::some},
+        {.verb = Verb::Set,
+         .name = "set",
+         .synopsis = "NAME PROPERTY=VALUE…",
+         .help = "change resource properties of a machine",
+         .operands = {2, ~0u},
+         .options = set_options},
+        {.verb = Verb::Why,
+         .name = "why",
+         .synopsis = "NAME…",
+         .help = "why the last start or run went wrong",
+         .operands = count::some,
+         .options = why_options},
+        {.verb = Verb::Top,
+         .name = "top",
+         .synopsis = "[NAME…]",
+         .help = "what machines use",
+         .operands = count::any,
+         .options = top_options},
+        {.verb = Verb::Metrics,
+         .name = "metrics",
+         .synopsis = "[NAME…]",
+         .help = "the same as OpenMetrics text",
+         .operands = count::any,
+         .options = metrics_options},
+        {.verb = Verb::Events,
+         .name = "events",
+         .synopsis = "[NAME…]",
+         .help = "what has become of machines",
+         .operands = count::any,
+         .options = events_options},
         {.verb = Verb::Enable,
          .name = "enable",
          .synopsis = "NAME…",

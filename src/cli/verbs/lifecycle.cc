@@ -1,4 +1,4 @@
-// start, stop, restart, enable, disable: jobs. reboot, kill, freeze, thaw: one call each; terminate sees the end. reload.
+// start, stop, restart, enable, disable: jobs. reboot, kill, freeze, thaw, set: one call each; terminate sees the end. reload.
 #include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/jobs.h"
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <span>
 
 namespace holm::cli::verbs {
 
@@ -149,6 +150,21 @@ Result<int> kill(const Invocation& call)
     if (whom != "leader" && whom != "all")
         return usage_error(error(Errc::Invalid, "--kill-whom= is leader or all, not '{}'", printable(whom)));
     return call_each(call, "KillMachine", "kill", whom, int32_t{*signal});
+}
+
+Result<int> set(const Invocation& call)
+{
+    const std::string& name = call.operands[0];
+    std::vector<std::pair<std::string, std::string>> assignments;
+    for (const std::string& word : std::span(call.operands).subspan(1)) {
+        const size_t equals = word.find('=');
+        if (equals == word.npos || equals == 0)
+            return usage_error(error(Errc::Invalid, "'{}' is not of the form PROPERTY=VALUE", printable(word)));
+        assignments.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    }
+    Client client = TRY(connect(call));
+    TRY(client.call("SetProperties", name, assignments, call.has("--runtime")), cannot("set properties of", name));
+    return exit_done;
 }
 
 Result<int> reload(const Invocation& call)

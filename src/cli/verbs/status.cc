@@ -84,6 +84,20 @@ std::string operating_system(Client& client, const std::string& name)
     return pretty == fields->end() ? std::string() : pretty->second;
 }
 
+// With what of it is an overlay, for whoever may see that.
+std::string describe_root(Client& client, const Properties& machine)
+{
+    std::string root = printable(text_of(machine, "RootDirectory"), 4096);
+    if (root.empty() || !flag_of(machine, "Started")) return root;
+    auto answer = client.call("DescribeMachine", text_of(machine, "Name"));
+    auto described = answer ? read_properties(answer->get()) : Result<Properties>(answer.error());
+    if (!described) return root;
+    auto layers = described->find("Layers");
+    if (text_of(*described, "Upper").empty() && (layers == described->end() || layers->size() < 2)) return root;
+    const size_t count = layers == described->end() ? 1 : layers->size();
+    return root + fmt::format(" (overlay of {} layer{})", count, count == 1 ? "" : "s");
+}
+
 std::string last_lines(const std::string& name, uint64_t lines)
 {
     auto machine = machine::parse_name(name);
@@ -110,11 +124,12 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
     line("State", describe_machine_state(machine, colour));
     const std::string state = text_of(machine, "State");
     line(state == "stopped" || state == "failed" ? "Why" : "Last failure", printable(text_of(machine, "LastFailure"), 4096));
+    line("Health", text_of(machine, "Health"));
     line("Last run", describe_last_run(machine));
     line("Unit", printable(text_of(machine, "Unit")));
     line("Leader", describe_leader(machine));
     line("Service", printable(text_of(machine, "Service") + "; class " + text_of(machine, "Class")));
-    line("Root", printable(text_of(machine, "RootDirectory"), 4096));
+    line("Root", describe_root(client, machine));
     if (flag_of(machine, "Started")) line("OS", printable(operating_system(client, name)));
     if (uint64_t boots = number_of(machine, "Boots"); boots > 1) line("Boots", fmt::format("{}", boots));
     line("CGroup", printable(text_of(machine, "ControlGroup"), 4096));

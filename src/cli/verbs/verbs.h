@@ -29,6 +29,11 @@ Result<int> terminate(const Invocation& call);
 Result<int> kill(const Invocation& call);
 Result<int> freeze(const Invocation& call);
 Result<int> thaw(const Invocation& call);
+Result<int> set(const Invocation& call);
+Result<int> why(const Invocation& call);
+Result<int> top(const Invocation& call);
+Result<int> metrics(const Invocation& call);
+Result<int> events(const Invocation& call);
 
 Result<int> run(const Invocation& call);
 Result<int> exec(const Invocation& call);

@@ -14,29 +14,38 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-enum class Wanted { Started, Ready, Stopped };
+enum class State { Started, Ready, Stopped };
+
+// A state, or what is asked of the machine from inside once it has started: "unit:NAME", "port:NUMBER".
+struct Wanted {
+    State state = State::Started;
+    std::string check;
+};
 
 Result<Wanted> parse_wanted(const std::string& text)
 {
-    if (text == "started") return Wanted::Started;
-    if (text == "ready") return Wanted::Ready;
-    if (text == "stopped") return Wanted::Stopped;
-    if (text.starts_with("unit:") || text.starts_with("port:"))
-        return error(Errc::NotSupported, "'wait {}' is not supported yet", printable(text));
+    if (text == "started") return Wanted{State::Started, ""};
+    if (text == "ready") return Wanted{State::Ready, ""};
+    if (text == "stopped") return Wanted{State::Stopped, ""};
+    if (text.starts_with("unit:") || text.starts_with("port:")) {
+        TRY(machine::parse_ready(text));
+        return Wanted{State::Started, text};
+    }
     constexpr std::string_view states[] = {"started", "ready", "stopped"};
-    return error(Errc::Invalid, "'{}' is nothing to wait for{}: started, ready or stopped", printable(text), did_you_mean(text, states));
+    return error(Errc::Invalid, "'{}' is nothing to wait for{}: started, ready, stopped, unit:NAME or port:NUMBER", printable(text),
+                 did_you_mean(text, states));
 }
 
 // Whether it is so; an error where it can no longer come of itself. A machine that was never started is waited for.
-Result<bool> is_reached(const Properties& machine, Wanted wanted)
+Result<bool> is_reached(const Properties& machine, State wanted)
 {
     const std::string state = text_of(machine, "State");
     const bool ended = state == "stopped" || state == "failed";
     bool reached = false;
     switch (wanted) {
-    case Wanted::Started: reached = !ended && flag_of(machine, "Started"); break;
-    case Wanted::Ready: reached = state == "running"; break;
-    case Wanted::Stopped: reached = ended; break;
+    case State::Started: reached = !ended && flag_of(machine, "Started"); break;
+    case State::Ready: reached = state == "running"; break;
+    case State::Stopped: reached = ended; break;
     }
     if (!reached && state == "failed") {
         std::string why = text_of(machine, "LastFailure");
@@ -46,21 +55,26 @@ Result<bool> is_reached(const Properties& machine, Wanted wanted)
 }
 
 // One look. `seen`: it existed before, so that its absence is its end.
-Result<bool> look(Client& client, const std::string& name, Wanted wanted, bool& seen)
+Result<bool> look(Client& client, const std::string& name, const Wanted& wanted, bool& seen)
 {
     auto machine = observe_machine(client, name);
     if (machine) {
         seen = true;
-        return is_reached(*machine, wanted);
+        const bool reached = TRY(is_reached(*machine, wanted.state));
+        if (!reached || wanted.check.empty()) return reached;
+        auto passed = client.ask<bool>("CheckMachine", name, wanted.check);
+        if (!passed && (passed.error().code == Errc::Denied || passed.error().code == Errc::NoCommand)) return passed.error();
+        return passed.value_or(false);  // frozen, stopping, rebooting: not yet
     }
     if (machine.error().code != Errc::NotFound || !seen) return machine.error();
-    if (wanted == Wanted::Stopped) return true;
+    if (wanted.state == State::Stopped) return true;
     return error(Errc::NotFound, "it is gone");
 }
 
-Result<> wait_until(Client& client, const std::string& name, Wanted wanted, machine::Microseconds timeout, bool seen)
+Result<> wait_until(Client& client, const std::string& name, const Wanted& wanted, machine::Microseconds timeout, bool seen)
 {
-    constexpr std::chrono::seconds look_again{5};  // signals of a holmd that dies and comes back are lost
+    // Signals of a holmd that dies and comes back are lost; of what is asked from inside there are none.
+    const machine::Microseconds look_again = wanted.check.empty() ? std::chrono::seconds(5) : std::chrono::milliseconds(200);
     bool changed = true;
     TRY(client.hear([&](sd_bus_message*) { changed = true; }));
     auto begin = Clock::now(), looked = begin;
@@ -83,7 +97,7 @@ Result<> wait_until(Client& client, const std::string& name, Wanted wanted, mach
 Result<> wait_until_stopped(const Invocation& call, const std::string& name)
 {
     Client client = TRY(connect(call));
-    return wait_until(client, name, Wanted::Stopped, machine::infinite, true);
+    return wait_until(client, name, {State::Stopped, ""}, machine::infinite, true);
 }
 
 Result<int> wait(const Invocation& call)

@@ -10,7 +10,17 @@ using machine::EndResult;
 TEST(Outcome, ComesBackAsItWasWritten)
 {
     for (EndResult result : {EndResult::Exited, EndResult::Signalled, EndResult::Failed, EndResult::Poweroff, EndResult::Killed}) {
-        const Outcome outcome{.result = result, .status = 15, .why = "no command '/bin/x=y'", .boots = 3, .asked = true};
+        const Outcome outcome{.result = result,
+                              .status = 15,
+                              .why = "no command '/bin/x=y'",
+                              .boots = 3,
+                              .asked = true,
+                              .step = "command",
+                              .sys_errno = 13,
+                              .memory_kills = 2,
+                              .tasks_refused = 9,
+                              .guest_unit = "nginx.service",
+                              .console = {"a", "b=c"}};
         EXPECT_EQ(parse_outcome(describe_outcome(outcome)), outcome) << describe_result(result);
     }
 }
@@ -44,6 +54,12 @@ TEST(Outcome, ANumberOutOfRangeIsNotBelieved)
     ASSERT_TRUE(read);
     EXPECT_EQ(read->status, 0);
     EXPECT_EQ(read->boots, 0U);
+}
+
+TEST(Outcome, IsAFailureForAPerson)
+{
+    const Outcome outcome{.result = EndResult::Signalled, .status = 31, .why = "w", .step = "run", .memory_kills = 1};
+    EXPECT_EQ(failure_of(outcome), (machine::Failure{.step = "run", .signal = 31, .why = "w", .memory_kills = 1}));
 }
 
 }  // namespace

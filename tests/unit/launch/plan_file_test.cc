@@ -170,6 +170,16 @@ private:
         payload.working_directory = path();
         payload.start_timeout = std::chrono::microseconds(below(uint64_t{1} << 50));
         payload.stop_signal = static_cast<int>(below(65));
+        if (flag()) payload.ready_check = Check{.command = {}, .port = static_cast<uint16_t>(1 + below(65535)), .what = text()};
+        payload.restart = static_cast<machine::Restart>(below(3));
+        payload.restart_delay = std::chrono::microseconds(below(1000000));
+        payload.restart_limit = static_cast<unsigned>(below(100));
+        if (flag())
+            payload.health = Health{.check = {.command = {path()}, .port = 0, .what = text()},
+                                    .interval = std::chrono::microseconds(1 + below(1000000)),
+                                    .timeout = std::chrono::microseconds(below(1000000)),
+                                    .retries = static_cast<unsigned>(below(9)),
+                                    .on_failure = static_cast<machine::OnUnhealthy>(below(3))};
     }
 
     std::mt19937 engine_;

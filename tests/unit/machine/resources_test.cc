@@ -90,8 +90,9 @@ TEST(Resources, NamesAreChecked)
               "'MemoryMaxx' is no property of systemd.resource-control(5) (did you mean 'MemoryMax'?)");
     EXPECT_EQ(parse_resource("memorymax", "1").error().code, Errc::Invalid);
     EXPECT_EQ(parse_resource("ExecStopPost", "/bin/x").error().code, Errc::Invalid);
-    EXPECT_EQ(parse_resource("DevicePolicy", "auto").error().code, Errc::Invalid);
-    EXPECT_EQ(parse_resource("IPAddressDeny", "any").error().code, Errc::NotSupported);
+    for (const char* own : {"Delegate", "Slice", "DisableControllers"}) EXPECT_EQ(parse_resource(own, "x").error().code, Errc::Invalid);
+    EXPECT_EQ(*bus_names_of("MemoryMax"), (std::vector<std::string>{"MemoryMax", "MemoryMaxScale"}));
+    EXPECT_EQ(*bus_names_of("CPUQuota"), (std::vector<std::string>{"CPUQuotaPerSecUSec"}));
 }
 
 TEST(Resources, LaterReplacesAndListsAddUp)
@@ -105,6 +106,13 @@ TEST(Resources, LaterReplacesAndListsAddUp)
     EXPECT_EQ((*all)[0], (ResourceProperty{"TasksMax", uint64_t{10}}));
     EXPECT_EQ((*all)[1], (ResourceProperty{"IOReadBandwidthMax", Limits{{"/dev/sda", 5000000}, {"/dev/sdb", 1}}}));
     EXPECT_EQ((*all)[2].name, "MemoryMaxScale");
+    const std::pair<std::string, std::string> lists[] = {{"IPAddressDeny", "10.0.0.1"},
+                                                         {"IPAddressDeny", "::1"},
+                                                         {"RestrictNetworkInterfaces", "eth0"},
+                                                         {"RestrictNetworkInterfaces", "~eth1"}};
+    EXPECT_EQ(std::get<ResourceProperty::Prefixes>(parse_resources(lists)->at(0).value).size(), 2u);
+    EXPECT_EQ(std::get<ResourceProperty::Interfaces>(parse_resources(lists)->at(1).value),
+              ResourceProperty::Interfaces(false, {"eth0", "eth1"}));
     const std::pair<std::string, std::string> bad[] = {{"MemoryMax", "1KB"}};
     EXPECT_EQ(parse_resources(bad).error().text.substr(0, 11), "MemoryMax: ");
 }

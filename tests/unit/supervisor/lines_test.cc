@@ -78,5 +78,17 @@ TEST(Lines, LastLines)
     EXPECT_EQ(without_nul(std::string("a\0b\0", 4)), "ab");
 }
 
+TEST(Lines, TheFirstUnitThatFailed)
+{
+    EXPECT_EQ(
+        find_failed_unit(
+            "[  OK  ] Started a.service - A.\r\n[\x1b[0;1;31mFAILED\x1b[0m] Failed to start \x1b[0;1;39mnginx.service\x1b[0m - Web.\r\n"
+            "[FAILED] Failed to start b.service - B.\r\n"),
+        "nginx.service");
+    EXPECT_EQ(find_failed_unit("[FAILED] Failed to mount srv.mount.\n"), "srv.mount");
+    EXPECT_EQ(find_failed_unit("all is well\n"), "");
+    EXPECT_EQ(find_failed_unit("[FAILED] Failed to \n"), "");
+}
+
 }  // namespace
 }  // namespace holm::supervisor

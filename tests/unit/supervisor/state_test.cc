@@ -330,5 +330,159 @@ TEST(State, WhatIsAllowedWhen)
     EXPECT_EQ(allow_exec(state).error().text, "the machine has ended");
 }
 
+// -- restarts and health ------------------------------------------------------------------------------------------------------------
+
+constexpr auto second = std::chrono::seconds(1);
+
+Facts restarting(Restart restart, unsigned limit = 3)
+{
+    Facts facts;
+    facts.restart = restart;
+    facts.restart_delay = second;
+    facts.restart_limit = limit;
+    return facts;
+}
+
+// The payload ends so, and all of it is gone.
+std::vector<Action> end_with(State& state, const LeaderExited& exit, Microseconds now = {})
+{
+    step(state, exit, now);
+    return step(state, PayloadGone{}, now);
+}
+
+TEST(Restarts, PolicyTellsWhichEndsAreFollowedByAStart)
+{
+    struct Case {
+        Restart policy;
+        LeaderExited exit;
+        bool again;
+    };
+    for (const Case& one :
+         {Case{Restart::No, exits(1), false}, Case{Restart::OnFailure, exits(0), false}, Case{Restart::OnFailure, exits(1), true},
+          Case{Restart::OnFailure, dies(SIGSEGV), true}, Case{Restart::Always, exits(0), true}, Case{Restart::Always, exits(1), true}}) {
+        State state = running(restarting(one.policy));
+        std::vector<Action> actions = end_with(state, one.exit);
+        EXPECT_EQ(state.phase, one.again ? Phase::Resting : Phase::Ended);
+        EXPECT_EQ(has(actions, TellRest), one.again);
+        EXPECT_EQ(has(actions, End), !one.again);
+    }
+    Facts guest_facts = guest();
+    guest_facts.restart = Restart::OnFailure;
+    State off = running(guest_facts);
+    EXPECT_TRUE(has(end_with(off, dies(SIGINT)), End)) << "a power-off from inside is no failure";
+}
+
+TEST(Restarts, AnAdminsStopIsTheEnd)
+{
+    State state = running(restarting(Restart::Always));
+    step(state, StopAsked{});
+    EXPECT_TRUE(has(end_with(state, exits(0)), End));
+    State killed = running(restarting(Restart::Always));
+    step(killed, TerminateAsked{});
+    EXPECT_TRUE(has(step(killed, PayloadGone{}), End));
+    State resting = running(restarting(Restart::Always));
+    end_with(resting, exits(1));
+    EXPECT_STREQ(describe_phase(resting), "starting");
+    EXPECT_TRUE(has(step(resting, StopAsked{}), End));
+    EXPECT_TRUE(resting.outcome.asked);
+    State draining = running(restarting(Restart::Always));
+    step(draining, exits(1));
+    step(draining, StopAsked{});
+    EXPECT_TRUE(has(step(draining, PayloadGone{}), End));
+}
+
+TEST(Restarts, WhatWasNeverReadyHasFailed)
+{
+    Facts facts = guest();
+    facts.restart = Restart::Always;
+    State state = started(facts);
+    EXPECT_TRUE(has(end_with(state, exits(1)), End));
+    State booting;
+    step(booting, PlanReady{});
+    step(booting, FactsKnown{facts});
+    step(booting, BootFailed{error(Errc::Failed, "no")});
+    EXPECT_TRUE(has(step(booting, PayloadGone{}), End));
+}
+
+TEST(Restarts, DelaysDoubleUpToHalfAMinuteAndTheLimitIsInTenMinutes)
+{
+    State state = running(restarting(Restart::OnFailure, 8));
+    std::vector<int64_t> delays;
+    for (int i = 0; i < 8; ++i) {
+        end_with(state, exits(1), i * second);
+        ASSERT_EQ(state.phase, Phase::Resting) << i;
+        delays.push_back(deadline(state)->count() / 1'000'000);
+        EXPECT_TRUE(has(step(state, DeadlinePassed{}, i * second), Boot));
+        step(state, PayloadStarted{}, i * second);
+    }
+    EXPECT_EQ(delays, (std::vector<int64_t>{1, 2, 4, 8, 16, 30, 30, 30}));
+    EXPECT_TRUE(has(end_with(state, exits(7), 10 * second), End));
+    EXPECT_EQ(state.outcome.kind, OutcomeKind::Failed);
+    EXPECT_EQ(state.outcome.error->text,
+              "the machine ended 9 times within 10min, more often than restart_limit allows; at last: exit status 7");
+
+    State calm = running(restarting(Restart::OnFailure, 1));
+    for (int i = 0; i < 3; ++i) {
+        end_with(calm, exits(1), i * restart_window);
+        ASSERT_EQ(calm.phase, Phase::Resting) << "the ones before are too long ago";
+        EXPECT_EQ(deadline(calm), second);
+        step(calm, DeadlinePassed{}, i * restart_window);
+        step(calm, PayloadStarted{}, i * restart_window);
+    }
+}
+
+TEST(Health, ReadyChecksGateTheStart)
+{
+    Facts facts = command();
+    facts.ready_check = Check{.command = {}, .port = 80, .what = "port 80 of the machine"};
+    State state = started(facts);
+    EXPECT_EQ(state.phase, Phase::Started);
+    EXPECT_EQ(wanted_checks(state), Checking::Ready);
+    State late = state;
+    step(late, DeadlinePassed{});
+    EXPECT_EQ(late.outcome.error->text, "the machine was not ready within 1min 30s: port 80 of the machine does not pass");
+    EXPECT_TRUE(has(step(state, PayloadReady{}), TellReady));
+    EXPECT_EQ(wanted_checks(state), Checking::Nothing);
+}
+
+State checked(OnUnhealthy on_failure)
+{
+    Facts facts = command();
+    facts.health = HealthFacts{.check = {.command = {"/bin/check"}, .port = 0, .what = "check"}, .on_failure = on_failure};
+    return running(facts);
+}
+
+TEST(Health, IsToldAndActedUpon)
+{
+    State state = checked(OnUnhealthy::None);
+    EXPECT_EQ(wanted_checks(state), Checking::Health);
+    EXPECT_TRUE(has(step(state, HealthChanged{Health::Healthy, ""}), TellHealth));
+    EXPECT_TRUE(step(state, HealthChanged{Health::Healthy, ""}).empty());
+    step(state, HealthChanged{Health::Unhealthy, "no"});
+    EXPECT_EQ(state.phase, Phase::Running);
+    EXPECT_STREQ(describe_health(state), "unhealthy");
+
+    State again = checked(OnUnhealthy::Restart);
+    EXPECT_TRUE(has(step(again, HealthChanged{Health::Unhealthy, "no"}), SendStopSignal));
+    EXPECT_STREQ(describe_phase(again), "running");
+    EXPECT_TRUE(has(end_with(again, exits(0)), TellRest)) << "whatever `restart` says";
+    EXPECT_EQ(again.outcome.error->text, "the machine is unhealthy: no");
+    EXPECT_TRUE(has(step(again, DeadlinePassed{}), Boot));
+    EXPECT_STREQ(describe_health(again), "");
+
+    State over = checked(OnUnhealthy::Stop);
+    step(over, HealthChanged{Health::Unhealthy, "no"});
+    EXPECT_STREQ(describe_phase(over), "stopping");
+    EXPECT_TRUE(has(end_with(over, exits(0)), End));
+    EXPECT_EQ(over.outcome.kind, OutcomeKind::Failed);
+    EXPECT_EQ(over.outcome.error->text, "the machine is unhealthy: no");
+
+    State stopped = checked(OnUnhealthy::Restart);
+    step(stopped, HealthChanged{Health::Unhealthy, "no"});
+    step(stopped, StopAsked{});
+    EXPECT_TRUE(has(end_with(stopped, exits(0)), End)) << "an admin's stop comes first";
+    EXPECT_TRUE(stopped.outcome.asked);
+}
+
 }  // namespace
 }  // namespace holm::supervisor

@@ -1,9 +1,9 @@
-#include "supervisor/journal_entry.h"
+#include "base/journal_entry.h"
 
 #include <algorithm>
 #include <cstdint>
 
-namespace holm::supervisor {
+namespace holm {
 
 namespace {
 
@@ -30,4 +30,4 @@ std::string encode_entry(const std::vector<JournalField>& fields)
     return entry;
 }
 
-}  // namespace holm::supervisor
+}  // namespace holm

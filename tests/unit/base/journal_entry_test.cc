@@ -1,8 +1,8 @@
-#include "supervisor/journal_entry.h"
+#include "base/journal_entry.h"
 
 #include <gtest/gtest.h>
 
-namespace holm::supervisor {
+namespace holm {
 namespace {
 
 using namespace std::string_literals;
@@ -23,4 +23,4 @@ TEST(JournalEntry, BinaryForm)
 }
 
 }  // namespace
-}  // namespace holm::supervisor
+}  // namespace holm

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace holm::supervisor {
+namespace holm {
 
 using JournalField = std::pair<std::string_view, std::string_view>;
 
@@ -14,4 +14,4 @@ using JournalField = std::pair<std::string_view, std::string_view>;
 // little-endian, the bytes, LF.
 std::string encode_entry(const std::vector<JournalField>& fields);
 
-}  // namespace holm::supervisor
+}  // namespace holm

@@ -1,0 +1,96 @@
+// ManagerObject: properties of [resources], changed while the machine runs and kept for its next start.
+#include "base/log.h"
+#include "daemon/definitions.h"
+#include "daemon/manager_object.h"
+#include "daemon/property_changes.h"
+#include "machine/resources.h"
+
+namespace holm::daemon {
+
+using machine::MachineName;
+
+namespace {
+
+// Whether its unit is there and its supervisor is at work in it.
+Result<bool> can_change(const MachineEntry* machine)
+{
+    if (!machine || !is_active(machine->life)) return false;
+    if (machine->heard && machine->life.stage != machine::Stage::Stopping) return true;
+    return error(Errc::Busy, "machine '{}' is {}", machine->name.text(), machine::describe_state(machine::state_of(machine->life)));
+}
+
+void take_back_or_say(const MachineName& name, const KeptChange& change)
+{
+    if (auto undone = take_back(change); !undone) log_error("machine '{}': {}", name.text(), undone.error().text);
+}
+
+}  // namespace
+
+void ManagerObject::set_properties(Reply reply, const std::string& text, const Assignments& assignments, bool runtime)
+{
+    if (auto checked = check_assignments(assignments); !checked) return reply.fail(checked.error());
+    authorise(std::move(reply), Privilege::Manage, "set", text, [this, assignments, runtime](Reply granted, const MachineName& name) {
+        change_properties(std::move(granted), name, assignments, runtime);
+    });
+}
+
+// Kept first and read again with all the rest of the definition: what systemd then refuses is taken back.
+void ManagerObject::change_properties(Reply reply, const MachineName& name, const Assignments& assignments, bool runtime)
+{
+    const MachineEntry* machine = lifecycle_.find(name);
+    const Known* known = host_.catalogue.find(name);
+    if (!known && !(machine && is_active(machine->life))) return reply.fail(lifecycle_.unknown(name));
+    if (known && !known->spec) return reply.fail(known->spec.error());
+    auto live = can_change(machine);
+    if (!live) return reply.fail(live.error());
+    if (!known) return reply.fail(error(Errc::Invalid, "machine '{}' has no definition in which it could be kept", name.text()));
+    if (runtime && !*live) return reply.fail(error(Errc::Busy, "machine '{}' does not run", name.text()));
+
+    std::optional<KeptChange> kept;
+    machine::Spec spec = with_assignments(*known->spec, assignments);
+    if (!runtime && known->origin != Origin::Temporary) {
+        auto written = keep_assignments(name, *known, assignments);
+        host_.catalogue.forget(name);
+        if (!written) return reply.fail(written.error());
+        kept = std::move(*written);
+        known = host_.catalogue.find(name);
+        if (!known || !known->spec) {
+            take_back_or_say(name, *kept);
+            host_.catalogue.forget(name);
+            return reply.fail(known ? known->spec.error() : lifecycle_.unknown(name));
+        }
+        spec = *known->spec;
+    }
+    if (!*live) return reply.ok();
+    auto properties = changed_properties(spec, host_.settings, assignments);
+    if (!properties) return reply.fail(properties.error());
+    tell_unit(std::move(reply), *machine, assignments, *properties, std::move(kept));
+}
+
+void ManagerObject::tell_unit(Reply reply, const MachineEntry& machine, const Assignments& assignments,
+                              const std::vector<launch::UnitProperty>& properties, std::optional<KeptChange> kept)
+{
+    const MachineName name = machine.name;
+    const std::string unit = unit_of(machine);
+    for (const auto& [property, value] : assignments)
+        for (const std::string& bus_name : machine::bus_names_of(property).value_or(std::vector<std::string>()))
+            remove_runtime_property(unit, bus_name);
+    std::string what;
+    for (const auto& [property, value] : assignments) what += fmt::format("{}{}={}", what.empty() ? "" : " ", property, value);
+    auto place = operations_.emplace(operations_.end());
+    auto done = [this, place, name, unit, what, kept = std::move(kept), reply = std::move(reply)](const Result<>& told) mutable {
+        auto ended = std::move(*place);
+        operations_.erase(place);
+        if (told) {
+            lifecycle_.note(api::MachineEvent::Changed, name,
+                            fmt::format("properties of machine '{}' were changed: {}", name.text(), what));
+            return reply.ok();
+        }
+        if (kept) take_back_or_say(name, *kept);
+        host_.catalogue.forget(name);
+        reply.fail(with_context(told.error(), fmt::format("systemd refuses it for unit '{}'", unit)));
+    };
+    *place = host_.units.set_runtime_properties(unit, properties, std::move(done));
+}
+
+}  // namespace holm::daemon

@@ -1,0 +1,41 @@
+// Property changes: what SetProperties changes of a machine's [resources]: kept in its drop-in or its record, and as properties of the
+// unit that is there. Reads and writes files of holm alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "daemon/catalogue.h"
+#include "launch/plan.h"
+#include "machine/name.h"
+#include "machine/settings.h"
+
+namespace holm::daemon {
+
+using Assignments = std::vector<std::pair<std::string, std::string>>;  // "MemoryMax", "512M"; "": as if it had not been set
+
+inline constexpr size_t max_assignments = 256;
+
+// Each by itself. Errors: Invalid.
+Result<> check_assignments(const Assignments& assignments);
+
+// A file that was changed, and what it was before ("" where it was not there).
+struct KeptChange {
+    std::string path, before;
+};
+
+// Writes them to NAME.toml.d/90-set.toml of a definition, or to the record. Errors: Invalid, and those of files.
+Result<KeptChange> keep_assignments(const machine::MachineName& name, const Known& known, const Assignments& assignments);
+Result<> take_back(const KeptChange& change);
+
+// The machine as if they stood in its definition, for what is not kept.
+machine::Spec with_assignments(machine::Spec spec, const Assignments& assignments);
+
+// What the unit is to be told. Errors: Invalid.
+Result<std::vector<launch::UnitProperty>> changed_properties(const machine::Spec& spec, const machine::Settings& settings,
+                                                             const Assignments& assignments);
+
+}  // namespace holm::daemon

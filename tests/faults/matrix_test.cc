@@ -1,0 +1,154 @@
+// Errors and kills at a call of holmd, or of a child of it, while a machine is started, stopped, rebooted, changed, entered or
+// removed, by strace(1): whatever came of the request, holmd serves, its view is the host's, and the machine can be used and taken
+// away without a trace. The count of what was injected is printed.
+#include <csignal>
+
+#include "base/text.h"
+#include "host.h"
+
+namespace holm::test {
+
+namespace {
+
+struct Operation {
+    const char* name;
+    bool running;  // the machine runs before it
+    std::vector<std::string> words;
+};
+
+constexpr const char* machine = "faulty-matrix";
+
+}  // namespace
+
+class MatrixTest : public SystemTest {
+protected:
+    void SetUp() override
+    {
+        SystemTest::SetUp();
+        adopt(machine);
+        root_ = busybox();
+        define(machine, definition());
+        ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    }
+    std::string definition() const
+    {
+        return fmt::format(
+            "[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"trap 'exit 0' TERM; while :; do sleep "
+            "1000 & wait $!; done\"]\nstop_signal = \"SIGTERM\"\n",
+            root_);
+    }
+    // What a machine that is defined is before each injection.
+    void prepare(const Operation& operation)
+    {
+        if (!exists(fmt::format("/etc/holm/machines/{}.toml", machine))) define(machine, definition());
+        run({"systemctl", "reset-failed", service_of(machine)});
+        const bool runs = state_of(machine) == "running";
+        if (operation.running != runs) ASSERT_TRUE(succeeds(holmctl({operation.running ? "start" : "stop", machine})));
+    }
+    static void inject(const std::string& fault, const std::vector<std::string>& words)
+    {
+        const int holmd = holmd_pid();
+        Process strace({"strace", "-f", "-q", "-p", std::to_string(holmd), "-o", "/dev/null", "-e",
+                        "trace=" + fault.substr(0, fault.find(':')), "-e", "inject=" + fault});
+        EXPECT_TRUE(eventually([&] {
+            return content_of(fmt::format("/proc/{}/status", holmd)).find("TracerPid:\t0\n") == std::string::npos || strace.ended();
+        }));
+        holmctl(words, {}, 30s);
+        strace.signal(SIGINT);
+        strace.wait(10s);
+    }
+    // The five that hold after whatever has happened.
+    static void expect_invariants(const std::string& fault)
+    {
+        SCOPED_TRACE(fault);
+        EXPECT_TRUE(eventually([] { return holmctl({"list"}, {}, 10s).code == 0; }, 20s)) << "holmd does not serve";
+        // What holmd says is what systemd and the kernel say.
+        EXPECT_TRUE(eventually(
+            [] {
+                const std::string state = state_of(machine), unit = unit_state(service_of(machine));
+                const bool alive = leader_of(machine) > 0 && exists(fmt::format("/proc/{}", leader_of(machine)));
+                if (state == "running") return unit == "active" && alive;
+                return (state == "stopped" || state == "failed" || state.empty()) && unit != "active" && unit != "activating" && !alive;
+            },
+            20s))
+            << state_of(machine) << " " << unit_state(service_of(machine)) << " " << leader_of(machine);
+        if (state_of(machine) == "running") EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"})));
+        else EXPECT_FALSE(exists(fmt::format("/run/holm/machines/{}", machine))) << "what does not run has left its folder";
+        EXPECT_FALSE(exists("/run/holm/quarantine"));
+    }
+    std::string root_;
+};
+
+TEST_F(MatrixTest, WhateverFailsNothingIsLost)
+{
+    const std::vector<Operation> operations = {
+        {"start", false, {"start", machine}},
+        {"stop", true, {"stop", machine}},
+        {"reboot", true, {"reboot", machine}},
+        {"exec", true, {"exec", machine, "--", "/bin/true"}},
+        {"set", true, {"set", machine, "TasksMax=123"}},
+        {"remove", false, {"remove", machine}},
+    };
+    const std::vector<const char*> calls = {"openat", "read",       "write",   "fsync",   "rename", "unlinkat",
+                                            "mkdir",  "sendmsg",    "recvmsg", "clone",   "clone3", "fcntl",
+                                            "statx",  "newfstatat", "socket",  "connect", "flock",  "epoll_wait"};
+    const std::vector<const char*> effects = {"error=EIO", "error=ENOSPC", "error=EMFILE", "signal=KILL"};
+    int injected = 0, wanted = count(432, 24);
+    // Spread over all of the matrix, whatever of it is asked for.
+    const int all = static_cast<int>(operations.size() * calls.size() * effects.size());
+    for (int i = 0; i < wanted; ++i) {
+        const int cell = static_cast<int>(int64_t{i} * all / wanted) % all;
+        const Operation& operation = operations[static_cast<size_t>(cell) % operations.size()];
+        const char* effect = effects[static_cast<size_t>(i / static_cast<int>(operations.size())) % effects.size()];
+        const char* call = calls[static_cast<size_t>(cell) / (operations.size() * effects.size())];
+        const std::string fault = fmt::format("{}:{}:when={}", call, effect, 1 + i % 7);
+        prepare(operation);
+        inject(fault, operation.words);
+        expect_invariants(fmt::format("{} during {}", fault, operation.name));
+        ++injected;
+        if (HasFailure()) break;  // what follows would be of this one
+    }
+    fmt::print("{} faults were injected\n", injected);
+    EXPECT_EQ(injected, wanted);
+    prepare(operations[0]);
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    EXPECT_FALSE(exists(fmt::format("/var/lib/holm/machines/{}", machine)));
+}
+
+// Each process that a machine needs is stopped for a while: requests wait or fail, and all is well once it goes on.
+TEST_F(MatrixTest, ProcessesThatAreStoppedForAWhile)
+{
+    const int supervisor = std::atoi(unit_property(service_of(machine), "MainPID").c_str());
+    ASSERT_GT(supervisor, 1);
+    const int machined = std::atoi(unit_property("systemd-machined.service", "MainPID").c_str()),
+              journald = std::atoi(unit_property("systemd-journald.service", "MainPID").c_str());
+    for (int pid : {holmd_pid(), supervisor, machined, journald, leader_of(machine)}) {
+        if (pid <= 1) continue;
+        kill(pid, SIGSTOP);
+        holmctl({"--json=short", "list"}, {}, 2s);
+        holmctl({"exec", machine, "--", "/bin/true"}, {}, 2s);
+        kill(pid, SIGCONT);
+        expect_invariants(fmt::format("SIGSTOP of {}", pid));
+    }
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+}
+
+// systemd executes itself anew, and the services that holmd talks to are started again: machines do not notice.
+TEST_F(MatrixTest, TheHostsServicesAreStartedAgain)
+{
+    const int leader = leader_of(machine);
+    for (std::vector<std::string> words : {std::vector<std::string>{"daemon-reexec"},
+                                           {"daemon-reload"},
+                                           {"restart", "systemd-journald.service"},
+                                           {"restart", "systemd-machined.service"},
+                                           {"restart", "holmd.service"}}) {
+        words.insert(words.begin(), "systemctl");
+        EXPECT_TRUE(succeeds(run(words)));
+        expect_invariants(fmt::format("{}", fmt::join(words, " ")));
+        EXPECT_EQ(leader_of(machine), leader) << fmt::format("{}", fmt::join(words, " "));
+        EXPECT_TRUE(succeeds(holmctl({"set", "--runtime", machine, "TasksMax=1000"})));
+    }
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+}
+
+}  // namespace holm::test

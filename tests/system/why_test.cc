@@ -1,0 +1,147 @@
+// What a person is told of a machine that went wrong, and of machines in general: why, status, events, top, metrics.
+#include <nlohmann/json.hpp>
+
+#include "host.h"
+
+namespace holm::test {
+
+using Json = nlohmann::json;
+
+class WhyTest : public SystemTest {
+protected:
+    // A definition whose root is a fresh busybox, which may be made worse before the start.
+    std::string defined(const std::string& payload, const std::string& more = "")
+    {
+        std::string machine = name();
+        root_ = busybox();
+        define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\n{}\n{}", root_, payload, more));
+        return machine;
+    }
+    // The first line of `why` after a start that fails.
+    std::string cause_of(const std::string& machine)
+    {
+        holmctl({"start", machine});
+        EXPECT_TRUE(wait_for_state(machine, "failed"));
+        run({"systemctl", "reset-failed", service_of(machine)});
+        std::string text = holmctl({"why", machine}).out;
+        return text.substr(0, text.find('\n'));
+    }
+    std::string root_;
+};
+
+TEST_F(WhyTest, ThePlanNamesWhatIsMissing)
+{
+    std::string machine = defined("command = [\"/bin/no-such\"]");
+    EXPECT_TRUE(has(cause_of(machine), machine + ": "));
+    EXPECT_TRUE(has(cause_of(machine), "'/bin/no-such' does not exist"));
+    EXPECT_TRUE(has(holmctl({"why", machine}).out, "1  plan        failed"));
+    EXPECT_TRUE(has(cause_of(defined("boot = true")), "init"));
+    EXPECT_TRUE(has(cause_of(defined("command = [\"/bin/true\"]", "[[mount]]\nsource = \"/no/such/folder\"\ntarget = \"/srv\"\n")),
+                    "/no/such/folder"));
+    EXPECT_TRUE(has(cause_of(defined("command = [\"/bin/true\"]\nuser = \"nobody-here\"")), "nobody-here"));
+    std::string bad = name();
+    define(bad, "[root]\npath = \"/no/such/root\"\n");
+    EXPECT_TRUE(has(cause_of(bad), "/no/such/root"));
+    std::string key = name();
+    define(key, "[rooot]\n");
+    EXPECT_TRUE(has(cause_of(key), key + ".toml:1:2"));
+}
+
+TEST_F(WhyTest, TheStepAndTheHintOfAStart)
+{
+    std::string machine = defined(
+        "command = [\"/bin/sh\", \"-c\", \"echo said on the console; exec sleep 1000\"]\nready = \"port:9\"\nstart_timeout = \"1s\"");
+    EXPECT_TRUE(has(cause_of(machine), "was not ready within 1s: port 9 of the machine does not pass"));
+    std::string text = holmctl({"why", machine}).out;
+    EXPECT_TRUE(has(text, "ready       failed"));
+    EXPECT_TRUE(has(text, "security    done"));
+    EXPECT_TRUE(has(text, "Hint: see payload.ready"));
+    EXPECT_TRUE(has(text, "  said on the console"));
+    Json explained = Json::parse(holmctl({"--json=short", "why", machine}).out, nullptr, false);
+    EXPECT_EQ(explained.value("Step", ""), "ready");
+    EXPECT_EQ(explained.value("State", ""), "failed");
+    kill_holmd();
+    EXPECT_TRUE(has(holmctl({"why", machine}).out, "ready       failed")) << "the next holmd knows it too";
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "was not ready within 1s"));
+}
+
+TEST_F(WhyTest, HowARunEnded)
+{
+    EXPECT_TRUE(has(cause_of(defined("command = [\"/bin/sh\", \"-c\", \"exit 7\"]")), "exited with status 7"));
+    std::string machine = defined("command = [\"/bin/sh\", \"-c\", \"kill -SEGV $$; sleep 5\"]\ninit = true");
+    EXPECT_TRUE(has(cause_of(machine), machine));
+    EXPECT_TRUE(has(holmctl({"why", machine}).out, "run         failed"));
+    std::string good = background();
+    EXPECT_TRUE(has(holmctl({"why", good}).out, good + ": is running"));
+    EXPECT_TRUE(succeeds(holmctl({"stop", good})));
+    EXPECT_TRUE(has(holmctl({"why", good}).out, good + ": is stopped"));
+    EXPECT_TRUE(refuses(holmctl({"why", "no-such-machine"}), 1, "no-such-machine"));
+}
+
+TEST_F(WhyTest, ABundleForAReport)
+{
+    std::string machine = defined("command = [\"/bin/sh\", \"-c\", \"exit 7\"]");
+    cause_of(machine);
+    ASSERT_TRUE(succeeds(sh("cd " + folder() + " && holmctl why --bundle " + machine)));
+    EXPECT_TRUE(has(sh("tar -xzOf " + folder() + "/" + machine + "-why.tar.gz ./why.txt").out, "exited with status 7"));
+    EXPECT_TRUE(has(sh("tar -xzOf " + folder() + "/" + machine + "-why.tar.gz ./definition.toml").out, "exit 7"));
+    EXPECT_EQ(sh("stat -c %a " + folder() + "/" + machine + "-why.tar.gz").out, "600\n");
+}
+
+// A definition that does not parse is a unit that fails with the sentence, never "not found".
+TEST_F(WhyTest, ABadDefinitionIsAUnitThatSaysSo)
+{
+    std::string machine = name();
+    define(machine, "[root]\npath = 7\n");
+    ASSERT_TRUE(succeeds(run({"systemctl", "daemon-reload"})));
+    EXPECT_FALSE(run({"systemctl", "start", service_of(machine)}).code == 0);
+    EXPECT_EQ(unit_property(service_of(machine), "LoadState"), "loaded");
+    EXPECT_TRUE(has(unit_property(service_of(machine), "StatusText"), machine + ".toml:2:"));
+    run({"systemctl", "reset-failed", service_of(machine)});
+}
+
+TEST_F(WhyTest, EventsAreInTheJournal)
+{
+    std::string machine = background();
+    ASSERT_TRUE(succeeds(holmctl({"freeze", machine})));
+    ASSERT_TRUE(succeeds(holmctl({"thaw", machine})));
+    ASSERT_TRUE(succeeds(holmctl({"set", machine, "TasksMax=99"})));
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    auto events = [&] {
+        std::vector<std::string> words;
+        std::string out = holmctl({"--json=short", "events", "--since=1h", machine}).out;
+        for (size_t at = 0, end; (end = out.find('\n', at)) != out.npos; at = end + 1)
+            words.push_back(Json::parse(out.substr(at, end - at), nullptr, false).value("event", "?"));
+        return words;
+    };
+    const std::vector<std::string> wanted = {"started", "ready", "frozen", "thawed", "changed", "stopping", "stopped"};
+    EXPECT_TRUE(eventually([&] { return events() == wanted; })) << holmctl({"events", machine}).out;
+    EXPECT_TRUE(has(journal_of(scope_of(machine)), "is frozen")) << "in the unit's own journal";
+    EXPECT_EQ(holmctl({"events", "--since=@9", "no-such-machine"}).out, "");
+    EXPECT_TRUE(refuses(holmctl({"events", "--since=yesteryear"}), 2, "yesteryear"));
+}
+
+TEST_F(WhyTest, UsageOfMachines)
+{
+    std::string machine = background("while :; do :; done");
+    Outcome once = holmctl({"--json=short", "top", "--delay=300ms"});
+    ASSERT_TRUE(succeeds(once));
+    Json rows = Json::parse(once.out, nullptr, false);
+    ASSERT_EQ(rows.size(), 1u) << once.out;
+    EXPECT_EQ(rows[0].value("name", ""), machine);
+    EXPECT_GT(std::atof(rows[0].value("cpu", "0").c_str()), 5.0);
+    Process live({"holmctl", "top", "--delay=100ms"}, {.stdio = Stdio::Terminal});
+    EXPECT_TRUE(live.expect(machine));
+    EXPECT_TRUE(live.expect(machine)) << "again and again";
+    live.signal(SIGINT);
+    EXPECT_EQ(live.wait().code, 130);
+    EXPECT_TRUE(refuses(holmctl({"top", "--sort=beauty"}), 2, "beauty"));
+    std::string metrics = holmctl({"metrics"}).out;
+    EXPECT_TRUE(has(metrics, "holm_machine_running{machine=\"" + machine + "\"} 1"));
+    EXPECT_TRUE(has(metrics, "holm_machine_cpu_seconds_total{machine=\"" + machine + "\"} "));
+    EXPECT_TRUE(metrics.ends_with("# EOF\n"));
+    EXPECT_TRUE(holmctl({"metrics", "--http"}).out.starts_with("HTTP/1.1 200 OK\r\n"));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+}  // namespace holm::test
