@@ -42,6 +42,13 @@ enum class Verb {
     Login,
     Attach,
     Logs,
+    CopyTo,
+    CopyFrom,
+    Bind,
+    Unbind,
+    Debug,
+    ImportConfig,
+    Doctor,
     Reload,
     Version,
 };
