@@ -15,7 +15,7 @@ __holmctl_machines() {
     local wanted='1'
     case $1 in
     start) wanted='$4 == "stopped" || $4 == "failed"' ;;
-    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | login | attach | connect | disconnect | publish | unpublish)
+    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | debug | login | attach | copy-to | copy-from | bind | unbind | connect | disconnect | publish | unpublish)
         wanted='$4 != "stopped" && $4 != "failed"'
         ;;
     esac
@@ -35,12 +35,13 @@ __holmctl_values() {
     --kill-whom) COMPREPLY=($(compgen -W 'leader all' -- "$2")) ;;
     --signal | -s) COMPREPLY=($(compgen -A signal -- "$2" | grep '^SIG[A-Z0-9+-]*$')) ;;
     --network) COMPREPLY=($(compgen -W "none host $(__holmctl_networks)" -- "$2")) ;;
+    --tools) COMPREPLY=($(compgen -W 'host' -- "$2")) ;;
     --users) COMPREPLY=($(compgen -W 'auto identity host' -- "$2")) ;;
     --host | -H) COMPREPLY=($(compgen -A hostname -- "$2")) ;;
     --root | --lower | --upper | --bind | --device | --file) compopt -o filenames && COMPREPLY=($(compgen -f -- "$2")) ;;
     --image) COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$2")) ;;
     --name | --env | --user | --workdir | --publish | --tmpfs | --property | --capability | --hostname | --label | --lines | \
-        --timeout | --since | --delay) COMPREPLY=() ;;
+        --timeout | --since | --delay | --uid | --setenv) COMPREPLY=() ;;
     *) return 1 ;;
     esac
 }
@@ -87,10 +88,10 @@ _holmctl() {
     fi
     case $verb in
     '') COMPREPLY=($(compgen -W "$(__holmctl_verbs)" -- "$current")) ;;
-    verify) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
+    verify | import-config) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
     image-status | remove-image) COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$current")) ;;
     import-*) ((operands == 0)) && compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
-    run | create | version | reload | list-images) ;;
+    run | create | version | reload | list-images | doctor) ;;
     wait) if ((operands == 0)); then
         COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
     else
@@ -102,8 +103,15 @@ _holmctl() {
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi
         ;;
-    exec | shell | login | attach | logs | edit | plan | publish | unpublish | set)
+    exec | shell | debug | login | attach | logs | edit | plan | publish | unpublish | set)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
+        ;;
+    copy-to | copy-from | bind | unbind)
+        if ((operands == 0)); then
+            COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
+        elif [[ $verb$operands =~ ^(copy-to1|bind1|copy-from2)$ ]]; then
+            compopt -o filenames && COMPREPLY=($(compgen -f -- "$current"))
+        fi
         ;;
     *) COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current")) ;;
     esac

@@ -77,6 +77,28 @@ Result<MessageHandle> Client::send(MessageHandle message)
     return MessageHandle(answer);
 }
 
+Result<MessageHandle> Client::send_and_wait(MessageHandle message, const std::function<void(unsigned seconds)>& waiting)
+{
+    MessageHandle answer;
+    auto take = [](sd_bus_message* m, void* into, sd_bus_error*) noexcept {
+        static_cast<MessageHandle*>(into)->reset(sd_bus_message_ref(m));
+        return 1;
+    };
+    sd_bus_slot* slot = nullptr;
+    if (const int r = sd_bus_call_async(bus_.get(), &slot, message.get(), take, &answer, UINT64_MAX); r < 0)
+        return errno_error(-r, "cannot ask holmd");
+    const Handle<sd_bus_slot, sd_bus_slot_unref> owned(slot);
+    const auto begin = std::chrono::steady_clock::now();
+    while (!answer) {
+        TRY(wait(std::chrono::seconds(1)));
+        const auto passed = std::chrono::steady_clock::now() - begin;
+        if (!answer && passed >= std::chrono::seconds(1))
+            waiting(static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(passed).count()));
+    }
+    if (const sd_bus_error* failure = sd_bus_message_get_error(answer.get())) return error_of_call(*failure, -EIO);
+    return answer;
+}
+
 Result<MessageHandle> Client::machine_properties(const std::string& name)
 {
     auto path = TRY(ask<systemd::ObjectPath>("GetMachine", name));

@@ -45,6 +45,9 @@ public:
     Result<MessageHandle> new_call(const std::string& path, const char* interface, const char* method);
     Result<MessageHandle> send(MessageHandle message);
 
+    // The same for work that takes as long as it takes; `waiting` is told each second how long it has been.
+    Result<MessageHandle> send_and_wait(MessageHandle message, const std::function<void(unsigned seconds)>& waiting);
+
     // The answer of org.freedesktop.DBus.Properties.GetAll, an a{sv}: of a machine, by its name, or of the manager.
     Result<MessageHandle> machine_properties(const std::string& name);
     Result<MessageHandle> manager_properties();

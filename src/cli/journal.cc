@@ -86,16 +86,26 @@ Result<Journal> Journal::open(const machine::MachineName& name)
     return Journal(std::move(owned));
 }
 
-Result<> Journal::seek(std::optional<uint64_t> lines)
+Result<> Journal::seek_lines(uint64_t lines)
 {
-    if (!lines) return check(sd_journal_seek_head(journal_.get()), "read");
     TRY(check(sd_journal_seek_tail(journal_.get()), "read"));
-    if (*lines == 0) return check(sd_journal_previous(journal_.get()), "read");
+    if (lines == 0) return check(sd_journal_previous(journal_.get()), "read");
     // `next` steps forward first: one more back, unless the journal begins here.
-    const int stepped = sd_journal_previous_skip(journal_.get(), *lines + 1);
+    const int stepped = sd_journal_previous_skip(journal_.get(), lines + 1);
     TRY(check(stepped, "read"));
-    if (static_cast<uint64_t>(stepped) < *lines + 1) return check(sd_journal_seek_head(journal_.get()), "read");
+    if (static_cast<uint64_t>(stepped) < lines + 1) return check(sd_journal_seek_head(journal_.get()), "read");
     return {};
+}
+
+Result<> Journal::seek(std::optional<uint64_t> lines, std::optional<uint64_t> since)
+{
+    if (!lines && !since) return check(sd_journal_seek_head(journal_.get()), "read");
+    if (lines) {
+        TRY(seek_lines(*lines));
+        uint64_t time = 0;
+        if (!since || (sd_journal_get_realtime_usec(journal_.get(), &time) >= 0 && time >= *since)) return {};
+    }
+    return check(sd_journal_seek_realtime_usec(journal_.get(), *since), "read");
 }
 
 std::string Journal::field(const char* name) const

@@ -32,8 +32,8 @@ class Journal {
 public:
     // Errors: those of sd_journal_open(3).
     static Result<Journal> open(const machine::MachineName& name);
-    // Before the last `lines` entries; none: before the first.
-    Result<> seek(std::optional<uint64_t> lines);
+    // Before the last `lines` entries, of those from `since` (CLOCK_REALTIME, µs) on; none: before the first.
+    Result<> seek(std::optional<uint64_t> lines, std::optional<uint64_t> since);
     Result<std::optional<JournalEntry>> next();
     // Until there may be more.
     Result<> wait(std::chrono::microseconds timeout);
@@ -41,6 +41,7 @@ public:
 private:
     using JournalHandle = Handle<sd_journal, sd_journal_close>;
     explicit Journal(JournalHandle journal) : journal_(std::move(journal)) {}
+    Result<> seek_lines(uint64_t lines);
     std::string field(const char* name) const;
     JournalHandle journal_;
 };

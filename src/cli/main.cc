@@ -67,6 +67,13 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Login:
     case Verb::Attach: return verbs::attach(call);
     case Verb::Logs: return verbs::logs(call);
+    case Verb::CopyTo: return verbs::copy_to(call);
+    case Verb::CopyFrom: return verbs::copy_from(call);
+    case Verb::Bind: return verbs::bind(call);
+    case Verb::Unbind: return verbs::unbind(call);
+    case Verb::ImportConfig: return verbs::import_config(call);
+    case Verb::Doctor: return verbs::doctor(call);
+    case Verb::Debug: return verbs::debug(call);
     case Verb::Reload: return verbs::reload(call);
     case Verb::Version: return print_version();
     }
@@ -76,8 +83,8 @@ Result<int> dispatch(const Invocation& call)
 // Verbs that are interactive over ssh where they are so here.
 bool uses_terminal(Verb verb)
 {
-    return verb == Verb::Run || verb == Verb::Exec || verb == Verb::Shell || verb == Verb::Login || verb == Verb::Attach ||
-           verb == Verb::Edit;
+    return verb == Verb::Run || verb == Verb::Exec || verb == Verb::Shell || verb == Verb::Debug || verb == Verb::Login ||
+           verb == Verb::Attach || verb == Verb::Edit;
 }
 
 // Becomes ssh, so that its exit status, which is that of the other side's holmctl, is ours.

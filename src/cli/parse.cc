@@ -206,7 +206,7 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words)
     }
 
     if (!before.rest.empty() && before.rest.front() == "--") before.rest.erase(before.rest.begin());
-    if (before.rest.empty()) return error(Errc::Invalid, "a verb is missing");
+    if (before.rest.empty()) before.rest.emplace_back("list");  // as machinectl has it
     const std::string word = before.rest.front();
     before.rest.erase(before.rest.begin());
     call.verb = TRY(parse_verb(word));

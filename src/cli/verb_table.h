@@ -52,6 +52,13 @@ enum class Verb {
     Login,
     Attach,
     Logs,
+    CopyTo,
+    CopyFrom,
+    Bind,
+    Unbind,
+    Debug,
+    ImportConfig,
+    Doctor,
     Reload,
     Version,
 };

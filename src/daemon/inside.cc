@@ -22,29 +22,9 @@ namespace {
 
 constexpr size_t max_os_release = 64 << 10;
 
-// The machine's PID 1 by descriptor. A pid that has come to be another's is found out: that one is in another cgroup.
-struct Leader {
-    pid_t pid = 0;
-    std::string control_group;
-
-    Result<Fd> open() const
-    {
-        Fd process = TRY(kernel::open_process(pid));
-        const std::string cgroup = TRY(cgroup_of(pid));
-        if (control_group.empty() || !cgroup.starts_with(control_group + "/")) return error(Errc::Busy, "its payload has just ended");
-        return process;
-    }
-};
-
-Leader leader_of(const MachineEntry& machine)
-{
-    return {machine.told.leader, machine.control_group};
-}
-
 Result<kernel::Message> read_os_release(const Leader& leader)
 {
-    Fd process = TRY(leader.open());
-    Fd root = TRY(open_file(fmt::format("/proc/{}/root", leader.pid), O_PATH | O_DIRECTORY), "root of the machine");
+    Fd root = TRY(leader.open_root());
     Result<std::string> text = error(Errc::NotFound, "the machine has no os-release");
     for (const char* path : {"/etc/os-release", "/usr/lib/os-release"})
         if (!text) text = kernel::read_in_root(root.get(), path, max_os_release);
@@ -83,6 +63,27 @@ Result<kernel::Message> open_terminal(const Leader& leader, bool has_user_namesp
 }
 
 }  // namespace
+
+Result<Fd> Leader::open() const
+{
+    Fd process = TRY(kernel::open_process(pid));
+    const std::string cgroup = TRY(cgroup_of(pid));
+    if (control_group.empty() || !cgroup.starts_with(control_group + "/")) return error(Errc::Busy, "its payload has just ended");
+    return process;
+}
+
+Result<Fd> Leader::open_root() const
+{
+    Fd process = TRY(open());
+    Fd root = TRY(open_file(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY), "root of the machine");
+    TRY(kernel::signal_process(process.get(), 0), "its payload has just ended");
+    return root;
+}
+
+Leader leader_of(const MachineEntry& machine)
+{
+    return {machine.told.leader, machine.control_group};
+}
 
 std::unique_ptr<Worker> start_reading_os_release(systemd::Loop& loop, const MachineEntry& machine, OsReleaseRead done)
 {

@@ -16,6 +16,16 @@ namespace holm::daemon {
 
 inline constexpr std::chrono::seconds inside_deadline{5};
 
+// The machine's PID 1. A pid that has come to be another's is found out: that one is in another cgroup, or the first is gone.
+struct Leader {
+    pid_t pid = 0;
+    std::string control_group;
+
+    Result<Fd> open() const;       // a pidfd
+    Result<Fd> open_root() const;  // O_PATH, with all that is mounted there
+};
+Leader leader_of(const MachineEntry& machine);
+
 struct GuestTerminal {
     Fd master;
     std::string path;  // of the slave, inside

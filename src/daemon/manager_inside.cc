@@ -100,6 +100,21 @@ void ManagerObject::exec(Reply reply, const std::string& text, const systemd::Op
     authorise(std::move(reply), Privilege::Shell, "exec", text, std::move(allowed), user);
 }
 
+// With all privileges of the host, so for those who have them.
+void ManagerObject::debug(Reply reply, const std::string& text, const std::string& tools, const systemd::Options& options,
+                          const std::vector<std::string>& command, std::vector<Fd> fds)
+{
+    auto message = exec_message(options, command, {}, std::move(fds));
+    if (!message) return reply.fail(message.error());
+    auto path = machine::parse_path(tools);
+    if (!path) return reply.fail(path.error());
+    message->add("tools", *path);
+    auto allowed = [this, message = std::move(*message)](Reply granted, const MachineName& name) mutable {
+        ask_with_session(name, std::move(message), std::move(granted), [](Reply asked, const Fd& session) { asked.ok(session); });
+    };
+    authorise(std::move(reply), Privilege::Manage, "debug", text, std::move(allowed), "root");
+}
+
 void ManagerObject::attach_machine(Reply reply, const std::string& text, uint32_t rows, uint32_t columns)
 {
     if (auto checked = check_size(rows, columns); !checked) return reply.fail(checked.error());

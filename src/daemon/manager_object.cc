@@ -1,6 +1,7 @@
 #include "daemon/manager_object.h"
 
 #include "api/names.h"
+#include "daemon/running_transfer.h"
 
 namespace holm::daemon {
 
@@ -11,6 +12,8 @@ ManagerObject::ManagerObject(Host host, Lifecycle& lifecycle, Authority& authori
 {
     build_vtable();
 }
+
+ManagerObject::~ManagerObject() = default;
 
 // As src/api/org.holm1.Manager.xml, in its order; tests/bus compares the two.
 void ManagerObject::build_vtable()
@@ -38,10 +41,20 @@ void ManagerObject::build_vtable()
         .method<&M::run>("RunMachine", "name definition options fds", "sooh", "name machine job session")
         .method<&M::prepare>("PrepareMachine", "name", "s", "plan")
         .method<&M::exec>("Exec", "name options command environment fds", "h", "session")
+        .method<&M::debug>("DebugMachine", "name tools options command fds", "h", "session")
         .method<&M::attach_machine>("AttachMachine", "name rows columns", "h", "session")
         .method<&M::open_pty>("OpenMachinePTY", "name", "hs", "pty pty_path")
         .method<&M::open_login>("OpenMachineLogin", "name", "hs", "pty pty_path")
         .method<&M::open_shell>("OpenMachineShell", "name user path args environment", "hs", "pty pty_path")
+        .method<&M::copy_to>("CopyToMachine", "name source destination")
+        .method<&M::copy_from>("CopyFromMachine", "name source destination")
+        .method<&M::copy_to_with_flags>("CopyToMachineWithFlags", "name source destination flags")
+        .method<&M::copy_from_with_flags>("CopyFromMachineWithFlags", "name source destination flags")
+        .method<&M::copy_stream_to>("CopyStreamToMachine", "name tar destination flags")
+        .method<&M::copy_stream_from>("CopyStreamFromMachine", "name source tar")
+        .method<&M::copy_between>("CopyBetweenMachines", "from source to destination flags")
+        .method<&M::bind_mount>("BindMountMachine", "name source destination read_only mkdir")
+        .method<&M::unbind_mount>("UnbindMountMachine", "name destination")
         .method<&M::os_release>("GetMachineOSRelease", "name", "a{ss}", "fields")
         .method<&M::addresses>("GetMachineAddresses", "name", "a(iay)", "addresses")
         .method<&M::console>("GetConsole", "name", "ay", "output")
@@ -95,6 +108,19 @@ std::optional<Reply> ManagerObject::receive(sd_bus_message* message)
     return {};
 }
 
+namespace {
+
+// Whether root in the machine is root of the host: by its plan while it runs, else by its definition. Its owner is not let in then.
+bool is_root_of_host(const MachineEntry* machine, const Known* known)
+{
+    if (machine && machine->plan) return !machine->plan->rootfs.ids.shifts();
+    if (!known || !known->spec) return false;
+    const machine::UsersKind kind = known->spec->security.users.kind;
+    return kind == machine::UsersKind::Host || kind == machine::UsersKind::Identity;
+}
+
+}  // namespace
+
 // The owner of a machine is a detail for polkit's rules; of one that does not exist it is nobody, and the answer is the same.
 void ManagerObject::authorise(Reply reply, Privilege privilege, const char* verb, const std::string& text, Allowed allowed,
                               std::string user)
@@ -102,6 +128,8 @@ void ManagerObject::authorise(Reply reply, Privilege privilege, const char* verb
     auto name = machine::parse_name(text);
     if (!name) return reply.fail(name.error());
     const Known* known = host_.catalogue.find(*name);
+    if ((privilege == Privilege::Shell || privilege == Privilege::Login) && is_root_of_host(lifecycle_.find(*name), known))
+        privilege = Privilege::Manage;
     Verb asked{.privilege = privilege, .name = verb, .machine = name->text(), .user = std::move(user)};
     if (known && known->spec) asked.owner = known->spec->owner;
     authority_.authorise(

@@ -14,11 +14,13 @@
 #include "daemon/image_view.h"
 #include "daemon/inside.h"
 #include "daemon/lifecycle.h"
+#include "daemon/live_mounts.h"
 #include "daemon/live_networks.h"
 #include "daemon/machine_view.h"
 #include "daemon/planner_child.h"
 #include "daemon/property_changes.h"
 #include "daemon/reply.h"
+#include "daemon/transfers.h"
 #include "systemd/vtable.h"
 
 namespace holm::daemon {
@@ -31,6 +33,7 @@ public:
     ManagerObject(Host host, Lifecycle& lifecycle, Authority& authority, Reload reload);
     ManagerObject(const ManagerObject&) = delete;
     ManagerObject& operator=(const ManagerObject&) = delete;
+    ~ManagerObject();
 
     // Puts the object on a new connection.
     Result<> attach();
@@ -127,11 +130,29 @@ private:
     // inside (manager_inside.cc)
     void exec(Reply reply, const std::string& name, const systemd::Options& options, const std::vector<std::string>& command,
               const std::vector<std::string>& environment, std::vector<Fd> fds);
+    void debug(Reply reply, const std::string& name, const std::string& tools, const systemd::Options& options,
+               const std::vector<std::string>& command, std::vector<Fd> fds);
     void attach_machine(Reply reply, const std::string& name, uint32_t rows, uint32_t columns);
     void open_pty(Reply reply, const std::string& name);
     void open_login(Reply reply, const std::string& name);
     void open_shell(Reply reply, const std::string& name, const std::string& user, const std::string& path,
                     const std::vector<std::string>& arguments, const std::vector<std::string>& environment);
+    // files inside (manager_files.cc)
+    void copy_to(Reply reply, const std::string& name, const std::string& source, const std::string& destination);
+    void copy_from(Reply reply, const std::string& name, const std::string& source, const std::string& destination);
+    void copy_to_with_flags(Reply reply, const std::string& name, const std::string& source, const std::string& destination,
+                            uint64_t flags);
+    void copy_from_with_flags(Reply reply, const std::string& name, const std::string& source, const std::string& destination,
+                              uint64_t flags);
+    void copy_stream_to(Reply reply, const std::string& name, Fd tar, const std::string& destination, uint64_t flags);
+    void copy_stream_from(Reply reply, const std::string& name, const std::string& source, Fd tar);
+    void copy_between(Reply reply, const std::string& from, const std::string& source, const std::string& to,
+                      const std::string& destination, uint64_t flags);
+    void transfer(Reply reply, Transfer transfer);
+    void bind_mount(Reply reply, const std::string& name, const std::string& source, const std::string& destination, bool read_only,
+                    bool mkdir);
+    void unbind_mount(Reply reply, const std::string& name, const std::string& destination);
+    MountChanged mount_changed(std::list<std::unique_ptr<Worker>>::iterator place, Reply reply);
     void ask_with_session(const machine::MachineName& name, kernel::Message message, Reply reply,
                           std::move_only_function<void(Reply, Fd session)> answered);
     void open_terminal_of(const machine::MachineName& name, kernel::Message message, Reply reply);
@@ -144,6 +165,7 @@ private:
     Images images_;
     ImageJobs image_jobs_;
     std::list<std::unique_ptr<Worker>> workers_;
+    std::list<std::unique_ptr<struct RunningTransfer>> transfers_;
     std::list<systemd::Operation> operations_;
     std::list<std::shared_ptr<struct TerminalWait>> terminals_;
     systemd::VtableBuilder<ManagerObject, Reply> builder_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -14,6 +15,14 @@
 #include "systemd/loop.h"
 
 namespace holm::daemon {
+
+// How long a worker may take in all, or between two words of it.
+struct Deadline {
+    enum class From { Start, LastWord };
+    constexpr Deadline(std::chrono::seconds time_, From from_ = From::Start) : time(time_), from(from_) {}
+    std::chrono::seconds time;
+    From from;
+};
 
 class Worker {
 public:
@@ -23,21 +32,28 @@ public:
     using Finished = std::move_only_function<void(Result<kernel::Message>)>;
 
     // Runs `job` in a child and calls `finished` once, from the loop: with what the job gave, with why there is no child, or with
-    // Timeout after `deadline`, when the child is killed. `what` names the work in that error. Destroyed, nobody is called.
-    static std::unique_ptr<Worker> start(systemd::Loop& loop, std::string what, std::chrono::seconds deadline, const Job& job,
-                                         Finished finished);
+    // Timeout after `deadline`, when the child is killed. `what` names the work in that error. Of holmd's descriptors the child has
+    // those of `keep` alone. Destroyed, nobody is called.
+    static std::unique_ptr<Worker> start(systemd::Loop& loop, std::string what, Deadline deadline, const Job& job, Finished finished,
+                                         std::vector<int> keep = {});
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
     ~Worker();
 
 private:
-    Worker(std::string what, Finished finished) : what_(std::move(what)), finished_(std::move(finished)) {}
-    Result<> begin(systemd::Loop& loop, std::chrono::seconds deadline, const Job& job);
+    Worker(systemd::Loop& loop, std::string what, Deadline deadline, Finished finished)
+        : loop_(loop), what_(std::move(what)), patience_(deadline), finished_(std::move(finished))
+    {
+    }
+    Result<> begin(const Job& job, std::vector<int> keep);
+    Result<> set_deadline();
     void receive();
-    void expire(std::chrono::seconds deadline);
+    void expire();
     void finish(Result<kernel::Message> result);
 
+    systemd::Loop& loop_;
     std::string what_, looking_at_;
+    Deadline patience_;
     Finished finished_;
     Fd socket_, process_;
     systemd::Source readable_, deadline_;

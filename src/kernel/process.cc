@@ -83,12 +83,11 @@ void reset_signals()
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-Result<> close_descriptors_but(std::initializer_list<int> keep)
+Result<> close_descriptors_but(std::vector<int> keep)
 {
-    std::vector<int> sorted(keep);
-    std::sort(sorted.begin(), sorted.end());
+    std::sort(keep.begin(), keep.end());
     unsigned from = 3;
-    for (int fd : sorted) {
+    for (int fd : keep) {
         if (fd < 0 || static_cast<unsigned>(fd) < from) continue;
         if (static_cast<unsigned>(fd) > from && ::close_range(from, static_cast<unsigned>(fd) - 1, 0))
             return sys_error("cannot close descriptors");

@@ -4,8 +4,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
+#include <vector>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -37,6 +37,6 @@ Result<Exit> wait_exit(int pidfd);
 void reset_signals();
 
 // Closes every descriptor from 3 on but those to keep.
-Result<> close_descriptors_but(std::initializer_list<int> keep);
+Result<> close_descriptors_but(std::vector<int> keep);
 
 }  // namespace holm::kernel

@@ -13,7 +13,8 @@
 //                 why = sentence of a failure; ended also has {result, status, asked} as in the file `result`. "stopping" is on the
 //                 way to the end only: while it is asked to reboot it stays as it was, then it is "starting" with one boot more.
 //      warning {text}                   to subscribers: for the client and the log
-//      exec {arg…, env… ("K=V"), user, workdir, tty = 0|1, detach = 0|1, rows, cols, term} + session [stdin stdout stderr]
+//      exec {arg…, env… ("K=V"), user, workdir, tty = 0|1, detach = 0|1, rows, cols, term, tools} + session [stdin stdout stderr]
+//                                       tools: a root on the host; with it the command is debug's (setup/debug.h)
 //                                       answered by ok {} (the request was taken) or error; all else goes to the session.
 //                                       bound = 1: all of it is killed at the end of the session. The three only without tty and detach;
 //                                       with detach they are /dev/null.

@@ -8,12 +8,14 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "kernel/capability.h"
 #include "kernel/namespace.h"
 #include "kernel/path.h"
 #include "kernel/process.h"
 #include "launch/plan_file.h"
 #include "security/apply.h"
 #include "setup/console.h"
+#include "setup/debug.h"
 #include "setup/payload.h"
 
 namespace holm::setup {
@@ -28,6 +30,7 @@ struct Request {
     std::vector<std::string> argv;  // none: the user's own shell, as a login shell
     std::vector<std::string> variables;
     std::string user, working_directory, term;
+    std::string tools;  // of debug: a root on the host; "": the command runs in the machine itself
     bool terminal = false;
     WindowSize size;
     Fd leader;
@@ -51,6 +54,7 @@ Result<Request> receive_exec(Status& status)
     request.variables = message.get_all("env");
     request.user = message.has("user") && !message.get("user").empty() ? message.get("user") : "root";
     request.working_directory = message.get("workdir");
+    request.tools = message.get("tools");
     request.terminal = message.get_number("tty") == 1;
     request.term = message.get("term");
     request.size = {.rows = small_number(message, "rows"), .columns = small_number(message, "cols")};
@@ -135,11 +139,58 @@ Result<> run_command(Request request, Status& status)
                           status);
 }
 
+constexpr const char* debug_path =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/machine/usr/sbin:/machine/usr/bin:/machine/bin";
+constexpr const char* debug_shells[] = {"/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh"};
+
+// With the privileges of the host: what it is to look into may be anything.
+Result<> run_tools(Request request, int root, Status& status)
+{
+    status.enter("console");
+    Streams streams{.pipes = std::move(request.pipes), .terminal = {}};
+    if (request.terminal) {
+        Fd host = TRY(open_file("/", O_PATH | O_DIRECTORY));
+        streams.terminal = TRY(make_exec_terminal(host.get(), request.size, status));
+    }
+    status.enter("tools");
+    TRY(enter_tools(root));
+    kernel::User user{.name = "root", .home = "/", .shell = "/bin/sh"};
+    if (request.argv.empty())
+        for (const char* shell : debug_shells)
+            if (request.argv.empty() && ::access(shell, X_OK) == 0) request.argv.emplace_back(shell);
+    if (request.argv.empty()) return error(Errc::NoCommand, "the tools in '{}' have no shell", printable(request.tools));
+    Environment environment{{"PATH", debug_path}};
+    if (!request.term.empty()) set_variable(environment, "TERM", request.term);
+    complete_environment(environment, user);
+    const security::Plan security{.capabilities = kernel::known_capabilities()};
+    return launch_payload({.security = security,
+                           .user = user,
+                           .argv = request.argv,
+                           .environment = std::move(environment),
+                           .working_directory = "/",
+                           .streams = std::move(streams)},
+                          status);
+}
+
+Result<> debug_machine(Request request, Status& status)
+{
+    status.enter("tools");
+    const launch::Plan& plan = request.plan;
+    Fd root = TRY(prepare_tools({.path = request.tools,
+                                 .leader = request.leader.get(),
+                                 .own_network = plan.network.kind != network::Kind::Host,
+                                 .own_time = plan.security.boottime_offset || plan.security.monotonic_offset}));
+    kernel::Child child = TRY(kernel::clone_process(CLONE_PARENT), "cannot make the process of the command");
+    if (child.pid == 0) return run_tools(std::move(request), root.get(), status);
+    return status.send_leader(child);
+}
+
 }  // namespace
 
 Result<> exec_in_machine(Status& status)
 {
     Request request = TRY(receive_exec(status));
+    if (!request.tools.empty()) return debug_machine(std::move(request), status);
     status.enter("limits");
     const std::vector<std::string> warnings = TRY(security::apply_limits(request.plan.security, ::getpid()));
     for (auto& warning : warnings) status.warn(warning);

@@ -68,6 +68,8 @@ Result<> Execs::launch(const Machine& machine, Item exec, Message request)
         std::ignore = kernel::kill_cgroup(exec->cgroup.get());
     });
     TRY(exec->deadline->arm(start_timeout));
+    // Debug is not the payload's, whom it may find frozen: it stays with the supervisor, and ends with the machine's PID 1.
+    const int cgroup = request.has("tools") ? -1 : exec->cgroup.get();
     request.add("plan", machine.plan);
     std::vector<Fd> standard = std::exchange(request.fds, {});
     request.fds.push_back(TRY(duplicate(machine.leader)));
@@ -75,7 +77,7 @@ Result<> Execs::launch(const Machine& machine, Item exec, Message request)
     for (Fd& fd : standard) request.fds.push_back(std::move(fd));
     exec->setup = std::make_unique<SetupRun>(loop_, setup_handlers(exec));
     // Born in its cgroup, so that nothing of it can stay behind when the payload is killed.
-    return exec->setup->start({.path = machine.setup, .arguments = {"--exec"}, .cgroup = exec->cgroup.get()}, std::move(request));
+    return exec->setup->start({.path = machine.setup, .arguments = {"--exec"}, .cgroup = cgroup}, std::move(request));
 }
 
 SetupRun::Handlers Execs::setup_handlers(Item exec)

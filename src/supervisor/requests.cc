@@ -60,7 +60,7 @@ Result<> Supervisor::go(Message& request)
 
 Result<> Supervisor::exec(Message request)
 {
-    TRY(allow_exec(state_));
+    TRY(request.has("tools") ? allow_on_payload(state_) : allow_exec(state_));
     return execs_.start({.setup = options_.setup, .plan = options_.plan, .leader = payload_.leader_pidfd()}, std::move(request));
 }
 

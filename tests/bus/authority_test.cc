@@ -30,6 +30,16 @@ protected:
         answers["Exec"] = call(sender, "Exec", name, Options{{"tty", true}}, Strings{"/bin/true"}, Strings{}, std::vector<Fd>());
         answers["OpenMachineShell"] = call(sender, "OpenMachineShell", name, "root", "", Strings{}, Strings{});
         answers["PrepareMachine"] = call(sender, "PrepareMachine", name);
+        for (const char* member : {"CopyToMachine", "CopyFromMachine"}) answers[member] = call(sender, member, name, "/a", "/b");
+        for (const char* member : {"CopyToMachineWithFlags", "CopyFromMachineWithFlags"})
+            answers[member] = call(sender, member, name, "/a", "/b", uint64_t{1});
+        auto pipe = make_pipe();
+        answers["CopyStreamToMachine"] = call(sender, "CopyStreamToMachine", name, pipe->first, "/b", uint64_t{0});
+        answers["CopyStreamFromMachine"] = call(sender, "CopyStreamFromMachine", name, "/a", pipe->second);
+        answers["CopyBetweenMachines"] = call(sender, "CopyBetweenMachines", name, "/a", "other", "/b", uint64_t{0});
+        answers["DebugMachine"] = call(sender, "DebugMachine", name, "/", Options{{"tty", true}}, Strings{}, std::vector<Fd>());
+        answers["BindMountMachine"] = call(sender, "BindMountMachine", name, "/a", "/b", true, false);
+        answers["UnbindMountMachine"] = call(sender, "UnbindMountMachine", name, "/b");
         return answers;
     }
 };
@@ -71,6 +81,27 @@ TEST_F(AuthorityTest, PolkitIsToldMachineVerbUserAndOwner)
     ASSERT_TRUE(heard("org.holm1.shell"));
     const std::map<std::string, std::string> wanted{{"machine", "holm-bus-web"}, {"verb", "shell"}, {"user", "bob"}, {"owner", "alice"}};
     EXPECT_EQ(calls.back().details, wanted);
+}
+
+// Root of a machine without a range of its own is root of the host: no shell there for its owner.
+TEST_F(AuthorityTest, AWayIntoAMachineWithoutARangeIsTheAdministrators)
+{
+    polkit = Polkit::Grants;
+    for (const char* users : {"host", "identity"}) {
+        define("holm-bus-host", fmt::format("owner = \"alice\"\n[root]\npath = \"/srv/x\"\n[security]\nusers = \"{}\"\n", users));
+        for (const char* member : {"OpenMachinePTY", "OpenMachineLogin"}) {
+            calls.clear();
+            call(alice, member, "holm-bus-host");
+            EXPECT_TRUE(heard("org.holm1.manage")) << member;
+            EXPECT_FALSE(heard("org.holm1.shell") || heard("org.holm1.login")) << member;
+        }
+        calls.clear();
+        call(alice, "Exec", "holm-bus-host", Options{{"tty", true}}, Strings{"/bin/true"}, Strings{}, std::vector<Fd>());
+        EXPECT_TRUE(heard("org.holm1.manage"));
+        calls.clear();
+        EXPECT_TRUE(call(alice, "StopMachine", "holm-bus-host").ok());
+        EXPECT_TRUE(heard("org.holm1.start-stop"));
+    }
 }
 
 TEST_F(AuthorityTest, WhomPolkitGrantsMay)

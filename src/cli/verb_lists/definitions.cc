@@ -57,6 +57,12 @@ Options joined(Options options, const Options& more)
     return options;
 }
 
+const Options import_options = {
+    {.name = "--name", .kind = Value, .value = "NAME", .help = "the machine's name"},
+    {.name = "--root", .kind = Value, .value = "PATH", .help = "its root, whatever the file says"},
+    {.name = "--print", .help = "print the definition, and write none"},
+};
+
 }  // namespace
 
 std::vector<VerbInfo> definition_verbs()
@@ -90,6 +96,12 @@ std::vector<VerbInfo> definition_verbs()
          .help = "check definitions, without a daemon",
          .operands = count::any},
         {.verb = Verb::Plan, .name = "plan", .synopsis = "NAME", .help = "print what a start would do", .operands = count::one},
+        {.verb = Verb::ImportConfig,
+         .name = "import-config",
+         .synopsis = "FILE",
+         .help = "make a definition of another program's file",
+         .operands = count::one,
+         .options = import_options},
         {.verb = Verb::Remove,
          .name = "remove",
          .synopsis = "NAME…",

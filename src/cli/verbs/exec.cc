@@ -2,9 +2,11 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "cli/definition.h"
 #include "cli/exit_status.h"
 #include "cli/output.h"
 #include "cli/session.h"
@@ -32,7 +34,17 @@ struct Command {
     std::string machine;
     std::string user;
     std::vector<std::string> words;  // none: the user's login shell
+    std::vector<std::string> environment;
+    std::string tools;  // of debug: a root on the host
 };
+
+std::vector<std::string> environment_of(const Invocation& call)
+{
+    std::vector<std::string> variables = call.values("--env");
+    const std::vector<std::string>& more = call.values("--setenv");
+    variables.insert(variables.end(), more.begin(), more.end());
+    return variables;
+}
 
 systemd::Options exec_options(const Invocation& call, const Command& command, ExecConsole console)
 {
@@ -48,14 +60,16 @@ systemd::Options exec_options(const Invocation& call, const Command& command, Ex
 
 Result<Fd> ask_to_exec(const Invocation& call, const Command& command, ExecConsole console)
 {
-    for (const std::string& variable : call.values("--env"))
+    for (const std::string& variable : command.environment)
         if (variable.find('=') == 0 || variable.find('=') == variable.npos)
             return error(Errc::Invalid, "--env={}: not of the form KEY=VALUE", printable(variable));
     std::vector<Fd> fds;
     if (console == ExecConsole::Pipes)
         for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) fds.push_back(TRY(duplicate(fd)));
     Client client = TRY(connect(call));
-    return client.ask<Fd>("Exec", command.machine, exec_options(call, command, console), command.words, call.values("--env"), fds);
+    if (!command.tools.empty())
+        return client.ask<Fd>("DebugMachine", command.machine, command.tools, exec_options(call, command, console), command.words, fds);
+    return client.ask<Fd>("Exec", command.machine, exec_options(call, command, console), command.words, command.environment, fds);
 }
 
 Result<int> run_command(const Invocation& call, const Command& command, ExecConsole console)
@@ -97,7 +111,10 @@ void say_end(const std::string& name, const SessionEnd& end, const Invocation& c
 // "USER@NAME" or "NAME".
 Command parse_target(const Invocation& call)
 {
-    Command command{.machine = call.operands[0], .user = call.value("--user"), .words = call.command};
+    Command command{.machine = call.operands[0],
+                    .user = call.value("--user", call.value("--uid")),
+                    .words = call.command,
+                    .environment = environment_of(call)};
     const size_t at = command.machine.find('@');
     if (at == std::string::npos) return command;
     if (command.user.empty()) command.user = command.machine.substr(0, at);
@@ -105,11 +122,31 @@ Command parse_target(const Invocation& call)
     return command;
 }
 
+// "host", a path, or the name of an image that is a folder.
+Result<std::string> find_tools(const std::string& text)
+{
+    if (text.empty() || text == "host") return std::string("/");
+    if (text.find('/') != text.npos) return absolute_path(text, TRY(working_folder()));
+    for (const char* folder : {"/var/lib/holm/images/", "/var/lib/machines/"}) {
+        std::error_code missing;
+        if (std::filesystem::is_directory(folder + text, missing)) return folder + text;
+    }
+    return error(Errc::NotFound, "there is no image '{}' with tools in /var/lib/holm/images or /var/lib/machines", printable(text));
+}
+
 }  // namespace
+
+Result<int> debug(const Invocation& call)
+{
+    Command command{.machine = call.operands[0], .user = "", .words = call.command, .environment = {}, .tools = {}};
+    command.tools = TRY(find_tools(call.value("--tools")), cannot("debug", command.machine));
+    return run_command(call, command, TRY(choose_console(call)));
+}
 
 Result<int> exec(const Invocation& call)
 {
-    const Command command{.machine = call.operands[0], .user = call.value("--user"), .words = call.command};
+    const Command command{
+        .machine = call.operands[0], .user = call.value("--user"), .words = call.command, .environment = environment_of(call)};
     return run_command(call, command, TRY(choose_console(call)));
 }
 

@@ -5,6 +5,7 @@
 #include "cli/exit_status.h"
 #include "cli/journal.h"
 #include "cli/output.h"
+#include "cli/since.h"
 #include "cli/verbs/verbs.h"
 
 namespace holm::cli::verbs {
@@ -40,6 +41,12 @@ Result<> check_exists(const Invocation& call, const machine::MachineName& name)
     return {};
 }
 
+uint64_t now()
+{
+    using namespace std::chrono;
+    return static_cast<uint64_t>(duration_cast<microseconds>(system_clock::now().time_since_epoch()).count());
+}
+
 }  // namespace
 
 Result<int> logs(const Invocation& call)
@@ -49,12 +56,18 @@ Result<int> logs(const Invocation& call)
     if (call.has("--lines") && call.value("--lines") != "all") {
         lines = parse_number(call.value("--lines"), 1'000'000'000);
         if (!lines) return usage_error(error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines"))));
-    } else if (call.has("--follow") && !call.has("--lines")) {
+    } else if (call.has("--follow") && !call.has("--lines") && !call.has("--since")) {
         lines = 10;  // as journalctl
+    }
+    std::optional<uint64_t> since;
+    if (call.has("--since")) {
+        auto moment = parse_since(call.value("--since"), now());
+        if (!moment) return usage_error(with_context(moment.error(), "--since"));
+        since = *moment;
     }
     const std::string what = fmt::format("cannot show the logs of machine '{}'", name.text());
     Journal journal = TRY(Journal::open(name), what);
-    TRY(journal.seek(lines), what);
+    TRY(journal.seek(lines, since), what);
     const bool any = TRY(print_present(journal, call.json), what);
     if (!any) TRY(check_exists(call, name), what);
     if (!any && !may_read_journal()) return error(Errc::Denied, "{}: {}", what, journal_refused);

@@ -103,7 +103,7 @@ std::string last_lines(const std::string& name, uint64_t lines)
     auto machine = machine::parse_name(name);
     if (lines == 0 || !machine) return {};
     auto journal = Journal::open(*machine);
-    if (!journal || !journal->seek(lines)) return {};
+    if (!journal || !journal->seek(lines, {})) return {};
     std::string text;
     for (;;) {
         auto entry = journal->next();

@@ -43,8 +43,14 @@ Result<int> events(const Invocation& call);
 Result<int> run(const Invocation& call);
 Result<int> exec(const Invocation& call);
 Result<int> shell(const Invocation& call);
+Result<int> debug(const Invocation& call);
 Result<int> attach(const Invocation& call);  // and login
 Result<int> logs(const Invocation& call);
+
+Result<int> copy_to(const Invocation& call);
+Result<int> copy_from(const Invocation& call);
+Result<int> bind(const Invocation& call);
+Result<int> unbind(const Invocation& call);
 
 Result<int> create(const Invocation& call);
 Result<int> edit(const Invocation& call);
@@ -53,6 +59,9 @@ Result<int> verify(const Invocation& call);
 Result<int> plan(const Invocation& call);
 Result<int> remove(const Invocation& call);
 
+Result<int> import_config(const Invocation& call);
+
+Result<int> doctor(const Invocation& call);
 Result<int> reload(const Invocation& call);
 
 // Says it, and gives the exit status of a command line that cannot be understood.

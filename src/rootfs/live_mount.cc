@@ -1,0 +1,136 @@
+#include "rootfs/live_mount.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "kernel/mount.h"
+#include "kernel/namespace.h"
+#include "kernel/path.h"
+#include "rootfs/apply_layers.h"
+#include "rootfs/file_status.h"
+
+namespace holm::rootfs {
+
+namespace {
+
+using kernel::Links;
+using kernel::Subtree;
+
+constexpr const char* staged = "bind";  // below `stage`
+
+struct Source {
+    Fd mount;
+    bool folder = false;
+};
+
+Result<Source> open_source_mount(const LiveMount& wanted)
+{
+    Fd file = TRY(kernel::open_source(wanted.source, O_PATH));
+    struct stat status;
+    if (::fstat(file.get(), &status)) return sys_error("cannot look at '{}'", printable(wanted.source));
+    Source source;
+    source.folder = S_ISDIR(status.st_mode);
+    const std::string what = fmt::format("'{}'", printable(wanted.source));
+    source.mount = TRY(kernel::clone_mount(file.get(), source.folder ? Subtree::WithMountsBelow : Subtree::Alone), what);
+    TRY(map_mount(source.mount.get(),
+                  {.plan = wanted.plan,
+                   .user_namespace = wanted.user_namespace,
+                   .attributes = wanted.read_only ? uint64_t{MOUNT_ATTR_RDONLY} : 0,
+                   .id_mapped = true,
+                   .recursive = source.folder},
+                  what));
+    return source;
+}
+
+// Attached in a mount namespace of the host's, that the copy of it into one of the machine's user namespace has locked flags.
+Result<> stage_mount(const Source& source)
+{
+    TRY(kernel::unshare_namespaces(CLONE_NEWNS));
+    TRY(kernel::make_mounts_slave());
+    Fd folder = TRY(open_file(stage, O_PATH | O_DIRECTORY));
+    Fd memory = TRY(kernel::make_mount({.type = "tmpfs", .options = {{"mode", "0755"}}, .attributes = 0}));
+    TRY(kernel::attach_mount(memory.get(), folder.get()));
+    if (::chdir(stage)) return sys_error("cannot enter '{}'", stage);
+    const int made = source.folder ? ::mkdir(staged, 0755) : ::mknod(staged, S_IFREG | 0644, 0);
+    if (made) return sys_error("cannot make the place of a mount");
+    Fd target = TRY(open_file(staged, O_PATH));
+    return kernel::attach_mount(source.mount.get(), target.get());
+}
+
+// Untraceable first: from then on the machine's root has power over this process.
+Result<> become_root_of(int leader)
+{
+    if (::prctl(PR_SET_DUMPABLE, 0)) return sys_error("cannot become untraceable");
+    TRY(kernel::join_namespaces(leader, CLONE_NEWUSER));
+    if (::setgroups(0, nullptr) || ::setresgid(0, 0, 0) || ::setresuid(0, 0, 0)) return sys_error("cannot become root of the machine");
+    return {};
+}
+
+Result<Fd> take_locked_copy(bool folder)
+{
+    TRY(kernel::unshare_namespaces(CLONE_NEWNS));  // the working directory is its copy from here on
+    Fd file = TRY(open_file(staged, O_PATH));
+    return kernel::clone_mount(file.get(), folder ? Subtree::WithMountsBelow : Subtree::Alone);
+}
+
+Result<Fd> open_target(const LiveMount& wanted, bool folder)
+{
+    Fd root = TRY(open_file("/", O_PATH | O_DIRECTORY));
+    if (!wanted.make_target) {
+        auto target = kernel::open_in_root(root.get(), wanted.target, O_PATH, Links::Inside);
+        if (!target && target.error().code == Errc::NotFound) target.error().text += " (--mkdir makes it)";
+        return target;
+    }
+    return folder ? kernel::make_folder_in_root(root.get(), wanted.target, Links::Inside)
+                  : kernel::make_file_in_root(root.get(), wanted.target, Links::Inside);
+}
+
+// What umount2(2) is told besides a path that ends with the mount point itself, seen from the folder that holds it.
+Result<> unmount_here(const std::string& name, const std::string& target)
+{
+    if (::umount2(name.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) return {};
+    if (errno == EINVAL)
+        return error(Errc::Invalid, "'{}' is no mount that could be taken away: what is mounted there since the start is locked",
+                     printable(target));
+    return sys_error("cannot unmount '{}'", printable(target));
+}
+
+}  // namespace
+
+Result<> attach_live(const LiveMount& wanted)
+{
+    const Source source = TRY(open_source_mount(wanted));
+    Fd mount;
+    if (wanted.user_namespace >= 0) {
+        TRY(stage_mount(source));
+        TRY(become_root_of(wanted.leader));
+        mount = TRY(take_locked_copy(source.folder));
+    } else mount = TRY(duplicate(source.mount.get()));
+    TRY(kernel::join_namespaces(wanted.leader, CLONE_NEWNS));
+    Fd target = TRY(open_target(wanted, source.folder));
+    return kernel::attach_mount(mount.get(), target.get());
+}
+
+// By the name in its folder: what the target names is a mount point there, whatever links lead to it.
+Result<> detach_live(int leader, bool has_user_namespace, const std::string& target)
+{
+    if (has_user_namespace) TRY(become_root_of(leader));
+    TRY(kernel::join_namespaces(leader, CLONE_NEWNS));
+    std::string path = target;
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    const size_t at = path.rfind('/');
+    Fd root = TRY(open_file("/", O_PATH | O_DIRECTORY));
+    Fd folder = TRY(kernel::open_in_root(root.get(), path.substr(0, at), O_PATH | O_DIRECTORY, Links::Inside));
+    const std::string name = path.substr(at + 1);
+    if (name.empty() || name == "." || name == "..") return error(Errc::Invalid, "'{}' cannot be unmounted", printable(target));
+    if (::fchdir(folder.get())) return sys_error("cannot enter the folder of '{}'", printable(target));
+    return unmount_here(name, target);
+}
+
+}  // namespace holm::rootfs

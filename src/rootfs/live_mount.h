@@ -1,0 +1,30 @@
+// Mounts in a machine that runs. Applies; outside, each in a process of its own that is spent on it: it joins the machine.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "rootfs/plan.h"
+
+namespace holm::rootfs {
+
+struct LiveMount {
+    const Plan& plan;
+    int leader = -1;          // pidfd of the machine's PID 1
+    int user_namespace = -1;  // of the machine; -1: it has none
+    std::string source;       // absolute, on the host
+    std::string target;       // absolute, inside
+    bool read_only = false;
+    bool make_target = false;  // it and the folders above it, as the machine's root
+};
+
+// Mounts `source` on `target`. With a user namespace its attributes are locked: the machine's root can unmount it, but not make it
+// writable. Errors: NotFound, NotSupported (a file system that cannot be id-mapped).
+Result<> attach_live(const LiveMount& mount);
+
+// Takes the mount on `target` away, at once, whoever uses it. Errors: Invalid, where none is there or it is one of the machine's own since
+// its start, which are locked.
+Result<> detach_live(int leader, bool has_user_namespace, const std::string& target);
+
+}  // namespace holm::rootfs
