@@ -14,7 +14,7 @@ __holmctl_images() { holmctl list-images --no-legend --no-pager 2>/dev/null | aw
 __holmctl_machines() {
     local wanted='1'
     case $1 in
-    start) wanted='$4 == "stopped" || $4 == "failed"' ;;
+    start | rename | clone | rollback) wanted='$4 == "stopped" || $4 == "failed"' ;;
     stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | debug | login | attach | copy-to | copy-from | bind | unbind | connect | disconnect | publish | unpublish)
         wanted='$4 != "stopped" && $4 != "failed"'
         ;;
@@ -41,7 +41,7 @@ __holmctl_values() {
     --root | --lower | --upper | --bind | --device | --file) compopt -o filenames && COMPREPLY=($(compgen -f -- "$2")) ;;
     --image) COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$2")) ;;
     --name | --env | --user | --workdir | --publish | --tmpfs | --property | --capability | --hostname | --label | --lines | \
-        --timeout | --since | --delay | --uid | --setenv) COMPREPLY=() ;;
+        --timeout | --since | --delay | --uid | --setenv | --remove | --size | --volume) COMPREPLY=() ;;
     *) return 1 ;;
     esac
 }
@@ -91,7 +91,7 @@ _holmctl() {
     verify | import-config) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
     image-status | remove-image) COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$current")) ;;
     import-*) ((operands == 0)) && compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
-    run | create | version | reload | list-images | doctor) ;;
+    run | create | version | reload | list-images | list-volumes | volume-create | volume-remove | doctor) ;;
     wait) if ((operands == 0)); then
         COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
     else
@@ -103,7 +103,7 @@ _holmctl() {
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi
         ;;
-    exec | shell | debug | login | attach | logs | edit | plan | publish | unpublish | set)
+    exec | shell | debug | login | attach | logs | edit | plan | publish | unpublish | set | rename | clone | snapshot | rollback)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         ;;
     copy-to | copy-from | bind | unbind)

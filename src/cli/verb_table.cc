@@ -35,9 +35,11 @@ Verbs make_table()
     };
     add("Machines", machine_verbs());
     add("Definitions", definition_verbs());
+    add("Changes of a machine", change_verbs());
     add("Inside a machine", inside_verbs());
     add("Images", image_verbs());
     add("Networks", network_verbs());
+    add("Volumes", volume_verbs());
     add("The manager", manager_verbs());
     return all;
 }
@@ -52,19 +54,16 @@ const Verbs& table()
 constexpr auto later = std::to_array<std::string_view>({
     "abort",
     "apply",
-    "clone",
     "clone-image",
     "commit",
     "continue",
     "copy-image",
     "df",
-    "diff",
     "export-oci",
     "export-tar",
     "fsck",
     "import-oci",
     "import-raw",
-    "list-volumes",
     "network-create",
     "network-remove",
     "prune",
@@ -72,12 +71,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "read-only",
     "rebase",
     "record",
-    "rename",
-    "rollback",
-    "snapshot",
-    "snapshots",
-    "volume-create",
-    "volume-remove",
 });
 // clang-format on
 

@@ -29,6 +29,10 @@ std::string_view describe_kind(JobKind kind)
     case JobKind::Restart: return "restart";
     case JobKind::Import: return "import";
     case JobKind::Export: return "export";
+    case JobKind::Clone: return "clone";
+    case JobKind::Rename: return "rename";
+    case JobKind::Snapshot: return "snapshot";
+    case JobKind::Rollback: return "rollback";
     }
     std::unreachable();
 }

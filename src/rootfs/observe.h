@@ -16,6 +16,7 @@ struct ObserveInput {
     std::string state;                      // "/var/lib/holm/machines/web"
     std::vector<std::string> image_layers;  // of root.image: folders, topmost first
     bool sealed = false;                    // nobody writes to them: they are of the image store
+    std::vector<std::string> own_layers;    // layers of the machine's own, over those of the spec; topmost first
     bool shifts_ids = true;                 // the machine has a range of its own: whether each layer can be id-mapped is tried
     std::string zone;                       // the host's, "Europe/Berlin"
     std::string search_path;                // PATH of the payload, for its command
