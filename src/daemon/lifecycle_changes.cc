@@ -17,7 +17,7 @@ using machine::MachineName;
 
 namespace {
 
-constexpr std::chrono::hours change_deadline{24};  // a large upper takes its time
+constexpr std::chrono::seconds change_deadline = std::chrono::hours(24);  // a large upper takes its time
 
 std::string thaw_mark(const MachineName& name)
 {

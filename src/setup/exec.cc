@@ -163,7 +163,9 @@ Result<> run_tools(Request request, int root, Status& status)
     if (!request.term.empty()) set_variable(environment, "TERM", request.term);
     complete_environment(environment, user);
     const security::Plan security{.capabilities = kernel::known_capabilities()};
+    const security::FilterPrograms no_filter;
     return launch_payload({.security = security,
+                           .filter = no_filter,
                            .user = user,
                            .argv = request.argv,
                            .environment = std::move(environment),
