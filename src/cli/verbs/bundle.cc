@@ -26,7 +26,7 @@ std::string journal_of(const std::string& machine)
     std::string text;
     auto name = machine::parse_name(machine);
     auto journal = name ? Journal::open(*name) : Result<Journal>(name.error());
-    if (!journal || !journal->seek(journal_lines)) return "";
+    if (!journal || !journal->seek(journal_lines, {})) return "";
     for (;;) {
         auto entry = journal->next();
         if (!entry || !*entry) return text;
