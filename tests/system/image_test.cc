@@ -155,6 +155,7 @@ TEST_F(ImageTest, WhatIsCanceledOrKilledLeavesNothing)
         Process import({"holmctl", "import-tar", "-", made});
         EXPECT_TRUE(eventually([] { return !listing("/var/lib/holm/layers").empty(); }));
         import.signal(SIGINT);
+        EXPECT_TRUE(eventually([&] { return import.ended(); }));  // its input is still open
         EXPECT_EQ(import.wait().code, 1);
         EXPECT_TRUE(eventually([] { return listing("/var/lib/holm/layers").empty(); }));
     }
