@@ -8,6 +8,8 @@ __holmctl_options() {
         sed -n -e 's/^  -\(.\), \(--[a-z-]*\)\(=\{0,1\}\).*/-\1\n\2\3/p' -e 's/^      \(--[a-z-]*\)\(=\{0,1\}\).*/\1\2/p'
 }
 
+__holmctl_images() { holmctl list-images --no-legend --no-pager 2>/dev/null | awk '{ print $1 }'; }
+
 # The machines that the verb is for, by the column of their state.
 __holmctl_machines() {
     local wanted='1'
@@ -35,7 +37,8 @@ __holmctl_values() {
     --users) COMPREPLY=($(compgen -W 'auto identity host' -- "$2")) ;;
     --host | -H) COMPREPLY=($(compgen -A hostname -- "$2")) ;;
     --root | --lower | --upper | --bind | --device | --file) compopt -o filenames && COMPREPLY=($(compgen -f -- "$2")) ;;
-    --image | --name | --env | --user | --workdir | --publish | --tmpfs | --property | --capability | --hostname | --label | --lines | \
+    --image) COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$2")) ;;
+    --name | --env | --user | --workdir | --publish | --tmpfs | --property | --capability | --hostname | --label | --lines | \
         --timeout) COMPREPLY=() ;;
     *) return 1 ;;
     esac
@@ -84,7 +87,9 @@ _holmctl() {
     case $verb in
     '') COMPREPLY=($(compgen -W "$(__holmctl_verbs)" -- "$current")) ;;
     verify) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
-    run | create | version | reload) ;;
+    image-status | remove-image) COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$current")) ;;
+    import-*) ((operands == 0)) && compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
+    run | create | version | reload | list-images) ;;
     wait) if ((operands == 0)); then
         COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
     else

@@ -14,6 +14,8 @@ inline constexpr const char* manager_interface = "org.holm1.Manager";
 inline constexpr const char* machine_interface = "org.holm1.Machine";
 inline constexpr const char* job_interface = "org.holm1.Job";
 inline constexpr const char* machines_path = "/org/holm1/machine";
+inline constexpr const char* image_interface = "org.holm1.Image";
+inline constexpr const char* images_path = "/org/holm1/image";
 inline constexpr const char* jobs_path = "/org/holm1/job";
 
 inline constexpr const char* runtime_folder = "/run/holm";                    // gone at a reboot of the host
@@ -23,6 +25,7 @@ inline constexpr const char* locks_folder = "/run/holm/locks";
 inline constexpr const char* notify_socket = "/run/holm/notify";  // holmd's: "NAME\n" of a supervisor that has come up
 inline constexpr const char* state_folder = "/var/lib/holm";
 inline constexpr const char* state_machines_folder = "/var/lib/holm/machines";  // NAME/{identity.toml,record.toml,upper,work}
+inline constexpr const char* state_images_folder = "/var/lib/holm/images";      // and beside it layers: image/store.h
 inline constexpr const char* state_networks_folder = "/var/lib/holm/networks";  // NAME/{segment.toml,MACHINE@INTERFACE.lease}
 inline constexpr const char* etc_folder = "/etc/holm";
 inline constexpr const char* vendor_folder = "/usr/lib/holm";

@@ -37,6 +37,11 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Wait: return verbs::wait(call);
     case Verb::Enable: return verbs::enable(call);
     case Verb::Disable: return verbs::disable(call);
+    case Verb::ListImages: return verbs::list_images(call);
+    case Verb::ImageStatus: return verbs::image_status(call);
+    case Verb::ImportTar: return verbs::import_tar(call);
+    case Verb::ImportFs: return verbs::import_fs(call);
+    case Verb::RemoveImage: return verbs::remove_image(call);
     case Verb::ListNetworks: return verbs::list_networks(call);
     case Verb::NetworkStatus: return verbs::network_status(call);
     case Verb::Connect: return verbs::change_networks(call, "Connect", "connect");

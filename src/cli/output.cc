@@ -134,8 +134,13 @@ Progress::~Progress()
 
 void Progress::show(unsigned seconds)
 {
+    show(fmt::format("{} s", seconds));
+}
+
+void Progress::show(std::string_view state)
+{
     if (!wanted_) return;
-    static_cast<void>(write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} … {} s", what_, seconds)));
+    static_cast<void>(write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} … {}", what_, state)));
     shown_ = true;
 }
 

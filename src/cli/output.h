@@ -36,7 +36,7 @@ struct WindowSize {
 // Of the terminal on standard output, else of that on standard input; zeros where there is none.
 WindowSize window_size();
 
-// A line on the terminal of standard error that counts the seconds of long work; taken away at the end. Nothing without a terminal.
+// A line on the terminal of standard error that says how far long work is; taken away at the end. Nothing without a terminal.
 class Progress {
 public:
     Progress(std::string what, const Invocation& call);
@@ -44,6 +44,7 @@ public:
     Progress& operator=(const Progress&) = delete;
     ~Progress();
     void show(unsigned seconds);
+    void show(std::string_view state);
 
 private:
     std::string what_;

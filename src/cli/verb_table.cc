@@ -36,6 +36,7 @@ Verbs make_table()
     add("Machines", machine_verbs());
     add("Definitions", definition_verbs());
     add("Inside a machine", inside_verbs());
+    add("Images", image_verbs());
     add("Networks", network_verbs());
     add("The manager", manager_verbs());
     return all;
@@ -67,13 +68,9 @@ constexpr auto later = std::to_array<std::string_view>({
     "export-oci",
     "export-tar",
     "fsck",
-    "image-status",
     "import-config",
-    "import-fs",
     "import-oci",
     "import-raw",
-    "import-tar",
-    "list-images",
     "list-volumes",
     "metrics",
     "network-create",
@@ -83,7 +80,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "read-only",
     "rebase",
     "record",
-    "remove-image",
     "rename",
     "rollback",
     "set",

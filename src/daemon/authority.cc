@@ -16,6 +16,9 @@ enum PolkitFlags : uint32_t { None = 0, AllowUserInteraction = 1 };
 
 Error denied(const Verb& verb)
 {
+    if (!verb.image.empty())
+        return error(Errc::Denied, "you are not allowed to '{}' image '{}' (polkit action {})", verb.name, verb.image,
+                     action_name(verb.privilege));
     if (verb.machine.empty())
         return error(Errc::Denied, "you are not allowed to '{}' (polkit action {})", verb.name, action_name(verb.privilege));
     return error(Errc::Denied, "you are not allowed to '{}' machine '{}' (polkit action {})", verb.name, verb.machine,
@@ -59,6 +62,7 @@ const char* action_name(Privilege privilege)
     case Privilege::Login: return "org.holm1.login";
     case Privilege::Shell: return "org.holm1.shell";
     case Privilege::Inspect: return "org.holm1.inspect";
+    case Privilege::Images: return "org.holm1.images";
     }
     std::unreachable();
 }
@@ -116,7 +120,8 @@ void Authority::authorise(Reply reply, Verb verb, Granted granted)
 void Authority::ask_polkit(Reply reply, Verb verb, Granted granted)
 {
     const std::tuple<std::string, systemd::Options> subject{"system-bus-name", {{"name", reply.sender()}}};
-    const systemd::Labels details{{"machine", verb.machine}, {"verb", verb.name}, {"user", verb.user}, {"owner", verb.owner}};
+    systemd::Labels details{{"machine", verb.machine}, {"verb", verb.name}, {"user", verb.user}, {"owner", verb.owner}};
+    if (!verb.image.empty()) details["image"] = verb.image;
     const uint32_t flags = sd_bus_message_get_allow_interactive_authorization(reply.call()) > 0 ? AllowUserInteraction : None;
     const std::string action = action_name(verb.privilege);
     auto answered = [reply = std::move(reply), verb = std::move(verb),

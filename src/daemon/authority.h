@@ -22,6 +22,7 @@ enum class Privilege {
     Login,      // a login prompt, the console
     Shell,      // a command inside, as any user
     Inspect,    // definition, plan, console output, all properties
+    Images,     // import, export, change and remove images
 };
 
 // What is asked, as the details of polkit: a rule may look at each.
@@ -31,6 +32,7 @@ struct Verb {
     std::string machine;  // "" where it is about none
     std::string user;     // inside, of Shell
     std::string owner;    // the machine's owner on the host; "" = none
+    std::string image;    // "" where it is about none
 };
 
 struct Credentials {

@@ -11,10 +11,10 @@
 
 #include <algorithm>
 
-#include "daemon/os_release.h"
 #include "daemon/process_facts.h"
 #include "kernel/path.h"
 #include "kernel/process.h"
+#include "machine/os_release.h"
 
 namespace holm::daemon {
 
@@ -89,7 +89,7 @@ std::unique_ptr<Worker> start_reading_os_release(systemd::Loop& loop, const Mach
     auto job = [leader = leader_of(machine)](const Worker::LookingAt&) { return read_os_release(leader); };
     auto finished = [done = std::move(done)](Result<kernel::Message> answer) mutable {
         if (!answer) return done(answer.error());
-        done(parse_os_release(answer->get("text")));
+        done(machine::parse_os_release(answer->get("text")));
     };
     return Worker::start(loop, fmt::format("reading os-release of machine '{}'", machine.name.text()), inside_deadline, job,
                          std::move(finished));

@@ -27,6 +27,8 @@ std::string_view describe_kind(JobKind kind)
     case JobKind::Start: return "start";
     case JobKind::Stop: return "stop";
     case JobKind::Restart: return "restart";
+    case JobKind::Import: return "import";
+    case JobKind::Export: return "export";
     }
     std::unreachable();
 }
@@ -43,13 +45,47 @@ std::string describe_result(JobResult result)
 }
 }  // namespace
 
-uint32_t Jobs::begin(const machine::MachineName& machine, JobKind kind)
+uint32_t Jobs::add(Job job)
 {
     do ++last_;
     while (last_ == 0 || jobs_.contains(last_));
-    jobs_.emplace(last_, Job{last_, machine, kind});
-    bus_.emit(api::root_path, api::manager_interface, "JobNew", last_, systemd::ObjectPath{job_path(last_)}, machine.text());
+    job.id = last_;
+    bus_.emit(api::root_path, api::manager_interface, "JobNew", last_, systemd::ObjectPath{job_path(last_)}, job.machine.text());
+    jobs_.emplace(last_, std::move(job));
     return last_;
+}
+
+uint32_t Jobs::begin(const machine::MachineName& machine, JobKind kind)
+{
+    return add({.machine = machine, .kind = kind});
+}
+
+uint32_t Jobs::begin_image(const std::string& image, JobKind kind)
+{
+    return add({.machine = {}, .kind = kind, .image = image});
+}
+
+void Jobs::note_progress(uint32_t id, uint64_t bytes, uint64_t total)
+{
+    auto job = jobs_.find(id);
+    if (job == jobs_.end()) return;
+    job->second.bytes = bytes;
+    job->second.total = total;
+    if (!bus_.connected()) return;
+    const char* const properties[] = {"Bytes", "TotalBytes", nullptr};
+    static_cast<void>(
+        sd_bus_emit_properties_changed_strv(bus_.get(), job_path(id).c_str(), api::job_interface, const_cast<char**>(properties)));
+}
+
+void Jobs::note_cancelled(uint32_t id)
+{
+    if (auto job = jobs_.find(id); job != jobs_.end()) job->second.cancelled = true;
+}
+
+bool Jobs::is_cancelled(uint32_t id) const
+{
+    const Job* job = find(id);
+    return job && job->cancelled;
 }
 
 void Jobs::end(uint32_t id, JobResult result, const std::string& failure)

@@ -12,13 +12,16 @@
 
 namespace holm::daemon {
 
-enum class JobKind { Start, Stop, Restart };
+enum class JobKind { Start, Stop, Restart, Import, Export };
 enum class JobResult { Done, Failed, Canceled };
 
 struct Job {
     uint32_t id = 0;
     machine::MachineName machine;
     JobKind kind = JobKind::Start;
+    std::string image;              // of a job of the image store, which is about no machine
+    uint64_t bytes = 0, total = 0;  // how far it is; total 0 = not known
+    bool cancelled = false;
 };
 
 class Jobs {
@@ -27,6 +30,12 @@ public:
 
     // A new job; JobNew is emitted.
     uint32_t begin(const machine::MachineName& machine, JobKind kind);
+    // The same for an image.
+    uint32_t begin_image(const std::string& image, JobKind kind);
+    // PropertiesChanged is emitted.
+    void note_progress(uint32_t id, uint64_t bytes, uint64_t total);
+    void note_cancelled(uint32_t id);
+    bool is_cancelled(uint32_t id) const;
     // JobRemoved is emitted; `failure`: its sentence. A job of id 0 or that has ended already is none.
     void end(uint32_t id, JobResult result, const std::string& failure = "");
 
@@ -34,6 +43,7 @@ public:
     const std::map<uint32_t, Job>& all() const { return jobs_; }
 
 private:
+    uint32_t add(Job job);
     systemd::Bus& bus_;
     std::map<uint32_t, Job> jobs_;
     uint32_t last_ = 0;

@@ -6,6 +6,7 @@
 
 #include "api/names.h"
 #include "base/text.h"
+#include "systemd/node_list.h"
 
 namespace holm::daemon {
 
@@ -23,14 +24,6 @@ std::optional<MachineName> name_of_path(const char* path)
     ::free(text);
     if (!name) return {};
     return *name;
-}
-
-// A strv that sd-bus frees, of the paths. Null: no memory.
-char** new_strv(const std::vector<std::string>& paths)
-{
-    auto** list = static_cast<char**>(::calloc(paths.size() + 1, sizeof(char*)));
-    for (size_t i = 0; list && i < paths.size(); ++i) list[i] = ::strdup(paths[i].c_str());
-    return list;
 }
 
 }  // namespace
@@ -108,7 +101,7 @@ int MachineObject::enumerate(sd_bus*, const char*, void* self, char*** nodes, sd
     auto* object = static_cast<MachineObject*>(self);
     std::vector<std::string> paths;
     for (const MachineView& view : list_views(object->lifecycle_, object->host_.catalogue)) paths.push_back(machine_path(view.name));
-    *nodes = new_strv(paths);
+    *nodes = systemd::new_node_list(paths);
     return *nodes ? 0 : -ENOMEM;
 }
 
@@ -230,11 +223,15 @@ std::optional<uint32_t> id_of_path(std::string_view path)
 }
 }  // namespace
 
-JobObject::JobObject(Host host) : host_(host)
+JobObject::JobObject(Host host, ManagerObject& manager) : host_(host), manager_(manager)
 {
     builder_.property<&JobObject::id>("Id", Changes::Const)
         .property<&JobObject::machine>("Machine", Changes::Const)
-        .property<&JobObject::kind>("JobType", Changes::Const);
+        .property<&JobObject::kind>("JobType", Changes::Const)
+        .property<&JobObject::image>("Image", Changes::Const)
+        .property<&JobObject::bytes>("Bytes", Changes::Emitted)
+        .property<&JobObject::total>("TotalBytes", Changes::Emitted)
+        .method<&JobObject::cancel>("Cancel", "");
     vtable_ = builder_.finish();
 }
 
@@ -262,7 +259,7 @@ int JobObject::enumerate(sd_bus*, const char*, void* self, char*** nodes, sd_bus
 {
     std::vector<std::string> paths;
     for (auto& [id, job] : static_cast<JobObject*>(self)->host_.jobs.all()) paths.push_back(job_path(id));
-    *nodes = new_strv(paths);
+    *nodes = systemd::new_node_list(paths);
     return *nodes ? 0 : -ENOMEM;
 }
 
@@ -278,6 +275,12 @@ std::tuple<std::string, systemd::ObjectPath> JobObject::machine(const char* path
 {
     const Job& job = job_of(path);
     return {job.machine.text(), systemd::ObjectPath{job.machine.text().empty() ? "/" : machine_path(job.machine)}};
+}
+
+void JobObject::cancel(Reply reply)
+{
+    const uint32_t id = job_of(sd_bus_message_get_path(reply.call())).id;
+    manager_.cancel_job(std::move(reply), id);
 }
 
 }  // namespace holm::daemon

@@ -80,12 +80,12 @@ private:
 
 class JobObject {
 public:
-    explicit JobObject(Host host);
+    JobObject(Host host, ManagerObject& manager);
     JobObject(const JobObject&) = delete;
     JobObject& operator=(const JobObject&) = delete;
 
     Result<> attach();
-    std::optional<Reply> receive(sd_bus_message*) { return {}; }  // it has no methods
+    std::optional<Reply> receive(sd_bus_message* message) { return manager_.receive(message); }
 
 private:
     const Job& job_of(const char* path);
@@ -94,8 +94,13 @@ private:
     uint32_t id(const char* path) { return job_of(path).id; }
     std::tuple<std::string, systemd::ObjectPath> machine(const char* path);
     std::string kind(const char* path) { return std::string(describe_kind(job_of(path).kind)); }
+    std::string image(const char* path) { return job_of(path).image; }
+    uint64_t bytes(const char* path) { return job_of(path).bytes; }
+    uint64_t total(const char* path) { return job_of(path).total; }
+    void cancel(Reply reply);
 
     Host host_;
+    ManagerObject& manager_;
     systemd::VtableBuilder<JobObject, Reply> builder_;
     const sd_bus_vtable* vtable_ = nullptr;
     Handle<sd_bus_slot, sd_bus_slot_unref> slot_, nodes_;

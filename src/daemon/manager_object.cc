@@ -7,7 +7,7 @@ namespace holm::daemon {
 using machine::MachineName;
 
 ManagerObject::ManagerObject(Host host, Lifecycle& lifecycle, Authority& authority, Reload reload)
-    : host_(host), lifecycle_(lifecycle), authority_(authority), reload_(std::move(reload))
+    : host_(host), lifecycle_(lifecycle), authority_(authority), reload_(std::move(reload)), image_jobs_(host.loop, host.jobs)
 {
     build_vtable();
 }
@@ -49,6 +49,13 @@ void ManagerObject::build_vtable()
         .method<&M::verify>("Verify", "name definition")
         .method<&M::plan_machine>("PlanMachine", "name", "s", "plan")
         .method<&M::plan_definition>("PlanDefinition", "name definition", "s", "plan")
+        .method<&M::list_images>("ListImages", "", "a(ssbttto)", "images")
+        .method<&M::get_image>("GetImage", "name", "o", "image")
+        .method<&M::describe_image>("DescribeImage", "name", "a{sv}", "properties")
+        .method<&M::remove_image>("RemoveImage", "name")
+        .method<&M::import_tar>("ImportTar", "fd name force read_only", "uo", "id job")
+        .method<&M::import_folder>("ImportFileSystem", "fd name force read_only", "uo", "id job")
+        .method<&M::cancel_job>("CancelJob", "id")
         .method<&M::list_networks>("ListNetworks", "", "a(sbsasu)", "networks")
         .method<&M::describe_network>("DescribeNetwork", "name", "a{sv}a(sssas)", "properties machines")
         .method<&M::connect>("Connect", "name network runtime")

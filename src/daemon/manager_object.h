@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "daemon/authority.h"
+#include "daemon/image_jobs.h"
+#include "daemon/image_view.h"
 #include "daemon/inside.h"
 #include "daemon/lifecycle.h"
 #include "daemon/live_networks.h"
@@ -44,6 +46,12 @@ public:
     void kill(Reply reply, const std::string& name, std::string whom, int32_t signal);
     void freeze(Reply reply, const std::string& name);
     void thaw(Reply reply, const std::string& name);
+    // And those of Image and Job objects.
+    void remove_image(Reply reply, const std::string& name);
+    void cancel_job(Reply reply, uint32_t id);
+    Images& images() { return images_; }
+    // What imports have left that ended with a holmd before this one.
+    void clean_up_images() { image_jobs_.clean_up(); }
 
 private:
     using Allowed = std::move_only_function<void(Reply, const machine::MachineName&)>;
@@ -86,6 +94,19 @@ private:
     void change_files(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
     void reload(Reply reply);
 
+    // images (manager_images.cc)
+    struct ImportKind {
+        const char* job;
+        const char* verb;
+        const char* origin;
+    };
+    void list_images(Reply reply);
+    void get_image(Reply reply, const std::string& name);
+    void describe_image(Reply reply, const std::string& name);
+    void import_image(Reply reply, const ImportKind& kind, Fd source, const std::string& name, bool force, bool read_only);
+    void import_tar(Reply reply, Fd archive, const std::string& name, bool force, bool read_only);
+    void import_folder(Reply reply, Fd folder, const std::string& name, bool force, bool read_only);
+
     // networks (manager_networks.cc)
     void list_networks(Reply reply);
     void describe_network(Reply reply, const std::string& name);
@@ -112,6 +133,8 @@ private:
     Authority& authority_;
     Reload reload_;
     PendingCalls pending_calls_;
+    Images images_;
+    ImageJobs image_jobs_;
     std::list<std::unique_ptr<Worker>> workers_;
     std::list<systemd::Operation> operations_;
     std::list<std::shared_ptr<struct TerminalWait>> terminals_;

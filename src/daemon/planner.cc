@@ -12,6 +12,7 @@
 #include "base/undo.h"
 #include "daemon/host_facts.h"
 #include "daemon/identity.h"
+#include "daemon/image_root.h"
 #include "daemon/network_files.h"
 #include "daemon/networks.h"
 #include "kernel/definition_files.h"
@@ -32,13 +33,6 @@ using machine::MachineName;
 using machine::Spec;
 
 constexpr const char* generated_units = "/run/systemd/generator";
-
-// Where a bare name is looked for; machinectl's images are ours too.
-const std::vector<std::string>& image_places()
-{
-    static const std::vector<std::string> places = {"/var/lib/holm/images", "/var/lib/machines"};
-    return places;
-}
 
 // What of the host is holm's own, and not to be seen in a machine that has the host's root as a layer.
 const std::vector<std::string>& own_folders()
@@ -67,7 +61,7 @@ Result<Spec> read_spec(const PlanRequest& request)
     if (definition) return std::move(definition->spec);
     if (definition.error().code != Errc::NotFound) return definition.error();
     for (const std::string& place : image_places()) looking_at(request, place);
-    if (!rootfs::find_image(request.name.text(), image_places())) return definition.error();
+    if (!is_image(request.name.text())) return definition.error();
     Spec spec;
     spec.name = request.name;
     spec.root.image = request.name.text();
@@ -84,14 +78,16 @@ Result<Spec> resolve_spec(const PlanRequest& request)
     return spec;
 }
 
-Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec, const std::string& zone)
+Result<ImageRoot> observe_image(const PlanRequest& request, const Spec& spec)
 {
-    rootfs::ObserveInput input{.state = api::state_path(request.name)};
-    if (!spec.root.image.empty()) {
-        for (const std::string& place : image_places()) looking_at(request, place);
-        input.image_path = TRY(rootfs::find_image(spec.root.image, image_places()),
-                               fmt::format("machine '{}'{}", request.name.text(), describe_origin(spec, "root.image")));
-    }
+    if (spec.root.image.empty()) return ImageRoot();
+    for (const std::string& place : image_places()) looking_at(request, place);
+    return observe_image_root(spec);
+}
+
+Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec, const ImageRoot& image, const std::string& zone)
+{
+    rootfs::ObserveInput input{.state = api::state_path(request.name), .image_layers = image.layers, .sealed = image.stored};
     using machine::UsersKind;
     input.shifts_ids = spec.security.users.kind == UsersKind::Auto || spec.security.users.kind == UsersKind::Range;
     input.zone = zone;
@@ -167,7 +163,7 @@ void warn_of_stale_unit(const PlanRequest& request, const Spec& spec, launch::Pl
 
 // Draws, writes and saves under the locks of networks and ranges; takes back what it has made if a step fails. Who joins networks waits
 // for others that do before it takes the ranges, which every start needs, and gives these back before it joins.
-Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch::Facts facts)
+Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const ImageRoot& image, launch::Facts facts)
 {
     Fd networks_lock;
     if (!network::networks_of(spec).empty()) networks_lock = TRY(lock_networks());
@@ -189,11 +185,17 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch:
         if (!had_state) undone = remove_below(api::state_machines_folder, request.name);
         else if (before) undone = write_identity(request.name, *before);
         else unlink((api::state_path(request.name) + "/identity.toml").c_str());
+        if (had_state && image.fresh) unlink(image::Store().stack(request.name).c_str());
         if (undone && !had_runtime) undone = remove_below(api::runtime_machines_folder, request.name);
     });
     if (!before || *before != facts.identity) {
         // What is gone at its end need not outlive a power cut: its mark tells what to do with the half of it.
         TRY(write_identity(request.name, facts.identity, request.remove_at_end ? Durable::No : Durable::Yes));
+    }
+    if (image.fresh) {
+        TRY(make_folders(api::state_path(request.name), 0700));
+        TRY(replace_file(image::Store().stack(request.name), describe_stack(*image.fresh), 0600,
+                         request.remove_at_end ? Durable::No : Durable::Yes));
     }
     TRY(save_plan(plan));
     ranges_lock.reset();
@@ -209,9 +211,10 @@ Result<launch::Plan> prepare(const PlanRequest& request)
     Spec spec = TRY(resolve_spec(request));
     launch::Facts facts;
     facts.host = TRY(observe_host());
-    facts.rootfs = TRY(observe_root(request, spec, facts.host.zone));
+    const ImageRoot image = TRY(observe_image(request, spec));
+    facts.rootfs = TRY(observe_root(request, spec, image, facts.host.zone));
     facts.fresh_id = TRY(draw_uuid());
-    if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, std::move(facts));
+    if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, image, std::move(facts));
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     const NetworkRequest wanted = TRY(network_request(request, facts));

@@ -54,7 +54,8 @@ Service::Service(systemd::Loop& loop)
                          .vanished = [this](const machine::MachineName& name) { machines_.vanished(name); }}),
       manager_(host_, lifecycle_, authority_, [this] { return reload(); }),
       machines_(host_, lifecycle_, manager_),
-      job_objects_(host_)
+      image_objects_(host_, manager_),
+      job_objects_(host_, manager_)
 {
 }
 
@@ -67,6 +68,7 @@ Result<> Service::start()
     TRY(make_folders(network::relay_folder));
     TRY(open_notify_socket());
     lifecycle_.rebuild();
+    manager_.clean_up_images();
     networks_ = start_restoring_networks(loop_, settings_.network.firewall, [this](const Result<>& restored) {
         if (!restored) log_error("the networks cannot be restored: {}", restored.error().text);
         if (bus_.connected()) network_services_.follow();
@@ -164,6 +166,7 @@ Result<> Service::attach()
 {
     TRY(manager_.attach());
     TRY(machines_.attach());
+    TRY(image_objects_.attach());
     TRY(job_objects_.attach());
     return units_.attach();
 }

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "daemon/authority.h"
 #include "daemon/catalogue.h"
+#include "daemon/image_object.h"
 #include "daemon/jobs.h"
 #include "daemon/lifecycle.h"
 #include "daemon/machine_object.h"
@@ -55,6 +56,7 @@ private:
     Lifecycle lifecycle_;
     ManagerObject manager_;
     MachineObject machines_;
+    ImageObject image_objects_;
     JobObject job_objects_;
     Handle<sd_bus_slot, sd_bus_slot_unref> name_request_;
     Fd notify_;

@@ -111,7 +111,7 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     if (plan.rootfs.upper == rootfs::Upper::Directory) plan.locked_paths = {plan.rootfs.upper_path, plan.rootfs.work_path};
     if (plan.rootfs.in_place()) plan.locked_paths = {plan.rootfs.lower.front()};
     // overlayfs says nothing of a layer that changes below it; a root that is only bound read-only may.
-    if (plan.rootfs.overlay()) plan.shared_paths = plan.rootfs.lower;
+    if (plan.rootfs.overlay() && !facts.rootfs.sealed) plan.shared_paths = plan.rootfs.lower;
     if (facts.identity.ids.shifts()) plan.range_lock = fmt::format("/run/systemd/nspawn-uid/{}", facts.identity.ids.base);
     return plan;
 }

@@ -93,7 +93,7 @@ constexpr Field<File> file_fields[] = {
 
 constexpr Field<rootfs::Plan> rootfs_fields[] = {
     field<&rootfs::Plan::machine, AnyText>("machine"),
-    field<&rootfs::Plan::lower, machine::List<Path, 64>>("lower"),
+    field<&rootfs::Plan::lower, machine::List<Path, rootfs::max_layers>>("lower"),
     field<&rootfs::Plan::upper, Word<uppers>>("upper"),
     field<&rootfs::Plan::upper_path, Path>("upper_path"),
     field<&rootfs::Plan::work_path, Path>("work_path"),

@@ -61,6 +61,7 @@ struct SourceFacts {
 
 struct Facts {
     std::vector<Folder> layers;        // of root.path, root.image or root.lower; topmost first
+    bool sealed = false;               // the layers are of the image store: nobody writes to them
     std::optional<UpperFacts> upper;   // where the spec leads to one on disk (place_upper)
     FileId host_root;                  // "/" of the host
     std::vector<std::string> seen;     // holm's own folders as they are seen through a layer: paths inside

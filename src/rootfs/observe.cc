@@ -135,13 +135,14 @@ Result<Folder> Observation::describe_folder(int folder, const std::string& path)
 Result<> Observation::observe_layers()
 {
     const machine::RootSpec& root = spec_.root;
+    facts_.sealed = input_.sealed;
     std::vector<std::string> paths = root.lower;
     if (!root.path.empty()) paths = {root.path};
-    if (!root.image.empty()) paths = {input_.image_path};
+    if (!root.image.empty()) paths = input_.image_layers;
     for (size_t i = 0; i < paths.size(); ++i) {
         looking_at(paths[i]);
         std::string key = !root.path.empty() ? "root.path" : !root.image.empty() ? "root.image" : fmt::format("root.lower[{}]", i);
-        std::string what = root.lower.empty() ? "root" : fmt::format("layer {}", i + 1);
+        std::string what = paths.size() == 1 && root.lower.empty() ? "root" : fmt::format("layer {}", i + 1);
         std::string context = fmt::format("{} of machine '{}'{}", what, spec_.name.text(), describe_origin(spec_, key));
         Fd folder = TRY(open_folder(paths[i]), context);
         facts_.layers.push_back(TRY(describe_folder(folder.get(), paths[i]), context));

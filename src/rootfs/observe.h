@@ -13,12 +13,13 @@
 namespace holm::rootfs {
 
 struct ObserveInput {
-    std::string state;                     // "/var/lib/holm/machines/web"
-    std::string image_path;                // of root.image, as find_image has found it
-    bool shifts_ids = true;                // the machine has a range of its own: whether each layer can be id-mapped is tried
-    std::string zone;                      // the host's, "Europe/Berlin"
-    std::string search_path;               // PATH of the payload, for its command
-    std::vector<std::string> own_folders;  // of holm, not to be seen inside: "/var/lib/holm"
+    std::string state;                      // "/var/lib/holm/machines/web"
+    std::vector<std::string> image_layers;  // of root.image: folders, topmost first
+    bool sealed = false;                    // nobody writes to them: they are of the image store
+    bool shifts_ids = true;                 // the machine has a range of its own: whether each layer can be id-mapped is tried
+    std::string zone;                       // the host's, "Europe/Berlin"
+    std::string search_path;                // PATH of the payload, for its command
+    std::vector<std::string> own_folders;   // of holm, not to be seen inside: "/var/lib/holm"
     std::function<void(std::string_view path)> looking_at;  // told each path of the host before it is touched
 };
 

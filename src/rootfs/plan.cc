@@ -60,8 +60,8 @@ Result<> check_nesting(const Spec& spec, const Facts& facts)
 
 Result<> check_layers(const Spec& spec, const Facts& facts, const machine::IdRange& ids)
 {
-    if (facts.layers.empty() || facts.layers.size() > 64)
-        return error(Errc::Invalid, "a root has 1 to 64 layers, not {}", facts.layers.size());
+    if (facts.layers.empty() || facts.layers.size() > max_layers)
+        return error(Errc::Invalid, "a root has 1 to {} layers, not {}", max_layers, facts.layers.size());
     TRY(check_nesting(spec, facts));
     for (size_t i = 0; i < facts.layers.size(); ++i) {
         if (!ids.shifts() || facts.layers[i].can_be_id_mapped) continue;

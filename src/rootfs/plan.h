@@ -77,6 +77,9 @@ struct UpperPlace {
 };
 UpperPlace place_upper(const machine::Spec& spec, const std::string& state);
 
+// Of one root. The kernel takes twice as many, and their names in the stage fit its page of options.
+inline constexpr size_t max_layers = 250;
+
 // Files of the machine's init, in the order in which they are tried.
 inline constexpr const char* init_paths[] = {"/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/etc/init", "/bin/init"};
 

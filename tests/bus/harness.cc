@@ -41,7 +41,8 @@ Holmd::Holmd(systemd::Loop& loop_, const std::string& prefix)
                   return Result<>();
               }),
       machines(host, lifecycle, manager),
-      job_objects(host)
+      images(host, manager),
+      job_objects(host, manager)
 {
 }
 
@@ -50,6 +51,7 @@ void Holmd::attach(Handle<sd_bus, sd_bus_close_unref> connection)
     ASSERT_TRUE(bus.adopt(std::move(connection)));
     ASSERT_TRUE(manager.attach());
     ASSERT_TRUE(machines.attach());
+    ASSERT_TRUE(images.attach());
     ASSERT_TRUE(job_objects.attach());
     ASSERT_TRUE(units.attach());
 }

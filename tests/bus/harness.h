@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "api/names.h"
+#include "daemon/image_object.h"
 #include "daemon/machine_object.h"
 #include "daemon/manager_object.h"
 #include "systemd/bus.h"
@@ -41,6 +42,7 @@ struct Holmd {
     daemon::Lifecycle lifecycle;
     daemon::ManagerObject manager;
     daemon::MachineObject machines;
+    daemon::ImageObject images;
     daemon::JobObject job_objects;
     unsigned reloads = 0;
 };

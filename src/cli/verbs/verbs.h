@@ -12,6 +12,11 @@
 namespace holm::cli::verbs {
 
 Result<int> list(const Invocation& call);
+Result<int> list_images(const Invocation& call);
+Result<int> image_status(const Invocation& call);
+Result<int> import_tar(const Invocation& call);
+Result<int> import_fs(const Invocation& call);
+Result<int> remove_image(const Invocation& call);
 Result<int> list_networks(const Invocation& call);
 Result<int> network_status(const Invocation& call);
 Result<int> change_networks(const Invocation& call, const char* method, std::string_view what);  // connect, publish and their opposites

@@ -238,8 +238,8 @@ TEST(RootPlan, UpperInsideALayerIsGood)
 
 TEST(RootPlan, LayerCount)
 {
-    EXPECT_EQ(with_lower(64).refusal(), "");
-    EXPECT_EQ(with_lower(65).refusal(), "a root has 1 to 64 layers, not 65");
+    EXPECT_EQ(with_lower(250).refusal(), "");
+    EXPECT_EQ(with_lower(251).refusal(), "a root has 1 to 250 layers, not 251");
 }
 
 machine::MountSpec bind(std::string source, std::string target)

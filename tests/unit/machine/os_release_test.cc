@@ -1,8 +1,8 @@
-#include "daemon/os_release.h"
+#include "machine/os_release.h"
 
 #include <gtest/gtest.h>
 
-namespace holm::daemon {
+namespace holm::machine {
 namespace {
 
 using Fields = std::map<std::string, std::string>;
@@ -41,4 +41,4 @@ TEST(OsRelease, ALoneQuoteIsAValue)
 }
 
 }  // namespace
-}  // namespace holm::daemon
+}  // namespace holm::machine

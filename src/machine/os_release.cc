@@ -1,10 +1,10 @@
-#include "daemon/os_release.h"
+#include "machine/os_release.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 
-namespace holm::daemon {
+namespace holm::machine {
 
 namespace {
 
@@ -46,4 +46,4 @@ std::map<std::string, std::string> parse_os_release(std::string_view text)
     return fields;
 }
 
-}  // namespace holm::daemon
+}  // namespace holm::machine

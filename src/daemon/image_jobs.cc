@@ -1,0 +1,65 @@
+#include "daemon/image_jobs.h"
+
+#include "base/log.h"
+
+namespace holm::daemon {
+
+namespace {
+
+// The last thing that a process says that was killed: it has left its work behind.
+bool ended_without_a_word(const Error& error)
+{
+    return error.code == Errc::Failed && error.text.contains("without a word");
+}
+
+}  // namespace
+
+void ImageJobs::begin(Reply reply, JobKind kind, const std::string& image, kernel::Message request)
+{
+    const uint32_t id = jobs_.begin_image(image, kind);
+    auto finished = [this, id](Result<kernel::Message> result) {
+        auto ended = running_.extract(id);
+        if (result) return jobs_.end(id, JobResult::Done);
+        if (ended_without_a_word(result.error())) clean_up();
+        jobs_.end(id, jobs_.is_cancelled(id) ? JobResult::Canceled : JobResult::Failed, result.error().text);
+    };
+    running_[id] = StoreProcess::start(loop_, std::move(request),
+                                       {.progress = [this, id](uint64_t bytes, uint64_t total) { jobs_.note_progress(id, bytes, total); },
+                                        .finished = std::move(finished)});
+    reply.ok(id, systemd::ObjectPath{job_path(id)});
+}
+
+void ImageJobs::ask(Reply reply, kernel::Message request, Done done)
+{
+    auto place = asked_.emplace(asked_.end());
+    auto finished = [this, place, reply = std::move(reply), done = std::move(done)](Result<kernel::Message> result) mutable {
+        auto ended = std::move(*place);
+        asked_.erase(place);
+        if (!result) return reply.fail(result.error());
+        if (done) done(std::move(reply), std::move(*result));
+        else reply.ok();
+    };
+    *place = StoreProcess::start(loop_, std::move(request), {.progress = {}, .finished = std::move(finished)});
+}
+
+bool ImageJobs::cancel(uint32_t job)
+{
+    auto found = running_.find(job);
+    if (found == running_.end()) return false;
+    jobs_.note_cancelled(job);
+    found->second->cancel();
+    return true;
+}
+
+void ImageJobs::clean_up()
+{
+    auto place = asked_.emplace(asked_.end());
+    *place = StoreProcess::start(loop_, kernel::Message("clean"),
+                                 {.progress = {}, .finished = [this, place](const Result<kernel::Message>& done) {
+                                      auto ended = std::move(*place);
+                                      asked_.erase(place);
+                                      if (!done) log_warning("the image store cannot be cleaned up: {}", done.error().text);
+                                  }});
+}
+
+}  // namespace holm::daemon

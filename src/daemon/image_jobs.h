@@ -1,0 +1,38 @@
+// ImageJobs: what the store's process is asked for, as jobs on the bus or as calls that are answered when it is done. Effects.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "daemon/lifecycle.h"
+#include "daemon/reply.h"
+#include "daemon/store_process.h"
+
+namespace holm::daemon {
+
+class ImageJobs {
+public:
+    ImageJobs(systemd::Loop& loop, Jobs& jobs) : loop_(loop), jobs_(jobs) {}
+    ImageJobs(const ImageJobs&) = delete;
+    ImageJobs& operator=(const ImageJobs&) = delete;
+
+    // Answers with the id and object path of a job, and does it.
+    void begin(Reply reply, JobKind kind, const std::string& image, kernel::Message request);
+    // Does it, then answers: with nothing, or by `done` with what came of it.
+    using Done = std::move_only_function<void(Reply, kernel::Message)>;
+    void ask(Reply reply, kernel::Message request, Done done = {});
+    // False: it is no job of these.
+    bool cancel(uint32_t job);
+    // Removes what imports of a holmd that has died, or of one that was killed, have left.
+    void clean_up();
+
+private:
+    systemd::Loop& loop_;
+    Jobs& jobs_;
+    std::map<uint32_t, std::unique_ptr<StoreProcess>> running_;  // by job
+    std::list<std::unique_ptr<StoreProcess>> asked_;
+};
+
+}  // namespace holm::daemon

@@ -1,0 +1,32 @@
+// The root of a machine that names an image: of the store, by name, name:tag or digest, with the layers that the machine's upper lies
+// on; or a plain folder of that name. Observes; runs in the planner's child.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "image/store.h"
+#include "machine/spec.h"
+
+namespace holm::daemon {
+
+struct ImageRoot {
+    std::vector<std::string> layers;    // folders, topmost first
+    bool stored = false;                // of the store: nobody writes them
+    std::optional<image::Stack> fresh;  // the stack to be kept with the machine, where it has none yet
+    Fd hold;                            // of the store: what was found stays until the plan that names it is saved
+};
+
+// Errors: NotFound, which names every place that was looked in; Invalid (the machine's upper was made on another image).
+Result<ImageRoot> observe_image_root(const machine::Spec& spec);
+
+// Whether there is an image of that name.
+bool is_image(const std::string& name);
+
+// Where plain folders are looked for; machinectl's images are ours too.
+const std::vector<std::string>& image_places();
+
+}  // namespace holm::daemon

@@ -1,0 +1,65 @@
+#include "store/finish_image.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <csignal>
+#include <ctime>
+
+#include "image/identifiers.h"
+#include "image/layer_digest.h"
+#include "kernel/path.h"
+#include "kernel/process.h"
+#include "machine/os_release.h"
+
+namespace holm::store {
+
+Result<Target> read_target(const kernel::Message& request)
+{
+    Target target;
+    target.name = TRY(image::parse_image_name(request.get("name")));
+    target.force = request.get("force") == "1";
+    target.read_only = request.get("read_only") == "1";
+    return target;
+}
+
+Result<> check_target(const image::Store& store, const Target& target)
+{
+    auto free = check_name_free(store, target.name);
+    if (free || !target.force) return free;
+    auto old = store.find(target.name);
+    if (old && old->read_only) return error(Errc::Denied, "image '{}' is read-only", target.name);
+    if (!old && old.error().code == Errc::NotFound) return free;  // a plain folder, which is nobody's to replace
+    return {};
+}
+
+Result<NewLayer> digest_and_sync(const Job& job, const Incoming& incoming)
+{
+    kernel::Child child = TRY(kernel::clone_process(0));
+    if (child.pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::_exit(::syncfs(incoming.tree()) ? 1 : 0);
+    }
+    auto summary = image::digest_layer(incoming.tree(), [&](uint64_t) { return job.go_on(); });
+    if (!summary) static_cast<void>(kernel::signal_process(child.pidfd.get(), SIGKILL));
+    const kernel::Exit synced = TRY(kernel::wait_exit(child.pidfd.get()));
+    if (!summary) return summary.error();
+    if (synced.by_signal || synced.value) return error(Errc::Failed, "the new layer cannot be written to disk");
+    return NewLayer{.id = summary->hex, .info = {.digest = "sha256:" + summary->hex, .size = summary->size, .entries = summary->entries}};
+}
+
+std::map<std::string, std::string> read_os_release(int tree)
+{
+    for (const char* path : {"/etc/os-release", "/usr/lib/os-release"})
+        if (auto text = kernel::read_in_root(tree, path, 64 << 10)) return machine::parse_os_release(*text);
+    return {};
+}
+
+Result<std::string> name_image(const image::Store& store, const Target& target, image::Manifest manifest)
+{
+    manifest.created = static_cast<uint64_t>(::time(nullptr));
+    std::string digest = TRY(write_manifest(store, manifest));
+    TRY(write_name(store, target.name, {.manifest = digest, .read_only = target.read_only}));
+    return digest;
+}
+
+}  // namespace holm::store

@@ -1,0 +1,37 @@
+// The last steps of every import: hash and sync a layer, write the manifest, give it its name. Applies.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/error.h"
+#include "image/store.h"
+#include "store/job.h"
+#include "store/landing.h"
+
+namespace holm::store {
+
+// The name that an image is to get.
+struct Target {
+    std::string name;
+    bool force = false;  // it is taken from the image that has it now
+    bool read_only = false;
+};
+Result<Target> read_target(const kernel::Message& request);
+// Errors: Exists, where the name is another's and `force` is not set; Denied, where the other is read-only.
+Result<> check_target(const image::Store& store, const Target& target);
+
+struct NewLayer {
+    std::string id;
+    image::LayerInfo info;
+};
+// Hashes the tree while another process writes it to disk.
+Result<NewLayer> digest_and_sync(const Job& job, const Incoming& incoming);
+
+// os-release(5) of a root; empty where it has none.
+std::map<std::string, std::string> read_os_release(int tree);
+
+// Writes the manifest, whose time is now, and gives it the name. The caller holds the store's lock alone. Gives the digest.
+Result<std::string> name_image(const image::Store& store, const Target& target, image::Manifest manifest);
+
+}  // namespace holm::store

@@ -1,0 +1,65 @@
+#include "store/import.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "image/identifiers.h"
+#include "kernel/path.h"
+#include "machine/os_release.h"
+#include "store/copy_tree.h"
+#include "store/finish_image.h"
+#include "store/landing.h"
+#include "store/unpack_child.h"
+
+namespace holm::store {
+
+namespace {
+
+Result<kernel::Message> finish(const Job& job, const image::Store& store, const Target& target, Incoming incoming)
+{
+    const NewLayer layer = TRY(digest_and_sync(job, incoming));
+    image::Manifest manifest{.layers = {layer.id}, .origin = std::string(job.request().get("origin")), .size = layer.info.size};
+    manifest.os_release = read_os_release(incoming.tree());
+    auto hold = TRY(store.lock(image::Holding::Alone));
+    TRY(check_target(store, target));
+    TRY(incoming.land(store, layer.id, layer.info));
+    kernel::Message done("ok");
+    done.add("digest", TRY(name_image(store, target, std::move(manifest)))).add("layer", layer.id);
+    done.add("size", static_cast<int64_t>(layer.info.size)).add("entries", static_cast<int64_t>(layer.info.entries));
+    return done;
+}
+
+}  // namespace
+
+Result<kernel::Message> import_tar(const Job& job, const image::Store& store)
+{
+    const Target target = TRY(read_target(job.request()));
+    const int archive = TRY(job.input());
+    TRY(check_target(store, target));
+    Incoming incoming = TRY(Incoming::make(store));
+    const image::Unpacked unpacked = TRY(unpack_confined(job, incoming, archive, image::Whiteouts::AsFiles));
+    kernel::Message done = TRY(finish(job, store, target, std::move(incoming)));
+    done.add("devices", static_cast<int64_t>(unpacked.devices)).add("attributes", static_cast<int64_t>(unpacked.attributes));
+    return done;
+}
+
+Result<kernel::Message> import_folder(const Job& job, const image::Store& store)
+{
+    const Target target = TRY(read_target(job.request()));
+    const int folder = TRY(job.input());
+    TRY(check_target(store, target));
+    // Opened anew: the descriptor may be one of O_PATH.
+    Fd source = TRY(kernel::open_in_root(folder, "", O_RDONLY | O_DIRECTORY, kernel::Links::Refuse), "what is to be imported");
+    Incoming incoming = TRY(Incoming::make(store));
+    uint64_t copied = 0, reported = 0;
+    const Copied left_out = TRY(copy_tree(source.get(), incoming.tree(), [&](uint64_t bytes) -> Result<> {
+        copied += bytes;
+        if (copied >= reported + (16 << 20)) job.progress(reported = copied);
+        return job.go_on();
+    }));
+    kernel::Message done = TRY(finish(job, store, target, std::move(incoming)));
+    done.add("devices", static_cast<int64_t>(left_out.devices)).add("attributes", static_cast<int64_t>(left_out.attributes));
+    return done;
+}
+
+}  // namespace holm::store

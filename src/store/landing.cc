@@ -1,0 +1,146 @@
+#include "store/landing.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "base/handle.h"
+#include "base/text.h"
+#include "image/sha256.h"
+#include "rootfs/remove.h"
+
+namespace holm::store {
+
+namespace {
+
+constexpr std::string_view incoming_prefix = ".incoming-", removed_prefix = ".removed-";
+
+Result<std::string> draw(std::string_view prefix)
+{
+    uint64_t number = 0;
+    if (::getrandom(&number, sizeof number, 0) != sizeof number) return sys_error("cannot draw a name");
+    return fmt::format("{}{:016x}", prefix, number);
+}
+
+Result<> sync_path(const std::string& path)
+{
+    Fd folder = TRY(open_file(path, O_RDONLY | O_DIRECTORY));
+    if (::fsync(folder.get())) return sys_error("cannot sync '{}'", path);
+    return {};
+}
+
+bool exists(const std::string& path)
+{
+    struct stat status;
+    return ::lstat(path.c_str(), &status) == 0;
+}
+
+}  // namespace
+
+Result<Incoming> Incoming::make(const image::Store& store)
+{
+    Incoming incoming;
+    incoming.parent_ = store.layers();
+    TRY(make_folders(incoming.parent_, 0700));
+    const std::string name = TRY(draw(incoming_prefix)), path = fmt::format("{}/{}", incoming.parent_, name);
+    if (::mkdir(path.c_str(), 0700)) return sys_error("cannot make '{}'", path);
+    incoming.name_ = name;
+    incoming.folder_ = TRY(open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (::flock(incoming.folder_.get(), LOCK_EX | LOCK_NB)) return sys_error("cannot lock '{}'", path);
+    if (::mkdirat(incoming.folder_.get(), "tree", 0755)) return sys_error("cannot make '{}/tree'", path);
+    incoming.tree_ = TRY(open_at(incoming.folder_.get(), "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    return incoming;
+}
+
+Incoming::~Incoming()
+{
+    if (name_.empty()) return;
+    if (auto parent = open_file(parent_, O_PATH | O_DIRECTORY)) static_cast<void>(rootfs::remove_tree(parent->get(), name_));
+}
+
+Result<Fd> Incoming::make_file() const
+{
+    return open_at(folder_.get(), ".", O_RDWR | O_TMPFILE, 0600);
+}
+
+Result<> Incoming::land(const image::Store& store, std::string_view id, const image::LayerInfo& info)
+{
+    if (exists(store.tree(id))) return {};
+    TRY(replace_file(fmt::format("{}/{}/layer.toml", parent_, name_), image::describe_layer_info(info), 0600));
+    if (::rename(fmt::format("{}/{}", parent_, name_).c_str(), store.layer(id).c_str()))
+        return sys_error("cannot put the layer '{}' in place", id);
+    name_.clear();
+    return sync_path(parent_);
+}
+
+Result<> sync_folder(int folder)
+{
+    if (::syncfs(folder)) return sys_error("cannot write the layer to disk");
+    return {};
+}
+
+Result<std::string> write_manifest(const image::Store& store, const image::Manifest& manifest)
+{
+    const std::string text = image::describe_manifest(manifest), digest = image::digest_of(text);
+    TRY(image::parse_manifest(text, "the manifest"));
+    TRY(make_folders(store.manifests(), 0700));
+    TRY(replace_file(store.manifest(digest), text, 0600));
+    return digest;
+}
+
+Result<> write_name(const image::Store& store, std::string_view name, const image::Name& value)
+{
+    return replace_file(store.name(name), image::describe_name(value), 0600);
+}
+
+Result<> remove_name(const image::Store& store, std::string_view name)
+{
+    if (::unlink(store.name(name).c_str()) && errno != ENOENT) return sys_error("cannot remove the image '{}'", name);
+    return sync_path(store.images());
+}
+
+Result<> drop_layer(const image::Store& store, std::string_view id)
+{
+    const std::string away = fmt::format("{}/{}", store.layers(), TRY(draw(removed_prefix)));
+    if (::rename(store.layer(id).c_str(), away.c_str()) && errno != ENOENT) return sys_error("cannot remove the layer '{}'", id);
+    return {};
+}
+
+Result<> clean(const image::Store& store)
+{
+    auto parent = open_file(store.layers(), O_RDONLY | O_DIRECTORY);
+    if (!parent) return parent.error().sys_errno == ENOENT ? Result<>() : parent.error();
+    std::vector<std::string> left;
+    Fd own = TRY(open_at(parent->get(), ".", O_RDONLY | O_DIRECTORY));
+    Handle<DIR, closedir> listing(::fdopendir(own.get()));
+    if (!listing) return sys_error("cannot list '{}'", store.layers());
+    own.release();
+    while (const dirent* entry = ::readdir(listing.get())) {
+        const std::string_view name = entry->d_name;
+        if (name.starts_with(incoming_prefix) || name.starts_with(removed_prefix)) left.emplace_back(name);
+    }
+    Result<> result;
+    for (const std::string& name : left) {
+        auto folder = open_at(parent->get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (!folder || ::flock(folder->get(), LOCK_EX | LOCK_NB)) continue;  // somebody works in it
+        if (auto removed = rootfs::remove_tree(parent->get(), name); !removed) result = removed;
+    }
+    return result;
+}
+
+Result<> check_name_free(const image::Store& store, std::string_view name)
+{
+    if (exists(store.name(name))) return error(Errc::Exists, "image '{}' exists already: --force replaces it", name);
+    for (const char* ending : {"", ".raw", ".img", ".squashfs", ".erofs"}) {
+        const std::string path = fmt::format("{}/{}{}", store.images(), name, ending);
+        if (exists(path)) return error(Errc::Exists, "image '{}' exists already: '{}'", name, path);
+    }
+    return {};
+}
+
+}  // namespace holm::store

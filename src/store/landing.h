@@ -1,0 +1,53 @@
+// What is put into the store and taken out of it: all of it as single renames, with fsync before and after. Applies; outside, in the
+// store's process.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "image/manifest.h"
+#include "image/store.h"
+
+namespace holm::store {
+
+// A folder layers/.incoming-… in which a layer is made, with its `tree` in it; locked while this lives. What has not landed is removed.
+class Incoming {
+public:
+    static Result<Incoming> make(const image::Store& store);
+    Incoming(Incoming&& other) noexcept = default;
+    ~Incoming();
+
+    int folder() const { return folder_.get(); }
+    int tree() const { return tree_.get(); }
+    std::string tree_path() const { return parent_ + "/" + name_ + "/tree"; }
+    // A file without a name beside the tree.
+    Result<Fd> make_file() const;
+
+    // Becomes layers/ID, or goes where that is there already. All of it must be on disk. The caller holds the store's lock.
+    Result<> land(const image::Store& store, std::string_view id, const image::LayerInfo& info);
+
+private:
+    Incoming() = default;
+    std::string parent_, name_;  // "" = landed
+    Fd folder_, tree_;
+};
+
+// Makes all that was written below a folder survive a power cut (syncfs(2)).
+Result<> sync_folder(int folder);
+
+// Writes a manifest. The caller holds the store's lock. Gives its digest.
+Result<std::string> write_manifest(const image::Store& store, const image::Manifest& manifest);
+Result<> write_name(const image::Store& store, std::string_view name, const image::Name& value);
+Result<> remove_name(const image::Store& store, std::string_view name);
+
+// A layer is taken out of sight at once: layers/.removed-…; what it held is removed by clean().
+Result<> drop_layer(const image::Store& store, std::string_view id);
+// Removes what work that has ended has left in layers/, and what was dropped.
+Result<> clean(const image::Store& store);
+
+// Errors: Exists, where the store or a plain folder or file has the name.
+Result<> check_name_free(const image::Store& store, std::string_view name);
+
+}  // namespace holm::store

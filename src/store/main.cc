@@ -1,0 +1,72 @@
+// holm-store: the hands of the image store. One short-lived process a job, a child of holmd, which is asked over a socket and tells over it
+// how far it is and what came of it. It sees the end of holmd, or that the job was cancelled, by that socket.
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <clocale>
+#include <csignal>
+
+#include <exception>
+
+#include "api/names.h"
+#include "image/store.h"
+#include "store/import.h"
+#include "store/job.h"
+#include "store/remove.h"
+
+namespace holm::store {
+
+namespace {
+
+Result<kernel::Message> perform(const Job& job)
+{
+    const image::Store store;
+    const std::string& kind = job.request().kind;
+    if (kind == "import-tar") return import_tar(job, store);
+    if (kind == "import-fs") return import_folder(job, store);
+    if (kind == "remove") return remove_image(job, store);
+    if (kind == "clean") return clean_up(store);
+    return error(Errc::Invalid, "there is no job '{}'", kind);
+}
+
+Result<kernel::Message> perform_safely(const Job& job)
+{
+    try {
+        return perform(job);
+    } catch (const std::exception& failure) {  // of libraries, and of memory that is not there
+        return error(Errc::Failed, "{}", failure.what());
+    }
+}
+
+// Folders within each other cost a descriptor each.
+void raise_descriptors()
+{
+    rlimit most{};
+    if (::getrlimit(RLIMIT_NOFILE, &most)) return;
+    most.rlim_cur = most.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &most));
+}
+
+int run()
+{
+    ::signal(SIGPIPE, SIG_IGN);
+    ::setlocale(LC_CTYPE, "C.UTF-8");  // the names of archives are bytes
+    ::umask(0);
+    raise_descriptors();
+    Fd socket(job_descriptor);
+    auto request = kernel::receive_message(socket.get());
+    if (!request) return 1;
+    const Job job(socket.get(), std::move(*request));
+    auto result = perform_safely(job);
+    const bool good = result.has_value();
+    if (!good) result = kernel::error_message(result.error());
+    return kernel::send_message(socket.get(), *result) && good ? 0 : 1;
+}
+
+}  // namespace
+
+}  // namespace holm::store
+
+int main()
+{
+    return holm::store::run();
+}

@@ -1,0 +1,23 @@
+// Who refers to what in the image store, derived each time from the files that say so. Observes.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "image/store.h"
+
+namespace holm::store {
+
+struct References {
+    std::set<std::string> manifests;  // digests that a name, or the stack of a machine, leads to
+    std::set<std::string> layers;     // ids that one of those, a stack or the plan of a machine has
+};
+Result<References> observe_references(const image::Store& store);
+
+// Why an image cannot go: "machine 'web' lies on it", one each: the machines whose upper was made on it, those that run on layers that no
+// other name leads to, and the definitions and records that name it.
+Result<std::vector<std::string>> find_dependants(const image::Store& store, const image::Stored& image);
+
+}  // namespace holm::store

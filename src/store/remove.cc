@@ -1,0 +1,56 @@
+#include "store/remove.h"
+
+#include <unistd.h>
+
+#include "base/text.h"
+#include "image/identifiers.h"
+#include "store/landing.h"
+#include "store/references.h"
+
+namespace holm::store {
+
+namespace {
+
+Result<> check_unused(const image::Store& store, const image::Stored& image)
+{
+    const auto dependants = TRY(find_dependants(store, image));
+    if (dependants.empty()) return {};
+    return error(Errc::Busy, "image '{}' is in use: {}", image.name, fmt::join(dependants, "; "));
+}
+
+// What the image alone had, after its name is gone.
+Result<> drop_unreferenced(const image::Store& store, const image::Stored& image)
+{
+    const References left = TRY(observe_references(store));
+    if (left.manifests.contains(image.digest)) return {};
+    if (::unlink(store.manifest(image.digest).c_str()) && errno != ENOENT)
+        return sys_error("cannot remove the manifest of '{}'", image.name);
+    for (const std::string& id : image.manifest.layers)
+        if (!left.layers.contains(id)) TRY(drop_layer(store, id));
+    return {};
+}
+
+}  // namespace
+
+Result<kernel::Message> remove_image(const Job& job, const image::Store& store)
+{
+    const std::string name = TRY(image::parse_image_name(job.request().get("name")));
+    {
+        auto hold = TRY(store.lock(image::Holding::Alone));
+        const image::Stored image = TRY(store.find(name));
+        if (image.read_only) return error(Errc::Denied, "image '{}' is read-only: 'holmctl read-only {} false' changes that", name, name);
+        TRY(check_unused(store, image));
+        TRY(remove_name(store, name));
+        TRY(drop_unreferenced(store, image));
+    }
+    TRY(clean(store));
+    return kernel::Message("ok");
+}
+
+Result<kernel::Message> clean_up(const image::Store& store)
+{
+    TRY(clean(store));
+    return kernel::Message("ok");
+}
+
+}  // namespace holm::store

@@ -1,0 +1,14 @@
+// A tar archive unpacked into the folder of a new layer by a confined child (image/confine). Applies: makes a process.
+#pragma once
+
+#include "base/error.h"
+#include "image/unpack.h"
+#include "store/job.h"
+#include "store/landing.h"
+
+namespace holm::store {
+
+// Its folders have their times and marks when it returns; nothing is synced. Errors: Invalid (the archive), Busy (cancelled), Failed.
+Result<image::Unpacked> unpack_confined(const Job& job, const Incoming& incoming, int archive, image::Whiteouts whiteouts);
+
+}  // namespace holm::store

@@ -1,0 +1,179 @@
+// The image store: what goes in runs, is shared and goes again; what is bad is refused and leaves nothing.
+#include <sys/xattr.h>
+
+#include "base/text.h"
+#include "host.h"
+
+namespace holm::test {
+
+namespace {
+
+// What lies in a folder of the store, hidden work in progress too.
+std::string listing(const std::string& folder)
+{
+    return sh("ls -A " + folder + " 2>/dev/null | grep -v '^.lock$' || true").out;
+}
+
+}  // namespace
+
+class ImageTest : public SystemTest {
+protected:
+    // The folders of the store are made at their first use.
+    void SetUp() override
+    {
+        sh("mkdir -p -m 700 /var/lib/holm/images/.manifests /var/lib/holm/layers && touch /var/lib/holm/layers/.lock && chmod 600 "
+           "/var/lib/holm/layers/.lock");
+        SystemTest::SetUp();
+    }
+    void TearDown() override
+    {
+        for (const std::string& image : images_) holmctl({"remove-image", image});
+        sh("rm -rf /var/lib/holm/layers/* /var/lib/holm/images/.manifests/*");  // of images whose name was given to another
+        SystemTest::TearDown();
+    }
+
+    // A tar archive of a root with busybox, and `more` done in it first.
+    std::string archive(const std::string& more = "true", const std::string& options = "--zstd")
+    {
+        const std::string root = busybox(), path = folder() + "/root.tar";
+        EXPECT_TRUE(succeeds(sh(fmt::format("cd {} && {} && tar {} --xattrs --acls -cf {} .", root, more, options, path))));
+        return path;
+    }
+    std::string image(const std::string& stem = "image")
+    {
+        images_.push_back(name(stem));
+        return images_.back();
+    }
+    // One that is imported.
+    std::string imported(const std::string& more = "true")
+    {
+        std::string made = image();
+        EXPECT_TRUE(succeeds(holmctl({"import-tar", archive(more), made})));
+        return made;
+    }
+    Outcome run_image(const std::string& image, std::vector<std::string> command, std::vector<std::string> options = {"--rm"})
+    {
+        std::vector<std::string> words = {"run", "--image=" + image};
+        words.insert(words.end(), options.begin(), options.end());
+        words.emplace_back("--");
+        words.insert(words.end(), command.begin(), command.end());
+        return holmctl(words);
+    }
+    // A store without anything in it, and no work in progress.
+    static void expect_empty_store()
+    {
+        EXPECT_EQ(listing("/var/lib/holm/layers"), "");
+        EXPECT_EQ(listing("/var/lib/holm/images/.manifests"), "");
+    }
+
+    std::vector<std::string> images_;
+};
+
+TEST_F(ImageTest, ATarBecomesAnImageThatRuns)
+{
+    const std::string made = imported("echo planted >etc/planted");
+    EXPECT_EQ(run_image(made, {"/bin/cat", "/etc/planted"}).out, "planted\n");
+    EXPECT_TRUE(has(holmctl({"list-images"}).out, made));
+    EXPECT_TRUE(has(holmctl({"--json=short", "list-images"}).out, "\"type\":\"layers\""));
+    EXPECT_TRUE(has(holmctl({"image-status", made}).out, "sha256:"));
+    EXPECT_TRUE(has(sh("busctl call org.holm1 /org/holm1 org.holm1.Manager GetImage s " + made).out, "/org/holm1/image/"));
+}
+
+TEST_F(ImageTest, MachinesShareItAndKeepWhatTheyChange)
+{
+    const std::string made = imported(), machine = name();
+    EXPECT_TRUE(succeeds(run_image(made, {"/bin/sh", "-c", "echo mine >/etc/mine"}, {"--name=" + machine})));
+    EXPECT_TRUE(refuses(holmctl({"remove-image", made}), 1, machine));
+    EXPECT_TRUE(succeeds(holmctl({"import-tar", archive("echo other >etc/other"), made, "--force"})));
+    EXPECT_EQ(content_of("/var/lib/holm/machines/" + machine + "/upper/etc/mine"), "mine\n");
+    // It stays on the layers that it was made on, whatever the name means now.
+    EXPECT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_FALSE(exists("/var/lib/holm/machines/" + machine + "/upper/etc/other"));
+    EXPECT_EQ(run_image(made, {"/bin/cat", "/etc/other"}).out, "other\n");
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+}
+
+TEST_F(ImageTest, AFolderAndATarOfItAreOneLayer)
+{
+    const std::string root = busybox(), path = folder() + "/root.tar", first = image(), second = image();
+    ASSERT_EQ(::setxattr((root + "/bin/busybox").c_str(), "user.note", "kept", 4, 0), 0);
+    ASSERT_TRUE(
+        succeeds(sh(fmt::format("cd {} && ln bin/busybox second-name && truncate -s 1M sparse && tar --xattrs -S -cf {} .", root, path))));
+    ASSERT_TRUE(succeeds(holmctl({"import-tar", path, first})));
+    ASSERT_TRUE(succeeds(holmctl({"import-fs", root, second})));
+    EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "1");
+    const std::string tree = std::string(trim(sh("echo /var/lib/holm/layers/*/tree").out));
+    char note[8] = "";
+    EXPECT_EQ(::getxattr((tree + "/bin/busybox").c_str(), "user.note", note, sizeof note), 4);
+    EXPECT_EQ(std::string_view(note), "kept");
+    EXPECT_EQ(trim(sh("stat -c %h " + tree + "/bin/busybox").out), "2");
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", first})));
+    EXPECT_TRUE(exists(tree));
+    EXPECT_EQ(run_image(second, {"/bin/echo", "there"}).out, "there\n");
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", second})));
+    expect_empty_store();
+}
+
+TEST_F(ImageTest, StandardInputAndEveryCompressionAreTaken)
+{
+    for (const char* option : {"", "--gzip", "--xz", "--bzip2", "--zstd"}) {
+        const std::string made = image(), path = archive("echo x >etc/x", option);
+        EXPECT_TRUE(succeeds(sh(fmt::format("cat {} | holmctl import-tar - {}", path, made)))) << option;
+    }
+    EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "5");  // other roots, as busybox() makes one each time
+    EXPECT_TRUE(refuses(holmctl({"import-tar", "-"}), 2, "NAME"));
+}
+
+TEST_F(ImageTest, ANameIsTakenOnce)
+{
+    const std::string made = imported();
+    EXPECT_TRUE(refuses(holmctl({"import-tar", archive(), made}), 1, "--force"));
+    EXPECT_TRUE(succeeds(holmctl({"import-tar", archive(), made, "--force", "--read-only"})));
+    EXPECT_TRUE(refuses(holmctl({"import-tar", archive(), made, "--force"}), 1, "read-only"));
+    EXPECT_TRUE(refuses(holmctl({"remove-image", made}), 1, "read-only"));
+    sh("sed -i /read_only/d /var/lib/holm/images/" + made + ".toml");
+    EXPECT_TRUE(refuses(holmctl({"remove-image", "no-such-image"}), 1, "no-such-image"));
+    EXPECT_TRUE(refuses(run_image("no-such-image", {"/bin/true"}), 125, "/var/lib/holm/images"));
+}
+
+TEST_F(ImageTest, WhatIsDamagedIsRefusedAndLeavesNothing)
+{
+    const std::string made = image(), path = archive();
+    ASSERT_TRUE(
+        succeeds(sh(fmt::format("cd {} && head -c 100000 {} >cut && : >empty && head -c 5000 /dev/urandom >noise", folder(), path))));
+    for (const char* bad : {"cut", "empty", "noise"})
+        EXPECT_TRUE(refuses(holmctl({"import-tar", folder() + "/" + bad, made}), 1, made)) << bad;
+    EXPECT_TRUE(refuses(holmctl({"import-tar", folder(), made}), 1, "neither a file nor a pipe"));
+    EXPECT_TRUE(refuses(holmctl({"import-tar", "/nowhere.tar", made}), 1, "/nowhere.tar"));
+    expect_empty_store();
+}
+
+TEST_F(ImageTest, WhatIsCanceledOrKilledLeavesNothing)
+{
+    const std::string made = image();
+    {
+        Process import({"holmctl", "import-tar", "-", made});
+        EXPECT_TRUE(eventually([] { return !listing("/var/lib/holm/layers").empty(); }));
+        import.signal(SIGINT);
+        EXPECT_TRUE(eventually([&] { return import.ended(); }));  // its input is still open
+        EXPECT_EQ(import.wait().code, 1);
+        EXPECT_TRUE(eventually([] { return listing("/var/lib/holm/layers").empty(); }));
+    }
+    {
+        Process import({"holmctl", "import-tar", "-", made});
+        EXPECT_TRUE(eventually([] { return !listing("/var/lib/holm/layers").empty(); }));
+        sh("pkill -KILL -x holm-store");
+        EXPECT_EQ(import.wait().code, 1);
+        EXPECT_TRUE(eventually([] { return listing("/var/lib/holm/layers").empty(); }));
+    }
+    {
+        Process import({"holmctl", "import-tar", "-", made});
+        EXPECT_TRUE(eventually([] { return !listing("/var/lib/holm/layers").empty(); }));
+        kill_holmd();
+        EXPECT_EQ(import.wait().code, 1);
+        holmctl({"list-images"});
+        EXPECT_TRUE(eventually([] { return listing("/var/lib/holm/layers").empty(); }));
+    }
+}
+
+}  // namespace holm::test
