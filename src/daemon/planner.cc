@@ -22,7 +22,9 @@
 #include "launch/plan_file.h"
 #include "machine/spec_file.h"
 #include "rootfs/observe.h"
+#include "rootfs/observe_devices.h"
 #include "rootfs/remove.h"
+#include "security/compile_filter.h"
 
 namespace holm::daemon {
 
@@ -32,6 +34,7 @@ using machine::MachineName;
 using machine::Spec;
 
 constexpr const char* generated_units = "/run/systemd/generator";
+constexpr const char* filters_folder = "/var/cache/holm/filters";
 
 // Where a bare name is looked for; machinectl's images are ours too.
 const std::vector<std::string>& image_places()
@@ -98,7 +101,10 @@ Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec,
     input.search_path = launch::payload_path(spec.payload);
     input.own_folders = own_folders();
     input.looking_at = request.looking_at;
-    return rootfs::observe(spec, input);
+    rootfs::Facts facts = TRY(rootfs::observe(spec, input));
+    if (!spec.security.devices.empty()) looking_at(request, "/dev");
+    facts.devices = TRY(rootfs::observe_devices(spec), fmt::format("machine '{}'", request.name.text()));
+    return facts;
 }
 
 launch::Request request_of(const PlanRequest& request)
@@ -165,6 +171,16 @@ void warn_of_stale_unit(const PlanRequest& request, const Spec& spec, launch::Pl
         "systemd has not read [unit] of its definition as it is now: run 'systemctl daemon-reload'; it holds from the next start on");
 }
 
+// What depends on libseccomp too: where the filter of system calls lies. And what was found on the way.
+Result<launch::Plan> complete_plan(const PlanRequest& request, const Spec& spec, const launch::Facts& facts,
+                                   const std::vector<std::string>& warnings)
+{
+    launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
+    plan.warnings.insert(plan.warnings.end(), warnings.begin(), warnings.end());
+    plan.security.syscalls.filter = TRY(security::filter_path(plan.security, filters_folder));
+    return plan;
+}
+
 // Draws, writes and saves under the locks of networks and ranges; takes back what it has made if a step fails. Who joins networks waits
 // for others that do before it takes the ranges, which every start needs, and gives these back before it joins.
 Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch::Facts facts)
@@ -179,8 +195,8 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, launch:
     const NetworkRequest wanted = TRY(network_request(request, facts));
     std::vector<std::string> warnings;
     facts.network = TRY(draw_networks(wanted, spec, warnings));
-    launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
-    plan.warnings.insert(plan.warnings.end(), warnings.begin(), warnings.end());
+    launch::Plan plan = TRY(complete_plan(request, spec, facts, warnings));
+    TRY(security::provide_filter(plan.security, plan.security.syscalls.filter));
     warn_of_stale_unit(request, spec, plan);
 
     Undo claimed([&] {
@@ -217,9 +233,7 @@ Result<launch::Plan> prepare(const PlanRequest& request)
     const NetworkRequest wanted = TRY(network_request(request, facts));
     std::vector<std::string> warnings;
     facts.network = TRY(draw_networks(wanted, spec, warnings));
-    launch::Plan plan = TRY(make_plan(spec, facts, request_of(request)));
-    plan.warnings.insert(plan.warnings.end(), warnings.begin(), warnings.end());
-    return plan;
+    return complete_plan(request, spec, facts, warnings);
 }
 
 Result<> save_plan(const launch::Plan& plan)

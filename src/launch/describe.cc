@@ -224,7 +224,11 @@ std::string describe_mounts(const Plan& plan)
     else section.line("/", root + (plan.rootfs.read_only ? ", read-only" : ""));
     for (const std::string& path : plan.rootfs.hidden) section.line(long_text(path), "hidden: an empty read-only folder");
     section.line("/dev", "tmpfs with null zero full random urandom tty, fd, ptmx, console, pts, shm, mqueue");
-    section.line("/run", "tmpfs; /run/host read-only");
+    for (const rootfs::Device& device : plan.rootfs.devices)
+        section.line(long_text(device.path), fmt::format("{} device {}:{}, {}", device.block ? "block" : "character", device.major_number,
+                                                         device.minor_number, device.access));
+    section.line("/run", plan.rootfs.uncovered_kernel_files ? "tmpfs; /run/host read-only, with a proc and a sysfs that nothing covers"
+                                                            : "tmpfs; /run/host read-only");
     section.line("/tmp", "tmpfs");
     for (const rootfs::Mount& mount : plan.rootfs.mounts) section.line(long_text(mount.target), describe_mount(mount));
     section.line("/proc", "proc of its own processes");
@@ -287,8 +291,13 @@ std::string describe_security(const Plan& plan)
     Section section("Privileges");
     section.words("capabilities", security::describe_capabilities(security.capabilities));
     section.line("no new privileges", security.no_new_privileges ? "yes" : "no");
+    section.line("system calls", security.syscalls.profile == security::SyscallProfile::None ? "all" : "what its capabilities call for");
+    section.words("allowed too", security.syscalls.allow);
+    section.words("denied too", security.syscalls.deny);
+    if (security.syscalls.log) section.line("refused calls", "said in the kernel's log");
     for (const auto& [name, limits] : security.rlimits)
         section.line("limit " + name, fmt::format("{}:{}", describe_number(limits.first), describe_number(limits.second)));
+    for (const auto& [path, value] : security.sysctls) section.line("kernel " + path, long_text(value));
     if (security.oom_score_adjust) section.line("OOM score", fmt::format("{}", *security.oom_score_adjust));
     if (security.boottime_offset) section.line("boottime", machine::describe_clock_offset(*security.boottime_offset));
     if (security.monotonic_offset) section.line("monotonic", machine::describe_clock_offset(*security.monotonic_offset));

@@ -26,14 +26,15 @@ std::string plan_uuid(const Spec& spec, const Facts& facts)
     return facts.identity.uuid;
 }
 
-Result<Unit> plan_unit(const Spec& spec, const Request& request, const Payload& payload)
+Result<Unit> plan_unit(const Spec& spec, const Request& request, const Payload& payload, const std::vector<rootfs::Device>& devices)
 {
     Unit unit;
     unit.kind = request.unit;
     unit.name = request.unit == UnitKind::Scope ? api::scope_name(spec.name) : api::service_name(spec.name);
     unit.slice = spec.unit.slice;
     unit.description = spec.description.empty() ? "Machine " + spec.name.text() : spec.description;
-    unit.properties = TRY(plan_unit_properties(spec, request, payload.stop_timeout), "[resources] of machine '" + spec.name.text() + "'");
+    unit.properties =
+        TRY(plan_unit_properties(spec, request, payload.stop_timeout, devices), "[resources] of machine '" + spec.name.text() + "'");
     return unit;
 }
 
@@ -102,9 +103,9 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.security = TRY(security::plan_security(
         spec, plan.network.kind == network::Kind::Host ? security::Interfaces::OfTheHost : security::Interfaces::Own));
     plan.payload = TRY(plan_payload(spec, facts, request, plan.uuid));
-    plan.unit = TRY(plan_unit(spec, request, plan.payload));
     rootfs::PlanInput input{.ids = facts.identity.ids, .state = plan.state, .memory = facts.host.memory};
     plan.rootfs = TRY(rootfs::plan_rootfs(spec, facts.rootfs, input, plan.warnings));
+    plan.unit = TRY(plan_unit(spec, request, plan.payload, plan.rootfs.devices));
     plan.rootfs.files = plan_files(spec, facts, plan);
     plan.rootfs.host_files = plan_host_files(facts, plan);
     for (const machine::CredentialSpec& credential : spec.credentials) plan.credentials.push_back({credential.name, credential.file});

@@ -41,6 +41,9 @@ constexpr pair<string_view, InitKind> init_kinds[] = {
     {"command", InitKind::Command}, {"systemd", InitKind::Systemd}, {"openrc", InitKind::OpenRc}, {"sysv", InitKind::Sysv},
     {"busybox", InitKind::Busybox}, {"runit", InitKind::Runit},     {"s6", InitKind::S6},         {"other", InitKind::Other}};
 
+constexpr pair<string_view, security::SyscallProfile> syscall_profiles[] = {{"default", security::SyscallProfile::Default},
+                                                                            {"none", security::SyscallProfile::None}};
+
 Result<std::string> parse_address_or_none(string_view text)
 {
     return text.empty() ? std::string() : describe(TRY(network::parse_ip(text)));
@@ -91,6 +94,17 @@ constexpr Field<File> file_fields[] = {
     field<&File::content, AnyText>("content"),
 };
 
+constexpr Field<rootfs::Device> device_fields[] = {
+    field<&rootfs::Device::path, Path>("path"),
+    field<&rootfs::Device::block, machine::Boolean>("block"),
+    field<&rootfs::Device::major_number, UserId>("major"),
+    field<&rootfs::Device::minor_number, UserId>("minor"),
+    field<&rootfs::Device::uid, UserId>("uid"),
+    field<&rootfs::Device::gid, UserId>("gid"),
+    field<&rootfs::Device::mode, machine::Integer<uint32_t, 0, 0777>>("mode"),
+    field<&rootfs::Device::access, AnyText>("access"),
+};
+
 constexpr Field<rootfs::Plan> rootfs_fields[] = {
     field<&rootfs::Plan::machine, AnyText>("machine"),
     field<&rootfs::Plan::lower, machine::List<Path, 64>>("lower"),
@@ -103,8 +117,10 @@ constexpr Field<rootfs::Plan> rootfs_fields[] = {
     field<&rootfs::Plan::read_only, machine::Boolean>("read_only"),
     field<&rootfs::Plan::only_usr, machine::Boolean>("only_usr"),
     field<&rootfs::Plan::hidden, machine::List<Path>>("hidden"),
+    field<&rootfs::Plan::uncovered_kernel_files, machine::Boolean>("uncovered_kernel_files"),
     table_field<&rootfs::Plan::ids, id_fields>("ids"),
     tables_field<&rootfs::Plan::mounts, mount_fields>("mount"),
+    tables_field<&rootfs::Plan::devices, device_fields>("device"),
     tables_field<&rootfs::Plan::files, file_fields>("file"),
     tables_field<&rootfs::Plan::host_files, file_fields>("host_file"),
 };
@@ -145,15 +161,26 @@ constexpr Field<network::Plan> network_fields[] = {
     tables_field<&network::Plan::endpoints, endpoint_fields>("endpoint"),
 };
 
+constexpr Field<security::Syscalls> syscall_fields[] = {
+    field<&security::Syscalls::profile, Word<syscall_profiles>>("profile"),
+    field<&security::Syscalls::allow, machine::List<AnyText>>("allow"),
+    field<&security::Syscalls::deny, machine::List<AnyText>>("deny"),
+    field<&security::Syscalls::log, machine::Boolean>("log"),
+    field<&security::Syscalls::filter, Path>("filter"),
+};
+
 constexpr Field<security::Plan> security_fields[] = {
     field<&security::Plan::capabilities, Capabilities>("capabilities"),
     field<&security::Plan::no_new_privileges, machine::Boolean>("no_new_privileges"),
+    field<&security::Plan::nesting, machine::Boolean>("nesting"),
     field<&security::Plan::oom_score_adjust, machine::Integer<int, -1000, 1000>>("oom_score_adjust"),
     field<&security::Plan::masked, machine::List<Path>>("masked"),
     field<&security::Plan::read_only, machine::List<Path>>("read_only"),
     field<&security::Plan::writable, machine::List<Path>>("writable"),
     field<&security::Plan::boottime_offset, ClockOffset>("boottime_offset"),
     field<&security::Plan::monotonic_offset, ClockOffset>("monotonic_offset"),
+    table_field<&security::Plan::syscalls, syscall_fields>("syscalls"),
+    machine::map_field<&security::Plan::sysctls, parse_any, AnyText>("sysctls"),
     machine::map_field<&security::Plan::rlimits, machine::parse_limit_name, Limit>("rlimits"),
 };
 

@@ -46,11 +46,15 @@ void append_resources(std::vector<UnitProperty>& properties, UnitKind kind, std:
 
 // "closed" has null, zero, full, random, urandom, tty and ptmx; a machine's terminals are beside them. mknod of other devices
 // fails in the machine's user namespace; this is the second gate, and the only one with users = "host".
-void append_devices(std::vector<UnitProperty>& properties, UnitKind kind)
+void append_devices(std::vector<UnitProperty>& properties, UnitKind kind, const std::vector<rootfs::Device>& devices)
 {
     properties.push_back({"DevicePolicy", "closed"});
     if (kind == UnitKind::Service) properties.push_back({"DeviceAllow", UnitProperty::Pairs{}});
-    properties.push_back({"DeviceAllow", UnitProperty::Pairs{{"char-pts", "rw"}}});
+    UnitProperty::Pairs allowed = {{"char-pts", "rw"}};
+    for (const rootfs::Device& device : devices)
+        allowed.emplace_back(fmt::format("/dev/{}/{}:{}", device.block ? "block" : "char", device.major_number, device.minor_number),
+                             device.access);
+    properties.push_back({"DeviceAllow", std::move(allowed)});
 }
 
 // Order at the host's shutdown is the reverse of After=: machines stop while what serves them is still there.
@@ -75,12 +79,12 @@ void append_scope(std::vector<UnitProperty>& properties, const machine::Spec& sp
 }  // namespace
 
 Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec, const Request& request,
-                                                       std::chrono::microseconds stop_timeout)
+                                                       std::chrono::microseconds stop_timeout, const std::vector<rootfs::Device>& devices)
 {
     std::vector<UnitProperty> properties;
     properties.push_back({"Description", spec.description.empty() ? "Machine " + spec.name.text() : spec.description});
     if (request.unit == UnitKind::Scope) append_scope(properties, spec, stop_timeout);
-    append_devices(properties, request.unit);
+    append_devices(properties, request.unit, devices);
     append_resources(properties, request.unit, TRY(asked_resources(spec, request.defaults)));
     // systemd 252 writes a drop-in for each of a service's and asks for a daemon-reload where they were not set in the order of those
     // files' names. Of two of one name the later wins, so their order is kept.

@@ -17,6 +17,7 @@ inline constexpr std::chrono::microseconds stop_margin = std::chrono::seconds(10
 // Of a scope: all that StartTransientUnit is given, but PIDs. Of a service: all that SetUnitProperties(runtime) is given, a key that
 // is not in the definition by its default, since systemd keeps what an earlier start has set. Errors: Invalid (a bad value).
 Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec, const Request& request,
-                                                       std::chrono::microseconds stop_timeout);
+                                                       std::chrono::microseconds stop_timeout,
+                                                       const std::vector<rootfs::Device>& devices = {});
 
 }  // namespace holm::launch

@@ -220,6 +220,13 @@ Result<std::string> parse_device(std::string_view text)
     return std::string(text);
 }
 
+DeviceText split_device(std::string_view text)
+{
+    size_t colon = text.rfind(':');
+    if (colon == text.npos) return {std::string(text), "rw"};
+    return {std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
+}
+
 Result<std::string> parse_sysctl_name(std::string_view text)
 {
     auto parts = split(text, '.');

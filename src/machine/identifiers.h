@@ -57,6 +57,11 @@ Result<std::string> parse_syscall(std::string_view text);
 
 // A device: a path below /dev, and `:` with letters of "rwm" behind it where not all.
 Result<std::string> parse_device(std::string_view text);
+// Of one that parse_device has taken: "/dev/fuse:rwm"; without letters "rw".
+struct DeviceText {
+    std::string path, access;
+};
+DeviceText split_device(std::string_view text);
 
 // A name of /proc/sys: parts of letters, digits, `_`, `-` with dots between them.
 Result<std::string> parse_sysctl_name(std::string_view text);

@@ -156,15 +156,8 @@ std::string unsupported_mount(const MountSpec& mount, const std::string& key)
 std::string unsupported_security(const SecuritySpec& security)
 {
     const SecuritySpec fresh;
-    if (security.syscall_profile != fresh.syscall_profile) return "security.syscalls.profile";
-    if (!security.syscalls_allow.empty()) return "security.syscalls.allow";
-    if (!security.syscalls_deny.empty()) return "security.syscalls.deny";
-    if (security.syscalls_log) return "security.syscalls.log";
-    if (!security.devices.empty()) return "security.devices";
-    if (security.nesting) return "security.nesting";
     if (!security.apparmor.empty()) return "security.apparmor";
     if (!security.selinux.empty()) return "security.selinux";
-    if (!security.sysctl.empty()) return "security.sysctl";
     if (security.isolation != fresh.isolation) return "security.isolation";
     return {};
 }

@@ -71,33 +71,64 @@ Result<> write_file_at(int folder, const std::string& name, std::string_view con
     return write_all(file.get(), content);
 }
 
-struct Device {
+struct UsualDevice {
     const char* name;
     unsigned major_number, minor_number;
 };
 
-// Where mknod(2) is not allowed (a device policy, a container as the host), the host's own node is bound.
-Result<> make_device(int dev, const Device& device)
+// Where mknod(2) is not allowed: a device policy, a container as the host.
+Result<> bind_device(int folder, const std::string& name, const std::string& source)
+{
+    TRY(write_file_at(folder, name, "", 0666));
+    Fd target = TRY(open_at(folder, name, O_PATH | O_NOFOLLOW));
+    Fd node = TRY(kernel::open_source(source, O_PATH));
+    Fd bind = TRY(kernel::clone_mount(node.get(), Subtree::Alone));
+    return kernel::attach_mount(bind.get(), target.get());
+}
+
+Result<> make_device(int dev, const UsualDevice& device)
 {
     if (!::mknodat(dev, device.name, S_IFCHR | 0666, makedev(device.major_number, device.minor_number))) return {};
     if (errno != EPERM) return sys_error("cannot make '/dev/{}'", device.name);
-    TRY(write_file_at(dev, device.name, "", 0666));
-    Fd target = TRY(open_at(dev, device.name, O_PATH | O_NOFOLLOW));
-    Fd node = TRY(open_file(fmt::format("/dev/{}", device.name), O_PATH | O_NOFOLLOW));
-    Fd bind = TRY(kernel::clone_mount(node.get(), Subtree::Alone));
-    return kernel::attach_mount(bind.get(), target.get());
+    return bind_device(dev, device.name, fmt::format("/dev/{}", device.name));
+}
+
+// Its ids are the host's, which the machine has by the same numbers where it has them at all.
+Result<> give_device(const Plan& plan, int folder, const std::string& name, const Device& device)
+{
+    auto inside = [&](uint32_t id) { return plan.ids.base + (id < plan.ids.count ? id : 0); };
+    if (::fchownat(folder, name.c_str(), inside(device.uid), inside(device.gid), AT_SYMLINK_NOFOLLOW))
+        return sys_error("cannot give it to the machine");
+    Fd node = TRY(open_at(folder, name, O_PATH | O_NOFOLLOW));
+    // fchmodat(2) knows no AT_EMPTY_PATH before 6.6.
+    if (::chmod(kernel::path_of_descriptor(node.get()).c_str(), device.mode)) return sys_error("cannot set its mode");
+    return {};
+}
+
+Result<> attach_device(const Plan& plan, int dev, const Device& device)
+{
+    const std::string path = device.path.substr(5);  // behind "/dev/"
+    size_t slash = path.rfind('/');
+    Fd folder = TRY(kernel::make_folder_in_root(dev, slash == path.npos ? "" : path.substr(0, slash), Links::Refuse));
+    const std::string name = path.substr(slash == path.npos ? 0 : slash + 1);
+    const mode_t kind = device.block ? S_IFBLK : S_IFCHR;
+    if (!::mknodat(folder.get(), name.c_str(), kind | device.mode, makedev(device.major_number, device.minor_number)))
+        return give_device(plan, folder.get(), name, device);
+    if (errno == EEXIST) return {};  // one of the usual ones
+    if (errno != EPERM) return sys_error("cannot make it");
+    return bind_device(folder.get(), name, device.path);
 }
 
 Result<> attach_dev(const FoldersInput& input)
 {
     constexpr unsigned memory = 1, tty = 5;  // majors, Documentation/admin-guide/devices.txt
     Fd dev = TRY(attach_new(input.root, "dev", tmpfs(input.plan, "0755", "4m", "64k", MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME)));
-    for (const Device& device : {Device{"null", memory, 3},
-                                 {"zero", memory, 5},
-                                 {"full", memory, 7},
-                                 {"random", memory, 8},
-                                 {"urandom", memory, 9},
-                                 {"tty", tty, 0}})
+    for (const UsualDevice& device : {UsualDevice{"null", memory, 3},
+                                      {"zero", memory, 5},
+                                      {"full", memory, 7},
+                                      {"random", memory, 8},
+                                      {"urandom", memory, 9},
+                                      {"tty", tty, 0}})
         TRY(make_device(dev.get(), device));
     for (auto [name, target] : {std::pair("fd", "/proc/self/fd"),
                                 {"stdin", "/proc/self/fd/0"},
@@ -107,6 +138,8 @@ Result<> attach_dev(const FoldersInput& input)
                                 {"ptmx", "pts/ptmx"}})
         TRY(make_link_at(dev.get(), name, target));
     for (const char* name : {"pts", "mqueue", "shm"}) TRY(make_folder_at(dev.get(), name));
+    for (const Device& device : input.plan.devices)
+        TRY(attach_device(input.plan, dev.get(), device), fmt::format("device '{}'", printable(device.path)));
     if (input.console) TRY(write_file_at(dev.get(), "console", "", 0620));
     TRY(attach_new(input.root, "dev/shm", tmpfs(input.plan, "1777", "10%", "400k", kernel::no_suid_dev | MOUNT_ATTR_STRICTATIME)));
     return {};
@@ -171,6 +204,8 @@ Result<Fd> attach_run(const FoldersInput& input)
     TRY(make_inaccessible(host.get()));
     Fd notify = TRY(bind_notify_socket(host.get()));
     if (!input.credentials.empty()) TRY(make_folder_at(host.get(), "credentials"));
+    for (const char* name : {"proc", "sys"})
+        if (input.plan.uncovered_kernel_files) TRY(make_folder_at(host.get(), name));
     TRY(kernel::change_mount(host.get(), {.attributes = MOUNT_ATTR_RDONLY}));
     if (!input.credentials.empty()) TRY(attach_credentials(input), "credentials");
     return notify;

@@ -2,9 +2,12 @@
 // the machine's first process copies, they and all that covers them are locked inside. Applies; outside.
 #pragma once
 
+#include <vector>
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "kernel/process.h"
+#include "kernel/sysctl.h"
 
 namespace holm::rootfs {
 
@@ -21,9 +24,15 @@ struct KernelMounts {
 // keep its first process from ending.
 class KernelMounter {
 public:
-    // `leader`: pidfd of the machine's first process, which has all its namespaces but that of mounts. From then on each child of this
-    // process is in the machine's pid namespace.
-    static Result<KernelMounter> start(int leader, Sysfs sysfs);
+    struct Task {
+        int leader = -1;  // pidfd of the machine's first process, which has all its namespaces but that of mounts
+        Sysfs sysfs = Sysfs::Own;
+        bool uncovered = false;               // a second pair, at /run/host/proc and /run/host/sys
+        uint32_t root_id = 0;                 // of the machine's root, on the host
+        std::vector<kernel::Sysctl> sysctls;  // set in the machine's namespaces: each must be of one
+    };
+    // From then on each child of this process is in the machine's pid namespace.
+    static Result<KernelMounter> start(const Task& task);
     KernelMounter(KernelMounter&&) = default;
     ~KernelMounter();
 
@@ -31,11 +40,15 @@ public:
     Result<KernelMounts> attach(int root) const;
 
 private:
-    KernelMounter(kernel::Child child, Fd answer, Sysfs sysfs) : child_(std::move(child)), answer_(std::move(answer)), sysfs_(sysfs) {}
+    KernelMounter(kernel::Child child, Fd answer, const Task& task)
+        : child_(std::move(child)), answer_(std::move(answer)), sysfs_(task.sysfs), uncovered_(task.uncovered)
+    {
+    }
 
     kernel::Child child_;
     Fd answer_;
     Sysfs sysfs_;
+    bool uncovered_;
 };
 
 }  // namespace holm::rootfs

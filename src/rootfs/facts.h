@@ -59,13 +59,24 @@ struct SourceFacts {
     bool operator==(const SourceFacts&) const = default;
 };
 
+// A device node of the host.
+struct Device {
+    std::string path;  // "/dev/dri/card0"; the same inside
+    bool block = false;
+    uint32_t major_number = 0, minor_number = 0;
+    uint32_t uid = 0, gid = 0, mode = 0;  // on the host
+    std::string access = "rw";            // of "rwm"
+    bool operator==(const Device&) const = default;
+};
+
 struct Facts {
-    std::vector<Folder> layers;        // of root.path, root.image or root.lower; topmost first
-    std::optional<UpperFacts> upper;   // where the spec leads to one on disk (place_upper)
-    FileId host_root;                  // "/" of the host
-    std::vector<std::string> seen;     // holm's own folders as they are seen through a layer: paths inside
-    std::vector<SourceFacts> sources;  // as many as the spec has mounts
-    Found init;                        // of a machine that boots: the first of init_paths that is there
+    std::vector<Folder> layers;                // of root.path, root.image or root.lower; topmost first
+    std::optional<UpperFacts> upper;           // where the spec leads to one on disk (place_upper)
+    FileId host_root;                          // "/" of the host
+    std::vector<std::string> seen;             // holm's own folders as they are seen through a layer: paths inside
+    std::vector<SourceFacts> sources;          // as many as the spec has mounts
+    std::vector<std::vector<Device>> devices;  // of each of security.devices: the node, or all of a folder
+    Found init;                                // of a machine that boots: the first of init_paths that is there
     bool has_inittab = false;
     Found command;                     // of one that does not: the command, looked up as execvpe(3) would with the payload's PATH
     std::string localtime;             // target of the root's /etc/localtime; "" where it is no link

@@ -224,6 +224,23 @@ Result<std::vector<Mount>> plan_mounts(const Spec& spec, const Facts& facts, con
     return mounts;
 }
 
+std::vector<Device> plan_devices(const Facts& facts)
+{
+    std::vector<Device> devices;
+    for (auto& list : facts.devices)
+        for (const Device& device : list)
+            if (std::ranges::find(devices, device.path, &Device::path) == devices.end()) devices.push_back(device);
+    return devices;
+}
+
+// What a machine inside could write there is the host's own where the ids are the host's.
+Result<> check_nesting_ids(const Spec& spec, const machine::IdRange& ids)
+{
+    if (!spec.security.nesting || ids.shifts()) return {};
+    return error(Errc::Invalid, "nesting needs a private range of user ids: set security.users = \"auto\"{}",
+                 describe_origin(spec, "security.nesting"));
+}
+
 }  // namespace
 
 UpperPlace place_upper(const Spec& spec, const std::string& state)
@@ -256,6 +273,9 @@ Result<Plan> plan_rootfs(const Spec& spec, const Facts& facts, const PlanInput& 
     if (place.upper == Upper::Memory || plan.only_usr) plan.memory_size = memory_size(spec, input.memory);
     if (plan.in_place()) TRY(check_in_place(spec, facts));
     plan.hidden = facts.seen;
+    plan.devices = plan_devices(facts);
+    TRY(check_nesting_ids(spec, input.ids));
+    plan.uncovered_kernel_files = spec.security.nesting;
     plan.mounts = TRY(plan_mounts(spec, facts, input.ids, warnings));
     return plan;
 }

@@ -58,6 +58,8 @@ struct Plan {
     bool only_usr = false;              // mode volatile: a tmpfs with /usr of the root, read-only
     std::vector<std::string> hidden;    // paths inside that are covered by an empty read-only folder
     std::vector<Mount> mounts;
+    std::vector<Device> devices;          // beside the usual ones of /dev; owned as on the host, by the ids of the machine
+    bool uncovered_kernel_files = false;  // a second /proc and /sys below /run/host: without, none can be mounted in a machine inside
     std::vector<File> files;
     std::vector<File> host_files;  // of /run/host: path relative to it
     bool operator==(const Plan&) const = default;

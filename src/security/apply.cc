@@ -1,6 +1,7 @@
 #include "security/apply.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +16,8 @@
 #include "kernel/capability.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
+#include "kernel/seccomp.h"
+#include "security/capability_set.h"
 
 namespace holm::security {
 
@@ -117,7 +120,21 @@ Result<> leave_session_keyring()
     return {};
 }
 
+// seccomp(2) wants either of the two, so that a set-user-id program cannot be led astray.
+uint64_t loader_capability(const Plan& plan)
+{
+    return plan.no_new_privileges || plan.syscalls.filter.empty() ? 0 : capability_bit(CAP_SYS_ADMIN);
+}
+
 }  // namespace
+
+Result<FilterPrograms> read_filter(const Plan& plan)
+{
+    if (plan.syscalls.filter.empty()) return FilterPrograms{};
+    const std::string content = TRY(read_regular_file(plan.syscalls.filter, max_filter_file));
+    FilterFile file = TRY(parse_filter_file(content), fmt::format("'{}'", plan.syscalls.filter));
+    return std::move(file.programs);
+}
 
 Result<std::vector<std::string>> apply_limits(const Plan& plan, pid_t pid)
 {
@@ -151,10 +168,23 @@ Result<> drop_privileges(const Plan& plan, const kernel::User& user)
     TRY(leave_session_keyring());
     if (plan.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return sys_error("cannot set no_new_privs");
     TRY(kernel::bound_capabilities(plan.capabilities));
+    uint64_t lent = loader_capability(plan);
+    if (lent && ::prctl(PR_SET_KEEPCAPS, 1)) return sys_error("cannot keep capabilities");
     TRY(kernel::become_user(user));
     uint64_t held = TRY(kernel::get_capabilities()).permitted;  // without a user namespace the host itself may lack some
     uint64_t kept = user.uid == 0 ? plan.capabilities & held : 0;
-    return kernel::set_capabilities({.effective = kept, .permitted = kept, .inheritable = 0});
+    return kernel::set_capabilities({.effective = kept, .permitted = kept | (lent & held), .inheritable = 0});
+}
+
+Result<> apply_filter(const Plan& plan, const FilterPrograms& filter)
+{
+    if (filter.empty()) return {};
+    const kernel::CapabilitySets before = TRY(kernel::get_capabilities());
+    if (before.permitted != before.effective) TRY(kernel::raise_permitted_capabilities());
+    auto log = plan.syscalls.log ? kernel::LogRefused::Yes : kernel::LogRefused::No;
+    for (auto& program : filter) TRY(kernel::load_filter(program, log));
+    if (before.permitted == before.effective) return {};
+    return kernel::set_capabilities({.effective = before.effective, .permitted = before.effective, .inheritable = 0});
 }
 
 }  // namespace holm::security

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "kernel/users.h"
+#include "security/filter_file.h"
 #include "security/plan.h"
 
 namespace holm::security {
@@ -27,8 +28,14 @@ struct Covers {
 // is passed over.
 Result<> cover_kernel_files(const Plan& plan, const Covers& covers);
 
-// Inside, last but for the command: a session keyring of its own, no_new_privs, the bounding set, the user, the other four sets.
-// The user root keeps plan.capabilities, any other has none. Nothing after this may need a privilege.
+// Outside: the filter that the plan names; none for a plan without.
+Result<FilterPrograms> read_filter(const Plan& plan);
+
+// Inside, last but for the filter and the command: a session keyring of its own, no_new_privs, the bounding set, the user, the other four
+// sets. The user root keeps plan.capabilities, any other has none. Nothing after this may need a privilege.
 Result<> drop_privileges(const Plan& plan, const kernel::User& user);
+
+// Inside, after drop_privileges, which leaves permitted what this needs: loads the filter, and drops that.
+Result<> apply_filter(const Plan& plan, const FilterPrograms& filter);
 
 }  // namespace holm::security

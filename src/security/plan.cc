@@ -2,8 +2,12 @@
 
 #include <linux/capability.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "security/capability_set.h"
+#include "security/filter.h"
+#include "security/syscall_groups.h"
 
 namespace holm::security {
 
@@ -58,6 +62,34 @@ Result<uint64_t> parse_set(const machine::Spec& spec, const std::vector<std::str
     return set;
 }
 
+Result<> check_syscalls(const machine::Spec& spec, const std::vector<std::string>& list, std::string_view key)
+{
+    for (size_t i = 0; i < list.size(); ++i) {
+        if (list[i] == secondary_abi_name && key.ends_with("allow")) continue;
+        if (auto known = expand_syscall(list[i]); !known)
+            return error(Errc::Invalid, "{}{}", known.error().text, describe_origin(spec, fmt::format("{}[{}]", key, i)));
+    }
+    return {};
+}
+
+Result<Syscalls> plan_syscalls(const machine::Spec& spec)
+{
+    const machine::SecuritySpec& asked = spec.security;
+    Syscalls syscalls{.allow = asked.syscalls_allow, .deny = asked.syscalls_deny, .log = asked.syscalls_log, .filter = {}};
+    if (asked.syscall_profile != "default" && asked.syscall_profile != "none")
+        return error(Errc::Invalid, "'{}' is no profile of system calls: default or none{}", printable(asked.syscall_profile, 80),
+                     describe_origin(spec, "security.syscalls.profile"));
+    if (asked.syscall_profile == "none") {
+        if (!asked.syscalls_allow.empty() || !asked.syscalls_deny.empty() || asked.syscalls_log)
+            return error(Errc::Invalid, "the profile 'none' of system calls has no allow, deny and log{}",
+                         describe_origin(spec, "security.syscalls.profile"));
+        syscalls.profile = SyscallProfile::None;
+    }
+    TRY(check_syscalls(spec, syscalls.allow, "security.syscalls.allow"));
+    TRY(check_syscalls(spec, syscalls.deny, "security.syscalls.deny"));
+    return syscalls;
+}
+
 Result<uint64_t> plan_capabilities(const machine::Spec& spec, Interfaces interfaces)
 {
     uint64_t set = machine::boots(spec.payload) ? boot_capabilities : command_capabilities;
@@ -67,6 +99,40 @@ Result<uint64_t> plan_capabilities(const machine::Spec& spec, Interfaces interfa
     return (set | add) & ~drop;
 }
 
+// Those of ipc_namespaces(7), and of uts_namespaces(7) what sethostname(2) is not for; net/ is by itself what its namespace has.
+constexpr std::string_view namespaced_parameters[] = {
+    "kernel.auto_msgmni",     "kernel.domainname", "kernel.msg_next_id", "kernel.msgmax", "kernel.msgmnb",
+    "kernel.msgmni",          "kernel.sem",        "kernel.sem_next_id", "kernel.shmall", "kernel.shm_next_id",
+    "kernel.shm_rmid_forced", "kernel.shmmax",     "kernel.shmmni",
+};
+
+Result<std::string> parameter_path(const std::string& name, Interfaces interfaces)
+{
+    bool of_network = name.starts_with("net.");
+    if (of_network && interfaces == Interfaces::OfTheHost)
+        return error(Errc::Invalid, "the kernel parameter '{}' is the host's, whose network the machine has", name);
+    bool namespaced =
+        of_network || name.starts_with("fs.mqueue.") || std::ranges::find(namespaced_parameters, name) != std::end(namespaced_parameters);
+    if (!namespaced)
+        return error(Errc::Invalid,
+                     "the kernel parameter '{}' is not the machine's own: only net.*, fs.mqueue.* and kernel.msg*, sem*, shm* are{}", name,
+                     did_you_mean(name, namespaced_parameters));
+    std::string path = name;
+    std::ranges::replace(path, '.', '/');
+    return path;
+}
+
+Result<std::map<std::string, std::string>> plan_sysctls(const machine::Spec& spec, Interfaces interfaces)
+{
+    std::map<std::string, std::string> sysctls;
+    for (const auto& [name, value] : spec.security.sysctl) {
+        auto path = parameter_path(name, interfaces);
+        if (!path) return error(Errc::Invalid, "{}{}", path.error().text, describe_origin(spec, "security.sysctl." + name));
+        sysctls[*path] = value;
+    }
+    return sysctls;
+}
+
 }  // namespace
 
 Result<Plan> plan_security(const machine::Spec& spec, Interfaces interfaces)
@@ -74,6 +140,9 @@ Result<Plan> plan_security(const machine::Spec& spec, Interfaces interfaces)
     Plan plan;
     plan.capabilities = TRY(plan_capabilities(spec, interfaces));
     plan.no_new_privileges = spec.security.no_new_privileges.value_or(!machine::boots(spec.payload));
+    plan.syscalls = TRY(plan_syscalls(spec));
+    plan.nesting = spec.security.nesting;
+    plan.sysctls = TRY(plan_sysctls(spec, interfaces));
     plan.rlimits = default_rlimits();
     for (const auto& [name, limits] : spec.security.rlimits) plan.rlimits[name] = limits;
     plan.oom_score_adjust = spec.security.oom_score_adjust;

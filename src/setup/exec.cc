@@ -24,6 +24,7 @@ using kernel::Message;
 
 struct Request {
     launch::Plan plan;
+    security::FilterPrograms filter;
     std::vector<std::string> argv;  // none: the user's own shell, as a login shell
     std::vector<std::string> variables;
     std::string user, working_directory, term;
@@ -45,6 +46,7 @@ Result<Request> receive_exec(Status& status)
     const std::string path(message.get("plan"));
     const std::string text = TRY(read_regular_file(path, launch::max_plan_file));
     request.plan = TRY(launch::parse_plan_file(text, path));
+    request.filter = TRY(security::read_filter(request.plan.security));
     request.argv = message.get_all("arg");
     request.variables = message.get_all("env");
     request.user = message.has("user") && !message.get("user").empty() ? message.get("user") : "root";
@@ -123,6 +125,7 @@ Result<> run_command(Request request, Status& status)
     const std::string working_directory = choose_working_directory(request, user);
     bool login = request.argv.empty();
     return launch_payload({.security = request.plan.security,
+                           .filter = request.filter,
                            .user = user,
                            .argv = login ? std::vector{login_name(user.shell)} : request.argv,
                            .program = login ? user.shell : "",

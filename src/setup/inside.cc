@@ -84,6 +84,7 @@ Result<> run_inside(InsideInput input, Status& status)
     Environment environment = plan.payload.environment;
     if (!plan.payload.boot) complete_environment(environment, user);
     return launch_payload({.security = plan.security,
+                           .filter = input.filter,
                            .user = std::move(user),
                            .argv = plan.payload.command,
                            .program = "",

@@ -6,12 +6,14 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "launch/plan.h"
+#include "security/filter_file.h"
 #include "setup/status.h"
 
 namespace holm::setup {
 
 struct InsideInput {
     const launch::Plan& plan;
+    const security::FilterPrograms& filter;
     Fd go;                  // gives a byte once the root is attached; at its end without one there is nothing to do
     std::vector<Fd> pipes;  // Console::Pipes: the payload's standard descriptors
 };

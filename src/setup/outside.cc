@@ -31,6 +31,7 @@ constexpr size_t max_credential = 1 << 20;
 
 struct Request {
     launch::Plan plan;
+    security::FilterPrograms filter;
     bool locked = false;        // an earlier boot of this unit took the locks
     bool keeps_memory = false;  // the supervisor takes an upper in memory, and gives it back at the next boot
     Fd cgroup;
@@ -45,6 +46,7 @@ Result<Request> receive_boot(Status& status)
     const std::string path(message.get("plan"));
     const std::string text = TRY(read_regular_file(path, launch::max_plan_file));
     request.plan = TRY(launch::parse_plan_file(text, path));
+    request.filter = TRY(security::read_filter(request.plan.security));
     request.locked = message.get_number("locked") == 1;
     request.keeps_memory = message.has("memory");
     bool terminal = request.plan.console == launch::Console::Terminal;
@@ -129,6 +131,17 @@ Result<> prepare_child(const Request& request, const kernel::Child& child, Statu
     return {};
 }
 
+rootfs::KernelMounter::Task kernel_task(const launch::Plan& plan, const kernel::Child& child)
+{
+    rootfs::KernelMounter::Task task{.leader = child.pidfd.get(),
+                                     .sysfs = sysfs_of(plan),
+                                     .uncovered = plan.rootfs.uncovered_kernel_files,
+                                     .root_id = plan.rootfs.ids.base,
+                                     .sysctls = {}};
+    for (auto& [path, value] : plan.security.sysctls) task.sysctls.push_back({path, value});
+    return task;
+}
+
 // /proc and /sys come last: no path of the root is resolved once they are there. What covers them is locked with them.
 Result<> attach_kernel_files(const launch::Plan& plan, const rootfs::KernelMounter& mounter, int root)
 {
@@ -144,7 +157,7 @@ Result<> build_root(Request& request, const rootfs::Sources& sources, const kern
 {
     status.enter("root");
     const launch::Plan& plan = request.plan;
-    const rootfs::KernelMounter mounter = TRY(rootfs::KernelMounter::start(child.pidfd.get(), sysfs_of(plan)));
+    const rootfs::KernelMounter mounter = TRY(rootfs::KernelMounter::start(kernel_task(plan, child)));
     Fd user_namespace;
     if (plan.rootfs.ids.shifts()) user_namespace = TRY(kernel::open_user_namespace(child.pid));
     std::vector<rootfs::Credential> credentials = TRY(read_credentials(plan));
@@ -186,7 +199,9 @@ Result<> boot(Status& status)
     Pair go = TRY(make_pipe());
     kernel::Child child =
         TRY(kernel::clone_process(namespaces_of(request.plan) | CLONE_PARENT, request.cgroup.get()), "namespaces of the machine");
-    if (child.pid == 0) return run_inside({.plan = request.plan, .go = std::move(go.first), .pipes = std::move(request.pipes)}, status);
+    if (child.pid == 0)
+        return run_inside({.plan = request.plan, .filter = request.filter, .go = std::move(go.first), .pipes = std::move(request.pipes)},
+                          status);
     TRY(status.send_leader(child));
     TRY(prepare_child(request, child, status));
     status.enter("network");

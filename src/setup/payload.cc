@@ -141,9 +141,12 @@ Result<> launch_payload(Launch launch, Status& status)
         TRY(find_program(launch.program.empty() ? launch.argv[0] : launch.program, get_variable(launch.environment, "PATH")));
     ::umask(022);
     TRY(die_with_supervisor());
-    if (launch.init == Init::Stub) TRY(become_stub(status.socket()));  // goes on in the child
+    auto filter_calls = [&] { return security::apply_filter(launch.security, launch.filter); };
+    if (launch.init == Init::Stub) TRY(become_stub(status.socket(), filter_calls));  // goes on in the child
     TRY(kernel::start_session(::isatty(0) ? 0 : -1));
     TRY(status.send(kernel::Message("started")));
+    // Last, so that what the definition denies is denied to the program alone.
+    TRY(filter_calls());
     return execute(launch, program);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kernel/users.h"
+#include "security/filter_file.h"
 #include "security/plan.h"
 #include "setup/console.h"
 #include "setup/status.h"
@@ -27,6 +28,7 @@ enum class Init {
 
 struct Launch {
     const security::Plan& security;
+    const security::FilterPrograms& filter;
     kernel::User user;
     std::vector<std::string> argv;
     std::string program;            // to execute in the place of argv[0]; "": argv[0]

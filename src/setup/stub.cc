@@ -37,7 +37,7 @@ std::optional<int> reap(pid_t program)
 
 }  // namespace
 
-Result<> become_stub(int status_socket)
+Result<> become_stub(int status_socket, const std::function<Result<>()>& confine)
 {
     sigset_t all;
     ::sigfillset(&all);
@@ -47,6 +47,7 @@ Result<> become_stub(int status_socket)
         kernel::reset_signals();
         return {};
     }
+    if (!confine()) ::_exit(1);   // the child fails in the same way, and says why
     ::close(status_socket);       // its end tells that the program was executed
     ::prctl(PR_SET_DUMPABLE, 0);  // this is a program of the host: nobody inside may look at it or write to it
     ::prctl(PR_SET_NAME, "holm-init");

@@ -2,12 +2,14 @@
 // inside.
 #pragma once
 
+#include <functional>
+
 #include "base/error.h"
 
 namespace holm::setup {
 
 // Makes the child that shall become the program, and returns in it. This process becomes the stub: it closes all descriptors, and exits
-// with the child's status, 128+N for a signal N.
-Result<> become_stub(int status_socket);
+// with the child's status, 128+N for a signal N. `confine`: what it gives up after that.
+Result<> become_stub(int status_socket, const std::function<Result<>()>& confine);
 
 }  // namespace holm::setup

@@ -30,7 +30,10 @@ const Options definition_options = {
     {.name = "--users", .kind = Value, .value = "auto|identity|host|BASE:COUNT", .help = "how user ids map"},
     {.name = "--property", .kind = List, .value = "K=V", .help = "a resource property of the unit"},
     {.name = "--capability", .kind = List, .value = "[-]CAP", .help = "add (or with '-' drop) a capability"},
-    {.name = "--device", .kind = List, .value = "PATH", .help = "a device node the payload may use (not supported yet)"},
+    {.name = "--device",
+     .kind = List,
+     .value = "PATH",
+     .help = "a device node, or all of a folder, that the payload may use; :rwm behind it"},
     {.name = "--hostname", .kind = Value, .value = "NAME", .help = "the host name inside"},
 };
 

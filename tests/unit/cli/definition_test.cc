@@ -134,7 +134,6 @@ TEST(Definition, WhatTheParserRefusesIsSaidOfTheOption)
     EXPECT_EQ(refusal({"--network=macvlan:eth0"}), "--network=macvlan:eth0: not supported yet");
     EXPECT_TRUE(refusal({"--publish=80:99999"}).starts_with("--publish=80:99999: "));
     EXPECT_EQ(refusal({"--publish=8080:80"}), "");
-    EXPECT_EQ(refusal({"--device=/dev/fuse"}), "--device=/dev/fuse: not supported yet");
 }
 
 TEST(Definition, AFilesErrorsKeepTheirPlace)

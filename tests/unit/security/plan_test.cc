@@ -111,5 +111,39 @@ TEST(SecurityPlan, MasksAreSortedAndBelowProcAndSys)
     EXPECT_FALSE(std::ranges::count(plan.masked, "/proc/pressure"));
 }
 
+TEST(Syscalls, ProfilesAndNamesAreChecked)
+{
+    machine::Spec spec = boot_spec();
+    spec.security.syscall_profile = "strict";
+    EXPECT_EQ(plan_security(spec, Interfaces::Own).error().text, "'strict' is no profile of system calls: default or none");
+    spec.security.syscall_profile = "none";
+    EXPECT_EQ(plan_security(spec, Interfaces::Own)->syscalls.profile, SyscallProfile::None);
+    spec.security.syscalls_deny = {"mount"};
+    EXPECT_FALSE(plan_security(spec, Interfaces::Own));
+    spec.security.syscall_profile = "default";
+    EXPECT_TRUE(plan_security(spec, Interfaces::Own));
+    spec.security.syscalls_allow = {"@32-bit"};
+    EXPECT_TRUE(plan_security(spec, Interfaces::Own));
+    spec.security.syscalls_deny = {"@32-bit"};
+    EXPECT_FALSE(plan_security(spec, Interfaces::Own));
+}
+
+TEST(Parameters, OnlyThoseOfTheMachinesOwnNamespaces)
+{
+    machine::Spec spec = boot_spec();
+    spec.security.sysctl = {{"net.core.somaxconn", "1024"}, {"kernel.shmmax", "1"}, {"fs.mqueue.msg_max", "10"}};
+    auto plan = plan_security(spec, Interfaces::Own);
+    ASSERT_TRUE(plan) << plan.error().text;
+    EXPECT_EQ(plan->sysctls.at("net/core/somaxconn"), "1024");
+    EXPECT_EQ(plan->sysctls.size(), 3U);
+    EXPECT_FALSE(plan_security(spec, Interfaces::OfTheHost)) << "net.* is the host's";
+    for (const char* name : {"kernel.core_pattern", "vm.overcommit_memory", "kernel.panic", "fs.file-max", "user.max_user_namespaces"}) {
+        spec.security.sysctl = {{name, "1"}};
+        auto refused = plan_security(spec, Interfaces::Own);
+        ASSERT_FALSE(refused) << name;
+        EXPECT_NE(refused.error().text.find(name), std::string::npos) << refused.error().text;
+    }
+}
+
 }  // namespace
 }  // namespace holm::security
