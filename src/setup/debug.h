@@ -16,8 +16,8 @@ struct Tools {
     bool own_time = false;
 };
 
-// Puts this process into a mount namespace of its own, with the tools' root, read-only, and the machine's tree at /machine; and its children
-// into the machine's pid, network, IPC, UTS and cgroup namespaces. The new root, to be entered by the child.
+// Puts this process into a mount namespace of its own, with the tools' root, read-only, and the machine's tree at /machine; and its
+// children into the machine's pid, network, IPC, UTS and cgroup namespaces. The new root, to be entered by the child.
 Result<Fd> prepare_tools(const Tools& tools);
 
 // In the child: /proc and /sys of the machine's namespaces, then the root.
