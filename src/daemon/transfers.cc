@@ -1,5 +1,7 @@
 #include "daemon/transfers.h"
 
+#include <csignal>
+
 #include "daemon/inside.h"
 #include "transfer/copy.h"
 
@@ -40,6 +42,7 @@ Result<Fd> open_root(Side& side)
 
 Result<kernel::Message> carry_out(Side from, Side to, transfer::Existing existing, const Worker::LookingAt& looking_at)
 {
+    ::signal(SIGPIPE, SIG_IGN);  // a reader of the stream that is gone is an error with a sentence
     Fd from_root = TRY(open_root(from));
     Fd to_root = TRY(open_root(to));
     auto skipped = TRY(transfer::copy({.from = from.end, .to = to.end, .existing = existing, .looking_at = looking_at}));

@@ -12,7 +12,8 @@ protected:
         const std::string root = folder() + "/distroless";
         EXPECT_TRUE(succeeds(sh(fmt::format("mkdir -p {0}/app && cp {1}/bin/busybox {0}/app/sleep", root, busybox()))));
         const std::string machine = name();
-        EXPECT_TRUE(succeeds(holmctl({"run", "--detach", "--name=" + machine, "--root=" + root, "--", "/app/sleep", "100000"})));
+        EXPECT_TRUE(
+            succeeds(holmctl({"run", "--detach", "--name=" + machine, "--root=" + root, "--network=none", "--", "/app/sleep", "100000"})));
         EXPECT_TRUE(wait_for_state(machine, "running"));
         return machine;
     }

@@ -13,7 +13,11 @@ protected:
     void SetUp() override
     {
         SystemTest::SetUp();
-        machine_ = background();
+        const std::string root = busybox();
+        make_folder(root + "/srv");
+        machine_ = name();
+        ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=" + machine_, "--root=" + root, "--", "/bin/sleep", "100000"})));
+        ASSERT_TRUE(wait_for_state(machine_, "running"));
     }
     std::string inside(const std::string& script) { return holmctl({"exec", machine_, "--", "/bin/sh", "-c", script}).out; }
     Outcome copy_to(const std::string& source, const std::string& target, std::vector<std::string> options = {})
@@ -37,12 +41,12 @@ TEST_F(FilesTest, CopiesAFileWithOwnerModeAndTime)
     write_file(file, "content\n", 0640);
     ASSERT_EQ(chown(file.c_str(), 1000, 44), 0);
     ASSERT_TRUE(succeeds(sh("touch -d '2001-02-03 04:05:06 UTC' " + file)));
-    EXPECT_TRUE(succeeds(copy_to(file, "/tmp/copy")));
-    EXPECT_EQ(inside("cat /tmp/copy; stat -c '%u %g %a %Y' /tmp/copy"), "content\n1000 44 640 981173106\n");
-    EXPECT_TRUE(succeeds(copy_to(file, "/tmp"))) << "into a folder";
-    EXPECT_EQ(inside("cat /tmp/file"), "content\n");
+    EXPECT_TRUE(succeeds(copy_to(file, "/srv/copy")));
+    EXPECT_EQ(inside("cat /srv/copy; stat -c '%u %g %a %Y' /srv/copy"), "content\n1000 44 640 981173106\n");
+    EXPECT_TRUE(succeeds(copy_to(file, "/srv"))) << "into a folder";
+    EXPECT_EQ(inside("cat /srv/file"), "content\n");
 
-    EXPECT_TRUE(succeeds(copy_from("/tmp/copy", folder() + "/back")));
+    EXPECT_TRUE(succeeds(copy_from("/srv/copy", folder() + "/back")));
     EXPECT_EQ(sh("cat back; stat -c '%u %g %a %Y' back").out, "") << "nothing in the working folder";
     EXPECT_EQ(sh(fmt::format("cat {0}/back; stat -c '%u %g %a %Y' {0}/back", folder())).out, "content\n1000 44 640 981173106\n");
 }
@@ -51,12 +55,12 @@ TEST_F(FilesTest, ReplacesOnlyWhenForced)
 {
     const std::string file = folder() + "/file";
     write_file(file, "new\n");
-    inside("echo old >/tmp/there; mkdir /tmp/folder; touch /tmp/folder/x");
-    EXPECT_TRUE(refuses(copy_to(file, "/tmp/there"), 1, "exists"));
-    EXPECT_EQ(inside("cat /tmp/there; ls -A /tmp"), "old\nfolder\nthere\n") << "nothing is left";
-    EXPECT_TRUE(succeeds(copy_to(file, "/tmp/there", {"--force"})));
-    EXPECT_EQ(inside("cat /tmp/there"), "new\n");
-    EXPECT_TRUE(refuses(copy_to("/no/such/file", "/tmp/there"), 1, "/no/such/file"));
+    inside("echo old >/srv/there; mkdir /srv/folder; touch /srv/folder/x");
+    EXPECT_TRUE(refuses(copy_to(file, "/srv/there"), 1, "exists"));
+    EXPECT_EQ(inside("cat /srv/there; ls -A /srv"), "old\nfolder\nthere\n") << "nothing is left";
+    EXPECT_TRUE(succeeds(copy_to(file, "/srv/there", {"--force"})));
+    EXPECT_EQ(inside("cat /srv/there"), "new\n");
+    EXPECT_TRUE(refuses(copy_to("/no/such/file", "/srv/there"), 1, "/no/such/file"));
     EXPECT_TRUE(refuses(copy_to(file, "/no/such/folder/file"), 1, "/no/such/folder"));
     EXPECT_TRUE(refuses(copy_from("/no/such/file", folder()), 1, "/no/such/file"));
     EXPECT_TRUE(refuses(copy_to(file, "relative"), 1, "relative"));
@@ -71,39 +75,41 @@ TEST_F(FilesTest, CopiesATreeAndBack)
                                 "chmod 4755 {0}/a/one; chmod 1770 {0}/empty; chown 5:6 {0}/a/b; chmod 750 {0}/a",
                                 tree))));
     ASSERT_EQ(setxattr((tree + "/a/one").c_str(), "user.holm", "value", 5, 0), 0);
-    EXPECT_TRUE(succeeds(copy_to(tree, "/tmp/tree")));
-    EXPECT_EQ(inside("cd /tmp/tree; stat -c '%n %a %u:%g %h' a a/b a/one empty; readlink a/b/link absolute; ls -ld fifo | cut -c1; "
-                     "du -k sparse | cut -f1 | awk '{ print ($1 < 1000) }'; ls -A . a"),
-              "a 750 0:0 3\na/b 755 5:6 3\na/one 4755 0:0 2\nempty 1770 0:0 2\n../a/one\n/etc/passwd\np\n1\n"
-              ".:\na\nabsolute\nempty\nfifo\nsparse\n\na:\nb\none\nsame\n");
-    EXPECT_TRUE(succeeds(copy_from("/tmp/tree", back)));
+    EXPECT_TRUE(succeeds(copy_to(tree, "/srv/tree")));
+    EXPECT_EQ(
+        inside(
+            "cd /srv/tree; stat -c '%n %a %u:%g' a a/b a/one empty; stat -c %h a/one; readlink a/b/link absolute; ls -ld fifo | cut -c1; "
+            "du -k sparse | cut -f1 | awk '{ print ($1 < 1000) }'; ls -A . a"),
+        "a 750 0:0\na/b 755 5:6\na/one 4755 0:0\nempty 1770 0:0\n2\n../a/one\n/etc/passwd\np\n1\n"
+        ".:\na\nabsolute\nempty\nfifo\nsparse\n\na:\nb\none\nsame\n");
+    EXPECT_TRUE(succeeds(copy_from("/srv/tree", back)));
     EXPECT_EQ(sh(fmt::format("stat -c %a {}/a/one", back)).out, "755\n") << "no setuid program of a machine's making on the host";
     ASSERT_TRUE(succeeds(sh(fmt::format("chmod 755 {}/a/one", tree))));
     EXPECT_EQ(hash_of_tree(back), hash_of_tree(tree));
-    EXPECT_TRUE(refuses(copy_to(tree, "/tmp/tree"), 1, "exists"));
+    EXPECT_TRUE(refuses(copy_to(tree, "/srv/tree"), 1, "exists"));
     write_file(tree + "/a/new", "2\n");
-    EXPECT_TRUE(succeeds(copy_to(tree, "/tmp/tree", {"--force"}))) << "into a folder that is there";
-    EXPECT_EQ(inside("cat /tmp/tree/a/new"), "2\n");
+    EXPECT_TRUE(succeeds(copy_to(tree, "/srv/tree", {"--force"}))) << "into a folder that is there";
+    EXPECT_EQ(inside("cat /srv/tree/a/new"), "2\n");
 }
 
 TEST_F(FilesTest, StreamsATar)
 {
     ASSERT_TRUE(succeeds(sh(fmt::format("mkdir -p {0}/t/d; echo 1 >{0}/t/d/f; ln -s f {0}/t/d/l", folder()))));
-    EXPECT_TRUE(succeeds(sh(fmt::format("tar -C {} -c t | holmctl copy-to {} - /tmp", folder(), machine_))));
-    EXPECT_EQ(inside("cat /tmp/t/d/l"), "1\n");
-    EXPECT_EQ(sh(fmt::format("holmctl copy-from {} /tmp/t - | tar -tf -", machine_)).out, "t/\nt/d/\nt/d/f\nt/d/l\n");
-    EXPECT_TRUE(succeeds(sh(fmt::format("holmctl copy-from {} /tmp/t - | gzip | holmctl copy-to {} - /root", machine_, machine_))));
+    EXPECT_TRUE(succeeds(sh(fmt::format("tar -C {} -c t | holmctl copy-to {} - /srv", folder(), machine_))));
+    EXPECT_EQ(inside("cat /srv/t/d/l"), "1\n");
+    EXPECT_EQ(sh(fmt::format("holmctl copy-from {} /srv/t - | tar -tf - | sort", machine_)).out, "t/\nt/d/\nt/d/f\nt/d/l\n");
+    EXPECT_TRUE(succeeds(sh(fmt::format("holmctl copy-from {} /srv/t - | gzip | holmctl copy-to {} - /root", machine_, machine_))));
     EXPECT_EQ(inside("cat /root/t/d/f"), "1\n");
-    EXPECT_TRUE(refuses(sh(fmt::format("echo nonsense-that-is-no-tar | holmctl copy-to {} - /tmp", machine_)), 1, "tar"));
+    EXPECT_TRUE(refuses(sh(fmt::format("echo nonsense-that-is-no-tar | holmctl copy-to {} - /srv", machine_)), 1, "tar"));
     EXPECT_TRUE(refuses(sh(fmt::format("tar -C {} -c t | head -c 1024 | holmctl copy-to {} - /var", folder(), machine_)), 1, "tar"));
 }
 
 TEST_F(FilesTest, CopiesFromMachineToMachine)
 {
-    const std::string other = background();
-    inside("mkdir /tmp/d; echo 7 >/tmp/d/f; chown 33:33 /tmp/d/f");
-    EXPECT_TRUE(succeeds(copy_from("/tmp/d", other + ":/tmp/e")));
-    EXPECT_EQ(holmctl({"exec", other, "--", "/bin/sh", "-c", "cat /tmp/e/f; stat -c %u /tmp/e/f"}).out, "7\n33\n");
+    const std::string other = background("mkdir -p /srv; exec sleep 100000");
+    inside("mkdir /srv/d; echo 7 >/srv/d/f; chown 33:33 /srv/d/f");
+    EXPECT_TRUE(succeeds(copy_from("/srv/d", other + ":/srv/e")));
+    EXPECT_EQ(holmctl({"exec", other, "--", "/bin/sh", "-c", "cat /srv/e/f; stat -c %u /srv/e/f"}).out, "7\n33\n");
 }
 
 // CVE-2018-15664, CVE-2019-10152: a link of the machine leads within the machine, also one that is swapped meanwhile.
@@ -114,12 +120,12 @@ TEST_F(FilesTest, NoLinkOfTheMachineLeadsToTheHost)
     write_file(canary + "/secret", "secret of the host\n");
     write_file(file, "payload\n");
     inside(
-        fmt::format("mkdir -p /tmp/in; ln -s {0} /tmp/link; ln -s ../../../../../../..{0} /tmp/up; ln -s /proc/1/root /tmp/proc", canary));
+        fmt::format("mkdir -p /srv/in; ln -s {0} /srv/link; ln -s ../../../../../../..{0} /srv/up; ln -s /proc/1/root /srv/proc", canary));
     const std::string before = hash_of_tree(canary);
-    for (const char* target : {"/tmp/link/x", "/tmp/up/x", "/tmp/link", "/tmp/up/", "/tmp/proc/tmp/x"}) copy_to(file, target);
+    for (const char* target : {"/srv/link/x", "/srv/up/x", "/srv/link", "/srv/up/", "/srv/proc/srv/x"}) copy_to(file, target);
     EXPECT_EQ(hash_of_tree(canary), before);
-    for (const char* source : {"/tmp/link/secret", "/tmp/up/secret",
-                               "/tmp/proc"
+    for (const char* source : {"/srv/link/secret", "/srv/up/secret",
+                               "/srv/proc"
                                "/etc/hostname"}) {
         EXPECT_TRUE(exits(copy_from(source, folder() + "/stolen", {"--force"}), 1)) << source;
         EXPECT_FALSE(exists(folder() + "/stolen"));
@@ -128,11 +134,11 @@ TEST_F(FilesTest, NoLinkOfTheMachineLeadsToTheHost)
     holmctl(
         {"exec", "--detach", machine_, "--", "/bin/sh", "-c",
          fmt::format(
-             "mkdir -p /tmp/race/d; cd /tmp/race; ln -s {} l; touch d/mine; while :; do mv -T d x; mv -T l d; mv -T d l; mv -T x d; done",
+             "mkdir -p /srv/race/d; cd /srv/race; ln -s {} l; touch d/mine; while :; do mv -T d x; mv -T l d; mv -T d l; mv -T x d; done",
              canary)});
     for (int i = 0; i < count(200, 20); i++) {
-        copy_from("/tmp/race", folder() + "/raced", {"--force"});
-        copy_to(file, "/tmp/race/d/written", {"--force"});
+        copy_from("/srv/race", folder() + "/raced", {"--force"});
+        copy_to(file, "/srv/race/d/written", {"--force"});
     }
     EXPECT_EQ(hash_of_tree(canary), before);
     EXPECT_EQ(sh(fmt::format("grep -rsl 'secret of the host' {}/raced", folder())).out, "");
@@ -143,7 +149,7 @@ TEST_F(FilesTest, ACopyEndsWithItsCaller)
 {
     Process process({"holmctl", "copy-from", machine_, "/dev", folder() + "/x"});
     process.wait(20s);
-    Process waiting({"holmctl", "copy-to", machine_, "-", "/tmp"});
+    Process waiting({"holmctl", "copy-to", machine_, "-", "/srv"});
     ASSERT_TRUE(eventually([&] { return !sh("busctl --list | cat >/dev/null; pgrep -P $(systemctl show -P MainPID holmd)").out.empty(); }));
     waiting.signal(SIGKILL);
     waiting.wait(10s);
