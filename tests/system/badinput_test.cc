@@ -254,13 +254,7 @@ TEST_F(BadInputTest, KeysThatAreNotSupportedYet)
 {
     std::string machine = name(), root = busybox();
     for (const auto& [toml, key] :
-<<<<<<< ours
          std::vector<std::pair<std::string, std::string>>{{"[[network]]\nnetwork = \"veth\"\n", "network"},
-=======
-         std::vector<std::pair<std::string, std::string>>{{"[payload]\nrestart = \"always\"\n", "payload.restart"},
-                                                          {"[health]\nport = 80\n", "health"},
-                                                          {"[[network]]\nnetwork = \"veth\"\n", "network"},
->>>>>>> theirs
                                                           {"[security]\nisolation = \"runsc\"\n", "security.isolation"},
                                                           {"[security]\napparmor = \"web\"\n", "security.apparmor"}}) {
         std::string separator = toml.starts_with("[payload]") ? "" : "[payload]\n";
