@@ -140,7 +140,7 @@ Spec draw_spec(unsigned seed)
     if (spec.identity.machine_id == MachineIdKind::Given) spec.identity.machine_id_value = "0123456789abcdef0123456789abcdef";
     spec.identity.timezone = draw.of<const char*>({"copy", "off", "Etc/GMT+1"});
     spec.identity.resolv_conf = draw.of<const char*>({"auto", "off"});
-    if (draw.coin()) spec.health = HealthSpec{.port = 80, .interval = draw.span(), .on_failure = "stop"};
+    if (draw.coin()) spec.health = HealthSpec{.port = 80, .interval = draw.span(), .on_failure = OnUnhealthy::Stop};
     spec.unit.slice = draw.of<const char*>({"machine.slice", "a-b.slice"});
     spec.unit.after = draw.list<std::string>({"holm@db.service", "a\\x2db.mount"});
     return spec;
