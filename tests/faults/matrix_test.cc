@@ -43,7 +43,8 @@ protected:
         if (!exists(fmt::format("/etc/holm/machines/{}.toml", machine))) define(machine, definition());
         run({"systemctl", "reset-failed", service_of(machine)});
         const bool runs = state_of(machine) == "running";
-        if (operation.running != runs) ASSERT_TRUE(succeeds(holmctl({operation.running ? "start" : "stop", machine})));
+        if (operation.running == runs) return;
+        ASSERT_TRUE(succeeds(holmctl({operation.running ? "start" : "stop", machine})));
     }
     static void inject(const std::string& fault, const std::vector<std::string>& words)
     {
