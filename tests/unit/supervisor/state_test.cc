@@ -131,7 +131,7 @@ TEST(State, CommandKilledByHangupIsNoReboot)
     State state = running(command());
     step(state, dies(SIGHUP));
     EXPECT_EQ(step(state, PayloadGone{}).back(), End);
-    EXPECT_EQ(state.outcome, (Outcome{OutcomeKind::Signalled, SIGHUP, false, {}}));
+    EXPECT_EQ(state.outcome, (Outcome{OutcomeKind::Signalled, SIGHUP, false, {}, "run"}));
     EXPECT_EQ(exit_code(state.outcome), 128 + SIGHUP);
 }
 
@@ -235,7 +235,7 @@ TEST(State, TerminateKillsAtOnce)
     EXPECT_EQ(step(state, TerminateAsked{}).front(), KillPayload);
     step(state, dies(SIGKILL));
     EXPECT_EQ(step(state, PayloadGone{}).back(), End);
-    EXPECT_EQ(state.outcome, (Outcome{OutcomeKind::Killed, SIGKILL, true, {}}));
+    EXPECT_EQ(state.outcome, (Outcome{OutcomeKind::Killed, SIGKILL, true, {}, "run"}));
 }
 
 TEST(State, StopBeforeTheStart)
@@ -440,7 +440,7 @@ TEST(Health, ReadyChecksGateTheStart)
     EXPECT_EQ(wanted_checks(state), Checking::Ready);
     State late = state;
     step(late, DeadlinePassed{});
-    EXPECT_EQ(late.outcome.error->text, "the machine was not ready within 1min 30s: port 80 of the machine does not pass");
+    EXPECT_EQ(late.outcome.error->text, "the machine was not ready within 90s: port 80 of the machine does not pass");
     EXPECT_TRUE(has(step(state, PayloadReady{}), TellReady));
     EXPECT_EQ(wanted_checks(state), Checking::Nothing);
 }
