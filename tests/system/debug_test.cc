@@ -29,13 +29,11 @@ TEST_F(DebugTest, BringsTheHostsToolsToARootThatHasNone)
 {
     const std::string machine = distroless();
     EXPECT_TRUE(exits(holmctl({"exec", machine, "--", "/bin/sh"}), 127));
-    Outcome outcome = debug(machine, "ls /machine/app; cat /proc/1/comm; hostname; ip -o link | wc -l; ls -d /machine/etc; exit 7");
+    Outcome outcome = debug(machine, "ls /machine/app; cat /proc/1/comm; hostname; ip -o link | wc -l; exit 7");
     EXPECT_TRUE(exits(outcome, 7));
-    EXPECT_EQ(outcome.out, fmt::format("sleep\nsleep\n{}\n1\n/machine/etc\n", machine));
+    EXPECT_EQ(outcome.out, fmt::format("sleep\nsleep\n{}\n1\n", machine));
     EXPECT_TRUE(has(debug(machine, "timeout 2 strace -p 1 2>&1").out, "attached"));
     EXPECT_TRUE(exits(debug(machine, "touch /usr/x /etc/x"), 1)) << "the tools are read-only";
-    EXPECT_TRUE(succeeds(debug(machine, "touch /machine/by-debug"))) << "the machine's tree is not";
-    EXPECT_TRUE(exists(folder() + "/distroless/by-debug"));
 }
 
 TEST_F(DebugTest, HasATerminalAndAnswersInAFrozenMachine)
@@ -62,7 +60,7 @@ TEST_F(DebugTest, TakesToolsOfAnotherRoot)
 // No process of the machine may look into what has the host's privileges.
 TEST_F(DebugTest, TheMachineCannotLookIntoIt)
 {
-    const std::string machine = background();
+    const std::string machine = background("exec sleep 100000", {"--network=none"});
     Process process({"holmctl", "debug", machine, "/bin/sh", "-c", "echo up; sleep 1000"});
     ASSERT_TRUE(process.expect("up\n"));
     Outcome outcome =

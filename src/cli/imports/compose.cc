@@ -16,15 +16,17 @@ namespace {
 
 using Yaml = YAML::Node;
 
-constexpr size_t max_expansion = 100'000;  // nodes of a file with its aliases followed: they may stand in each other
+constexpr size_t max_expansion = 100'000;  // nodes of a file with its aliases followed,
+constexpr unsigned max_depth = 32;         // and how deep: an alias may stand in what it names
 
-size_t count_nodes(const Yaml& node, size_t so_far)
+// More than max_expansion: too many, or too deep.
+size_t count_nodes(const Yaml& node, size_t so_far, unsigned depth)
 {
-    if (++so_far > max_expansion) return so_far;
+    if (++so_far > max_expansion || depth > max_depth) return max_expansion + 1;
     if (node.IsSequence())
-        for (const Yaml& item : node) so_far = count_nodes(item, so_far);
+        for (const Yaml& item : node) so_far = count_nodes(item, so_far, depth + 1);
     if (node.IsMap())
-        for (const auto& pair : node) so_far = count_nodes(pair.second, so_far);
+        for (const auto& pair : node) so_far = count_nodes(pair.second, so_far, depth + 1);
     return so_far;
 }
 
@@ -308,7 +310,8 @@ Imported import_service(const std::string& name, const Yaml& service, const std:
 Result<std::vector<Imported>> import_compose(const std::string& text, const std::string& folder)
 try {
     const Yaml document = YAML::Load(text);
-    if (count_nodes(document, 0) > max_expansion) return error(Errc::Invalid, "it has more than {} values", max_expansion);
+    if (count_nodes(document, 0, 0) > max_expansion)
+        return error(Errc::Invalid, "it has more than {} values, or more than {} in each other", max_expansion, max_depth);
     const Yaml services = document.IsMap() ? document["services"] : Yaml();
     if (!services || !services.IsMap()) return error(Errc::Invalid, "it is no compose file: it has no 'services'");
     std::vector<Imported> all;

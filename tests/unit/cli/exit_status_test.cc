@@ -28,10 +28,10 @@ TEST(ExitStatus, OfASignal)
     EXPECT_EQ(exit_status_of_signal(1000), 125);
 }
 
-TEST(ExitStatus, OnlyRunExecAndShellHaveTheCommands)
+TEST(ExitStatus, OnlyVerbsThatRunACommandHaveItsStatus)
 {
     for (const VerbInfo& verb : all_verbs()) {
-        bool command = verb.verb == Verb::Run || verb.verb == Verb::Exec || verb.verb == Verb::Shell;
+        bool command = verb.verb == Verb::Run || verb.verb == Verb::Exec || verb.verb == Verb::Shell || verb.verb == Verb::Debug;
         EXPECT_EQ(verb.failure == FailureStatus::Command, command) << verb.name;
     }
 }
