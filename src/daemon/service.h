@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -12,6 +14,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/machine_object.h"
 #include "daemon/manager_object.h"
+#include "daemon/network_watch.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
 #include "systemd/loop.h"
@@ -35,6 +38,7 @@ public:
 private:
     Result<> read_settings();
     Result<> reload();
+    void restore_networks(const std::set<std::string>& bridges);
     Result<> watch_signals();
     Result<> open_notify_socket();
     void receive_notifications();
@@ -51,6 +55,7 @@ private:
     Jobs jobs_;
     Authority authority_;
     NetworkServices network_services_;
+    NetworkWatch network_watch_;
     Host host_;
     Lifecycle lifecycle_;
     ManagerObject manager_;

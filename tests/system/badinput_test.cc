@@ -256,7 +256,6 @@ TEST_F(BadInputTest, KeysThatAreNotSupportedYet)
     for (const auto& [toml, key] : std::vector<std::pair<std::string, std::string>>{
              {"[payload]\nrestart = \"always\"\n", "payload.restart"},
              {"[health]\nport = 80\n", "health"},
-             {"[[network]]\nnetwork = \"veth\"\n", "network"},
              {"[security]\nisolation = \"runsc\"\n", "security.isolation"},
              {"[security]\ndevices = [\"/dev/fuse\"]\n", "security.devices"},
              {"[security]\nnesting = true\n", "security.nesting"},

@@ -302,26 +302,13 @@ TEST(SpecFile, LaterKeysAreRefusedByName)
     EXPECT_EQ(check_supported(*with_root("payload.restart = \"always\"")).error().text,
               "not supported yet: 'payload.restart' (web.toml:2:9)");
     EXPECT_EQ(check_supported(*with_root("payload.restart = \"always\"")).error().code, Errc::NotSupported);
-    for (const char* later : {"payload.ready = \"port:80\"",
-                              "[[mount]]\nsource = \"v\"\ntarget = \"/v\"\ntype = \"volume\"",
-                              "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"user:a=1\"",
-                              "[[network]]\nnetwork = \"veth\"",
-                              "[[network]]\nnetwork = \"macvlan:eth0\"",
-                              "[[network]]\nnetwork = \"lan\"\ningress = \"1M\"",
-                              "[[network]]\nnetwork = \"lan\"\negress = \"1M\"",
-                              "[[network]]\nnetwork = \"none\"\nmtu = 1500",
-                              "security.syscalls.deny = [\"x\"]",
-                              "security.devices = [\"/dev/fuse\"]",
-                              "security.nesting = true",
-                              "security.apparmor = \"x\"",
-                              "security.selinux = \"x\"",
-                              "security.sysctl = { \"a.b\" = \"1\" }",
-                              "security.isolation = \"kata\"",
-                              "health.port = 80",
-                              "identity.timezone = \"Europe/Berlin\"",
-                              "identity.resolv_conf = \"copy\"",
-                              "[resources]\nIPAddressDeny = \"any\"",
-                              "security.syscalls.profile = \"strict\""}) {
+    for (const char* later :
+         {"payload.ready = \"port:80\"", "[[mount]]\nsource = \"v\"\ntarget = \"/v\"\ntype = \"volume\"",
+          "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"user:a=1\"", "[[network]]\nnetwork = \"none\"\nmtu = 1500",
+          "security.syscalls.deny = [\"x\"]", "security.devices = [\"/dev/fuse\"]", "security.nesting = true", "security.apparmor = \"x\"",
+          "security.selinux = \"x\"", "security.sysctl = { \"a.b\" = \"1\" }", "security.isolation = \"kata\"", "health.port = 80",
+          "identity.timezone = \"Europe/Berlin\"", "identity.resolv_conf = \"copy\"", "[resources]\nIPAddressDeny = \"any\"",
+          "security.syscalls.profile = \"strict\""}) {
         auto spec = with_root(later);
         ASSERT_TRUE(spec) << later << spec.error().text;
         EXPECT_FALSE(check_supported(*spec)) << later;
