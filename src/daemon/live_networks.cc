@@ -52,7 +52,8 @@ Result<launch::Plan> read_current(const Work& work)
 
 bool is_endpoint_of(const Endpoint& endpoint, const std::string& network)
 {
-    return endpoint.network == network || endpoint.interface == network || "bridge:" + endpoint.parent == network;
+    return endpoint.network == network || endpoint.interface == network ||
+           (!endpoint.parent.empty() && network.ends_with(":" + endpoint.parent));
 }
 
 std::vector<Endpoint>::iterator find_endpoint(network::Plan& plan, const std::string& network)
@@ -138,7 +139,11 @@ Result<> disconnect(const Work& work)
         return error(Errc::NotFound, "machine '{}' is not on network '{}'", work.name.text(), printable(work.request.what));
     const network::Plan leaving{.kind = network::Kind::Endpoints, .endpoints = {*found}};
     after.network.endpoints.erase(found);
-    TRY(network::remove_outside(leaving.endpoints.front()));
+    if (after.network.endpoints.empty()) after.network.kind = network::Kind::None;
+    if (leaving.endpoints.front().host_interface.empty()) {
+        const Fd leader = TRY(open_leader(work));
+        TRY(network::remove_inside(leaving.endpoints.front(), leader.get()));
+    }
     auto left = leave_networks(work.name, leaving, after.network);
     TRY(save_plan(after));
     return left;

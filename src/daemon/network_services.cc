@@ -28,6 +28,12 @@ void NetworkServices::follow()
     started_ = std::move(wanted);
 }
 
+void NetworkServices::restart(const std::set<std::string>& networks)
+{
+    for (const std::string& network : networks)
+        if (const std::string unit = api::network_service_name(network); started_.contains(unit)) change(systemd::UnitVerb::Restart, unit);
+}
+
 void NetworkServices::change(systemd::UnitVerb verb, const std::string& unit)
 {
     operations_[unit] = units_.run_job(verb, unit, [unit](const Result<>& done) {

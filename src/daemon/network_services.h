@@ -17,6 +17,8 @@ public:
     // Starts what has come to be needed and stops what is not any more, as /run/holm/networks and /run/holm/relay say now. A service that
     // cannot be started is said: machines go on without it.
     void follow();
+    // Their bridges are new ones: what is bound to those that were is started anew.
+    void restart(const std::set<std::string>& networks);
     // The units of an earlier connection, or of an earlier holmd: they are asked for again.
     void forget() { started_.clear(); }
 

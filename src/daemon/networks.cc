@@ -16,6 +16,7 @@
 #include "daemon/network_files.h"
 #include "network/apply_flows.h"
 #include "network/apply_host.h"
+#include "network/apply_machine.h"
 #include "network/name_service.h"
 #include "network/observe.h"
 #include "rootfs/remove.h"
@@ -174,6 +175,16 @@ Result<> end_service(const Segment& segment)
     return rootfs::remove_tree(parent.get(), segment.name);
 }
 
+// Up with the ports of its machines; down, where it has none and is not to be there without.
+Result<> restore_segment(const Segment& segment, std::span<const MachineEndpoints> machines)
+{
+    auto joined = [&](const MachineEndpoints& machine) { return joins(machine, segment.name); };
+    if (!segment.persistent && std::ranges::none_of(machines, joined)) return end_service(segment);
+    TRY(network::bring_up(segment));
+    for (const MachineEndpoints& machine : machines) TRY(network::attach_ports(segment, machine.endpoints));
+    return {};
+}
+
 }  // namespace
 
 Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec, std::vector<std::string>& warnings)
@@ -226,8 +237,10 @@ Result<> leave_networks(const MachineName& name, const network::Plan& leaving, c
     const MachineEndpoints gone{name.text(), leaving.endpoints}, left{name.text(), staying.endpoints};
     Result<> result = write_ports(name, staying);
     if (auto there = network::has_ruleset(); there && *there) result = network::apply_ruleset(network::describe_removal(gone));
-    for (const Endpoint& endpoint : leaving.endpoints)
+    for (const Endpoint& endpoint : leaving.endpoints) {
+        if (auto removed = network::remove_outside(endpoint); !removed) result = removed;
         if (auto forgotten = network::forget_translated(endpoint, endpoint.published); !forgotten) result = forgotten;
+    }
     for (const Segment& segment : list_segments(Place::Up)) {
         if (!joins(gone, segment.name) || joins(left, segment.name)) continue;
         remove_names(segment.name, name.text());
@@ -241,11 +254,10 @@ Result<> leave_networks(const MachineName& name, const network::Plan& leaving, c
 Result<> restore_networks(Firewall firewall)
 {
     Fd lock = TRY(lock_networks());
-    const std::vector<MachineEndpoints> machines = list_endpoints();
-    for (const Segment& segment : list_segments(Place::Up)) {
-        auto joined = [&](const MachineEndpoints& machine) { return joins(machine, segment.name); };
-        const bool used = segment.persistent || std::ranges::any_of(machines, joined);
-        auto done = used ? network::bring_up(segment) : end_service(segment);
+    const std::vector<Segment> were_up = list_segments(Place::Up);
+    const std::vector<MachineEndpoints> machines = were_up.empty() ? std::vector<MachineEndpoints>() : list_endpoints();
+    for (const Segment& segment : were_up) {
+        auto done = restore_segment(segment, machines);
         if (!done) log_error("network '{}': {}", segment.name, done.error().text);
     }
     const std::vector<Segment> up = list_segments(Place::Up);

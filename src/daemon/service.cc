@@ -43,6 +43,13 @@ Service::Service(systemd::Loop& loop)
       jobs_(bus_),
       authority_(bus_),
       network_services_(units_),
+      network_watch_(loop,
+                     [this](const std::set<std::string>& bridges) {
+                         log_warning(
+                             "others have taken {} away: it is made anew",
+                             bridges.empty() ? "holm's tables of nftables" : fmt::format("the bridge of {}", fmt::join(bridges, ", ")));
+                         restore_networks(bridges);
+                     }),
       host_{.loop = loop_,
             .bus = bus_,
             .units = units_,
@@ -81,10 +88,8 @@ Result<> Service::start()
     sweeper_ = Worker::start(loop_, "removing what copies have left", removal_deadline, remove, [](const Result<kernel::Message>& removed) {
         if (!removed) log_error("{}", removed.error().text);
     });
-    networks_ = start_restoring_networks(loop_, settings_.network.firewall, [this](const Result<>& restored) {
-        if (!restored) log_error("the networks cannot be restored: {}", restored.error().text);
-        if (bus_.connected()) network_services_.follow();
-    });
+    restore_networks({});
+    if (auto watched = network_watch_.open(); !watched) log_error("{}", watched.error().text);
     bus_.keep_connected([this] { return on_connected(); }, [this] { on_lost(); });
     bus_patience_ = TRY(loop_.after(bus_patience, [this] { ready(); }));
     return {};
@@ -108,6 +113,17 @@ Result<> Service::reload()
     if (read) log_info("holm.toml was read again");
     else log_error("{}; the settings stay as they were", read.error().text);
     return read;
+}
+
+// `bridges`: networks whose bridge is to be made anew.
+void Service::restore_networks(const std::set<std::string>& bridges)
+{
+    networks_ = start_restoring_networks(loop_, settings_.network.firewall, [this, bridges](const Result<>& restored) {
+        if (!restored) log_error("the networks cannot be restored: {}", restored.error().text);
+        if (!bus_.connected()) return;
+        network_services_.restart(bridges);
+        network_services_.follow();
+    });
 }
 
 Result<> Service::watch_signals()

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -13,6 +15,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/machine_object.h"
 #include "daemon/manager_object.h"
+#include "daemon/network_watch.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
 #include "systemd/loop.h"
@@ -36,6 +39,7 @@ public:
 private:
     Result<> read_settings();
     Result<> reload();
+    void restore_networks(const std::set<std::string>& bridges);
     Result<> watch_signals();
     Result<> open_notify_socket();
     void receive_notifications();
@@ -52,6 +56,7 @@ private:
     Jobs jobs_;
     Authority authority_;
     NetworkServices network_services_;
+    NetworkWatch network_watch_;
     Host host_;
     Lifecycle lifecycle_;
     ManagerObject manager_;

@@ -119,6 +119,7 @@ NetlinkRequest link_request(const LinkChange& change)
     put_common(request, change.name, change.mtu);
     if (!change.alias.empty()) request.put_text(IFLA_IFALIAS, change.alias);
     if (change.mac) request.put(IFLA_ADDRESS, *change.mac);
+    if (change.master) request.put_number(IFLA_MASTER, change.master);
     if (change.link_local == LinkLocal::Keep) return request;
     size_t families = request.begin_nest(IFLA_AF_SPEC);
     size_t family = request.begin_nest(AF_INET6);

@@ -69,6 +69,7 @@ struct LinkChange {
     bool up = false;  // false: as it was
     LinkLocal link_local = LinkLocal::Keep;
     std::string alias;  // "": as it was
+    int master = 0;     // 0: as it was
     std::optional<HardwareAddress> mac;
     uint32_t mtu = 0;  // 0: as it was
 };

@@ -107,7 +107,6 @@ Result<> check_supported(const Settings& settings)
     const Settings fresh;
     std::string_view key;
     if (settings.paths != fresh.paths) key = "paths";
-    else if (settings.defaults.network.starts_with("macvlan:") || settings.defaults.network == "veth") key = "defaults.network";
     else if (settings.network.dns_port != fresh.network.dns_port) key = "network.dns_port";
     else if (settings.store != fresh.store) key = "store";
     if (key.empty()) return {};

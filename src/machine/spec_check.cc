@@ -134,10 +134,7 @@ bool has_details(const NetworkSpec& network)
 
 std::string unsupported_network(const NetworkSpec& network, const std::string& key)
 {
-    if (network.network == "veth" || network.network.starts_with("macvlan:")) return key + ".network";
-    if (network.network == "none" || network.network == "host") return has_details(network) ? key : "";
-    if (!network.ingress.empty()) return key + ".ingress";
-    return network.egress.empty() ? "" : key + ".egress";
+    return (network.network == "none" || network.network == "host") && has_details(network) ? key : "";
 }
 
 std::string unsupported_mount(const MountSpec& mount, const std::string& key)

@@ -11,6 +11,7 @@
 #include "kernel/firewall.h"
 #include "kernel/link.h"
 #include "kernel/sysctl.h"
+#include "network/apply_machine.h"
 #include "network/ip_bytes.h"
 
 namespace holm::network {
@@ -209,6 +210,27 @@ Result<> take_down(const Segment& segment)
     auto link = TRY(kernel::find_link(netlink, segment.interface));
     TRY(check_foreign(segment, link));
     return link ? kernel::remove_link(netlink, *link) : Result<>();
+}
+
+Result<> attach_ports(const Segment& segment, std::span<const Endpoint> endpoints)
+{
+    kernel::Netlink netlink = TRY(kernel::open_netlink());
+    auto bridge = TRY(kernel::find_link(netlink, segment.interface));
+    for (const Endpoint& endpoint : endpoints) {
+        if (endpoint.network != segment.name) continue;
+        auto port = TRY(kernel::find_link(netlink, endpoint.host_interface));
+        if (!bridge || !port || port->master == bridge->index) continue;
+        TRY(netlink.change(kernel::link_request({.name = port->name, .up = true, .master = bridge->index})));
+        TRY(allow_hairpin(endpoint));
+    }
+    return {};
+}
+
+Result<bool> has_bridge(const Segment& segment)
+{
+    if (!segment.ours) return true;
+    kernel::Netlink netlink = TRY(kernel::open_netlink());
+    return TRY(kernel::find_link(netlink, segment.interface)).has_value();
 }
 
 Result<bool> is_up(const Segment& segment)

@@ -17,6 +17,10 @@ namespace holm::network {
 Result<> bring_up(const Segment& segment);
 // Removes a bridge that is ours; one that is not there is no error. sysctls stay.
 Result<> take_down(const Segment& segment);
+// Those of the endpoints that are on it are ports of it again, where the bridge was made anew. One that is gone is no error.
+Result<> attach_ports(const Segment& segment, std::span<const Endpoint> endpoints);
+// Whether its bridge is there; of one that is not ours nothing is expected.
+Result<bool> has_bridge(const Segment& segment);
 // Whether it is up as bring_up leaves it.
 Result<bool> is_up(const Segment& segment);
 

@@ -14,6 +14,7 @@
 #include "base/undo.h"
 #include "kernel/link.h"
 #include "kernel/sysctl.h"
+#include "kernel/traffic.h"
 #include "network/ip_bytes.h"
 
 namespace holm::network {
@@ -48,11 +49,17 @@ Result<Link> find_parent(Netlink& host, const Endpoint& endpoint)
     return std::move(*parent);
 }
 
+// By which the host limits what the machine sends.
+std::string helper_of(const Endpoint& endpoint)
+{
+    return "hi" + endpoint.host_interface.substr(2);
+}
+
 // The namespace of an earlier boot may still be dying, and its pair with it. True: there was one, and it is gone.
-Result<bool> remove_leftover(Netlink& host, const std::string& name)
+Result<bool> remove_leftover(Netlink& host, const std::string& name, std::string_view kind = "veth")
 {
     auto link = TRY(kernel::find_link(host, name));
-    if (!link || link->kind != "veth") return false;
+    if (!link || link->kind != kind) return false;
     TRY(kernel::remove_link(host, *link));
     return true;
 }
@@ -88,9 +95,20 @@ Result<> make_pair(Netlink& host, const Endpoint& endpoint, const Link& parent, 
     return up;
 }
 
+// At the host's end, where the machine has no hand: what comes to it the end sends, and the other way round.
+Result<> limit_rates(Netlink& host, const Endpoint& endpoint)
+{
+    if (endpoint.ingress == 0 && endpoint.egress == 0) return {};
+    auto end = TRY(kernel::find_link(host, endpoint.host_interface));
+    if (!end) return error(Errc::Failed, "interface '{}' is gone again", endpoint.host_interface);
+    if (endpoint.ingress) TRY(kernel::limit_sending(host, *end, endpoint.ingress));
+    if (!endpoint.egress) return {};
+    TRY(remove_leftover(host, helper_of(endpoint), "ifb"));
+    return kernel::limit_receiving(host, *end, endpoint.egress, helper_of(endpoint));
+}
+
 Result<> make_interface(Netlink& host, const Endpoint& endpoint, int pid)
 {
-    if (endpoint.ingress || endpoint.egress) return error(Errc::NotSupported, "rates (ingress, egress) are not supported yet");
     const Link parent = TRY(find_parent(host, endpoint));
     switch (endpoint.type) {
     case EndpointType::Bridge:
@@ -196,6 +214,15 @@ Result<> wait_until_operational(Netlink& host, Netlink& machine, const Endpoint&
     return {};
 }
 
+// A macvlan has none.
+Result<> remove_ends(Netlink& host, const Endpoint& endpoint)
+{
+    if (endpoint.host_interface.empty()) return {};
+    TRY(remove_leftover(host, endpoint.host_interface));
+    if (endpoint.egress) TRY(remove_leftover(host, helper_of(endpoint), "ifb"));
+    return {};
+}
+
 Result<> bring_up_loopback()
 {
     Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -211,14 +238,15 @@ Result<> apply_outside(const Plan& plan, int pid, int network_namespace)
 {
     if (plan.kind != Kind::Endpoints) return {};
     Netlink host = TRY(kernel::open_netlink());
-    std::vector<std::string> made;
+    std::vector<Endpoint> made;
     // The inner ends would go with the namespace, but only at some later moment.
     Undo removal([&] {
-        for (const std::string& name : made) (void)remove_leftover(host, name);
+        for (const Endpoint& endpoint : made) (void)remove_ends(host, endpoint);
     });
     for (const Endpoint& endpoint : plan.endpoints) {
         TRY(make_interface(host, endpoint, pid), describe_endpoint(endpoint));
-        if (endpoint.type != EndpointType::Macvlan) made.push_back(endpoint.host_interface);
+        made.push_back(endpoint);
+        TRY(limit_rates(host, endpoint), describe_endpoint(endpoint));
         TRY(allow_hairpin(endpoint), describe_endpoint(endpoint));
     }
     Netlink machine = TRY(kernel::open_netlink_in(network_namespace));
@@ -239,8 +267,15 @@ Result<> allow_hairpin(const Endpoint& endpoint)
 Result<> remove_outside(const Endpoint& endpoint)
 {
     Netlink host = TRY(kernel::open_netlink());
-    TRY(remove_leftover(host, endpoint.host_interface), describe_endpoint(endpoint));
+    TRY(remove_ends(host, endpoint), describe_endpoint(endpoint));
     return {};
+}
+
+Result<> remove_inside(const Endpoint& endpoint, int network_namespace)
+{
+    Netlink machine = TRY(kernel::open_netlink_in(network_namespace));
+    auto link = TRY(kernel::find_link(machine, endpoint.interface), describe_endpoint(endpoint));
+    return link ? kernel::remove_link(machine, *link) : Result<>();
 }
 
 Result<> apply_inside(const Plan& plan)

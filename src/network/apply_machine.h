@@ -10,11 +10,12 @@ namespace holm::network {
 // Outside, while the child waits; programs of one thread only. Makes each pair with one RTM_NEWLINK (veth; both names, MAC, MTU, the inner
 // end in the namespace of `pid`, the outer on its bridge), then up; a leftover of the same host-side name is removed. Then, on a socket
 // opened in the machine's network namespace `network_namespace` (a file of /proc/PID/ns or a pidfd): loopback up, each up, addresses
-// (IFA_F_NODAD), routes. On return packets go through. A failure leaves no end on the host. Errors name interface and network;
-// NotSupported: with rates.
+// (IFA_F_NODAD), routes. On return packets go through. A failure leaves no end on the host. Errors name interface and network.
 Result<> apply_outside(const Plan& plan, int pid, int network_namespace);
-// Outside: takes one away again, whatever the machine has made of it; the other end goes with it. One that is not there is no error.
+// Outside: takes one's ends on the host away again, whatever the machine has made of it; the other end goes with it. What is not there
+// is no error, nor is an endpoint without an end on the host: that goes by remove_inside, in the machine's network namespace.
 Result<> remove_outside(const Endpoint& endpoint);
+Result<> remove_inside(const Endpoint& endpoint, int network_namespace);
 // Outside: a machine that publishes ports reaches them itself.
 Result<> allow_hairpin(const Endpoint& endpoint);
 // Inside: for kinds with no endpoints: the loopback.

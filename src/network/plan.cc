@@ -100,11 +100,33 @@ Result<Endpoint> plan_on_segment(const Entry& entry, const Facts& facts, Endpoin
     return endpoint;
 }
 
-// A bridge that is the host's own: what else is on it gives addresses, unless they are in the definition.
-Result<Endpoint> plan_on_bridge(const Entry& entry, std::string_view uuid, Endpoint endpoint)
+// The pair of a machine to the host alone is called as systemd-nspawn's, by which systemd-networkd of the host knows it.
+std::string name_of_pair(const Spec& spec, std::string hashed)
+{
+    constexpr size_t longest = 15;  // IFNAMSIZ less the NUL
+    const std::string name = "ve-" + spec.name.text();
+    const bool is_alone = std::ranges::count(spec.networks, "veth", &NetworkSpec::network) == 1;
+    return is_alone && name.size() <= longest ? name : std::move(hashed);
+}
+
+// What is the host's own, or leads beyond it: others there give addresses, unless they are in the definition.
+Result<Endpoint> plan_on_parent(const Entry& entry, std::string_view uuid, Endpoint endpoint)
 {
     const std::string& network = entry.wanted.network;
-    endpoint.parent = network.substr(std::string_view("bridge:").size());
+    const size_t colon = network.find(':');
+    if (colon != network.npos) endpoint.parent = network.substr(colon + 1);
+    if (network == "veth") {
+        endpoint.type = EndpointType::Veth;
+        endpoint.host_interface = name_of_pair(entry.spec, std::move(endpoint.host_interface));
+    }
+    if (network.starts_with("macvlan:")) {
+        endpoint.type = EndpointType::Macvlan;
+        endpoint.host_interface.clear();
+        for (const char* key : {"ingress", "egress"})
+            if ((key == std::string_view("ingress") ? endpoint.ingress : endpoint.egress) != 0)
+                return error(Errc::NotSupported, "not supported: '{}' on network '{}', which has no end on the host{}",
+                             key_of(entry.index, key), network, entry.origin(key));
+    }
     TRY(check_filters(entry, fmt::format("network '{}'", network)));
     endpoint.mac = entry.wanted.mac.empty() ? derive_mac(uuid, network, endpoint.interface) : TRY(parse_mac_bytes(entry.wanted.mac));
     for (size_t i = 0; i < entry.wanted.address.size(); ++i) {
@@ -128,8 +150,7 @@ Result<Endpoint> plan_endpoint(const Entry& entry, const Facts& facts, std::stri
     endpoint.ingress = bits_per_second(wanted.ingress), endpoint.egress = bits_per_second(wanted.egress);
     endpoint.allow = wanted.allow, endpoint.deny = wanted.deny;
     if (is_definition(wanted.network)) return plan_on_segment(entry, facts, std::move(endpoint));
-    if (wanted.network.starts_with("bridge:")) return plan_on_bridge(entry, uuid, std::move(endpoint));
-    return error(Errc::NotSupported, "not supported yet: network '{}'{}", printable(wanted.network), entry.origin("network"));
+    return plan_on_parent(entry, uuid, std::move(endpoint));
 }
 
 Result<> check_interfaces(const Spec& spec, const std::vector<Endpoint>& endpoints)

@@ -16,17 +16,20 @@ protected:
     std::string stopped(const std::string& script, const std::string& more = "")
     {
         std::string machine = name();
-        define(machine,
-               fmt::format("{}[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"{}\"]\n", more, busybox(), script));
+        define(
+            machine,
+            fmt::format("{}[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"{}\"]\n[[network]]\nnetwork = \"none\"\n",
+                        more, busybox(), script));
         EXPECT_TRUE(succeeds(holmctl({"start", machine})));
         EXPECT_TRUE(wait_for_state(machine, "stopped"));
         return machine;
     }
-    // An upper but for overlayfs's notes of where a file came from, which a copy does not have.
+    // An upper but for what is overlayfs's own: notes of where a file came from, and whiteouts that are one file.
     static std::string tree_of(const std::string& machine)
     {
         const std::string list =
-            "find . -printf '%P %y %m %U:%G %n %l %T@\\n' | sort; find . -type f -print0 | sort -z | xargs -0 -r sha256sum";
+            "find . -type c -printf '%P %y %m %U:%G %T@\\n' -o -printf '%P %y %m %U:%G %n %l %T@\\n' | sort; find . -type f -print0 | sort "
+            "-z | xargs -0 -r sha256sum";
         return sh(fmt::format("cd {}/upper && {{ {}; }} | sha256sum", state_folder(machine), list)).out;
     }
     static std::string identity(const std::string& machine) { return content_of(state_folder(machine) + "/identity.toml"); }
@@ -67,7 +70,8 @@ TEST_F(ChangesTest, ARecordWithAnUpperOfTheUsersOwnIsClonedAndRenamed)
     std::string machine = name(), copy = name("copy"), third = name("third"), upper = folder() + "/own-upper";
     make_folder(upper);
     make_folder(upper + ".work");
-    ASSERT_TRUE(succeeds(holmctl({"run", "--name=" + machine, "--lower=" + busybox(), "--upper=" + upper, "--", "/bin/touch", "/mine"})));
+    ASSERT_TRUE(succeeds(
+        holmctl({"run", "--name=" + machine, "--lower=" + busybox(), "--upper=" + upper, "--network=none", "--", "/bin/touch", "/mine"})));
     ASSERT_TRUE(succeeds(holmctl({"clone", machine, copy})));
     EXPECT_TRUE(exists(state_folder(copy) + "/upper/mine"));
     EXPECT_TRUE(has(holmctl({"cat", copy}).out, state_folder(copy) + "/upper"));
@@ -203,7 +207,8 @@ TEST_F(SnapshotTest, ARunningMachineStandsStillAndGoesOn)
 {
     std::string machine = name();
     define(machine, fmt::format("[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"i=0; while :; do i=$((i+1)); "
-                                "echo $i > /new; mv /new /one; echo $i > /new; mv /new /two; done\"]\nstop_signal = \"SIGKILL\"\n",
+                                "echo $i > /new; mv /new /one; echo $i > /new; mv /new /two; done\"]\nstop_signal = "
+                                "\"SIGKILL\"\n[[network]]\nnetwork = \"none\"\n",
                                 busybox()));
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     ASSERT_TRUE(eventually([&] { return exists(state_folder(machine) + "/upper/two"); }));
@@ -235,7 +240,8 @@ TEST_F(SnapshotTest, AMachineIsNotLeftStandingStill)
 {
     std::string machine = name();
     define(machine, fmt::format("[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"i=0; while [ $i -lt 4000 ]; "
-                                "do echo $i > /f$i; i=$((i+1)); done; while :; do date > /now; done\"]\nstop_signal = \"SIGKILL\"\n",
+                                "do echo $i > /f$i; i=$((i+1)); done; while :; do date > /now; done\"]\nstop_signal = "
+                                "\"SIGKILL\"\n[[network]]\nnetwork = \"none\"\n",
                                 busybox()));
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     ASSERT_TRUE(eventually([&] { return exists(state_folder(machine) + "/upper/now"); }, 60s));

@@ -69,6 +69,10 @@ TEST_F(LiveNetworkTest, WhoHasNoNetworkCanJoinOne)
     ASSERT_TRUE(succeeds(holmctl({"connect", "--runtime", machine, "holm0"})));
     EXPECT_TRUE(succeeds(inside(machine, fmt::format("ping -c 1 -W 2 {}", server))));
     EXPECT_TRUE(refuses(holmctl({"connect", "--runtime", shared, "holm0"}), 1, "host"));
+    ASSERT_TRUE(succeeds(holmctl({"disconnect", "--runtime", machine, "holm0"})));
+    EXPECT_EQ(inside(machine, "ls /sys/class/net").out, "lo\n");
+    ASSERT_TRUE(succeeds(holmctl({"connect", "--runtime", machine, "holm0"})));
+    EXPECT_TRUE(succeeds(inside(machine, fmt::format("ping -c 1 -W 2 {}", server))));
     take_away(machine);
     EXPECT_EQ(sh("ls /sys/class/net | grep -c holm0").out, "0\n");
 }

@@ -70,6 +70,19 @@ protected:
     // The processes that nsenter or ip put into a namespace: "" the host's.
     static std::string in_network_of(const std::string& machine) { return fmt::format("nsenter -t {} -n", leader_of(machine)); }
     static inline const std::string beyond = "ip netns exec server";
+    static std::vector<std::string> lines_of(std::string_view text)
+    {
+        std::vector<std::string> lines;
+        for (std::string_view line : split(text, '\n'))
+            if (!line.empty()) lines.emplace_back(line);
+        return lines;
+    }
+    static bool has_words(std::string_view text, std::initializer_list<std::string_view> words)
+    {
+        for (std::string_view word : words)
+            if (!text.contains(word)) return false;
+        return true;
+    }
     void define_network(const std::string& network, const std::string& toml)
     {
         make_folder("/etc/holm/networks");

@@ -49,7 +49,7 @@ TEST(SettingsFile, SaysWhatComesLater)
     EXPECT_TRUE(check_supported(*parse("[defaults]\nnetwork = \"host\"\n[users]\nbase = 1048576\ncount = 655360")));
     EXPECT_EQ(check_supported(*parse("[store]\ncompression = \"xz\"")).error().text, "/etc/holm/holm.toml:1:2: not supported yet: 'store'");
     EXPECT_TRUE(check_supported(*parse("[defaults]\nnetwork = \"lan\"\n[network]\npool = \"10.9.0.0/16\"\nfirewall = \"off\"")));
-    EXPECT_FALSE(check_supported(*parse("[defaults]\nnetwork = \"veth\"")));
+    EXPECT_TRUE(check_supported(*parse("[defaults]\nnetwork = \"veth\"")));
     EXPECT_EQ(check_supported(*parse("[network]\ndns_port = 5353")).error().text,
               "/etc/holm/holm.toml:2:1: not supported yet: 'network.dns_port'");
     EXPECT_FALSE(check_supported(*parse("[paths]\nstate = \"/srv/holm\"")));

@@ -65,6 +65,25 @@ TEST(PlanNetwork, TheFirstHasTheDefaultRoute)
               (std::map<size_t, std::string>{{1, "lan"}}));
 }
 
+TEST(PlanNetwork, PairsAndMacvlans)
+{
+    const Plan made = *plan(spec({{.network = "veth", .address = {"10.9.0.2/30"}, .ingress = "20M", .egress = "8M"},
+                                  {.network = "macvlan:eth0", .mac = "02:00:5e:10:00:05"}}));
+    EXPECT_EQ(made.endpoints[0].type, EndpointType::Veth);
+    EXPECT_EQ(made.endpoints[0].host_interface, "ve-web");
+    EXPECT_EQ(made.endpoints[0].parent, "");
+    EXPECT_EQ(made.endpoints[0].ingress, 20'000'000U);
+    EXPECT_EQ(made.endpoints[0].egress, 8'000'000U);
+    EXPECT_EQ(describe(made.endpoints[0].addresses.at(0)), "10.9.0.2/30");
+    EXPECT_EQ(made.endpoints[1].type, EndpointType::Macvlan);
+    EXPECT_EQ(made.endpoints[1].host_interface, "");
+    EXPECT_EQ(made.endpoints[1].parent, "eth0");
+    EXPECT_EQ(describe(made.endpoints[1].mac), "02:00:5e:10:00:05");
+    const Plan two = *plan(spec({{.network = "veth"}, {.network = "veth"}}));
+    EXPECT_TRUE(two.endpoints[0].host_interface.starts_with("hm"));
+    EXPECT_NE(two.endpoints[0].host_interface, two.endpoints[1].host_interface);
+}
+
 TEST(PlanNetwork, AnIsolatedOneHasNoWayOut)
 {
     const Segment isolated = example::segment("isolated = true");
@@ -78,7 +97,8 @@ TEST(PlanNetwork, AnIsolatedOneHasNoWayOut)
 TEST(PlanNetwork, Refusals)
 {
     EXPECT_EQ(plan_network(spec({{.network = "lan"}}), {}, "").error().code, Errc::NotFound);
-    EXPECT_EQ(refusal({{.network = "veth"}}), "not supported yet: network 'veth'");
+    EXPECT_EQ(refusal({{.network = "macvlan:eth0", .egress = "1M"}}),
+              "not supported: 'network[0].egress' on network 'macvlan:eth0', which has no end on the host");
     EXPECT_EQ(refusal({{.network = "lan", .interface = "eth1"}, {.network = "lan"}}),
               "network 'lan': the machine has another interface 'eth1'");
     EXPECT_EQ(refusal({{.network = "lan", .interface = "lo"}}), "an interface of network 'lan' cannot be called 'lo'");
