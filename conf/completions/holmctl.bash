@@ -12,7 +12,7 @@ __holmctl_options() {
 __holmctl_machines() {
     local wanted='1'
     case $1 in
-    start) wanted='$4 == "stopped" || $4 == "failed"' ;;
+    start | rename | clone | rollback) wanted='$4 == "stopped" || $4 == "failed"' ;;
     stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | login | attach | connect | disconnect | publish | unpublish)
         wanted='$4 != "stopped" && $4 != "failed"'
         ;;
@@ -36,7 +36,7 @@ __holmctl_values() {
     --host | -H) COMPREPLY=($(compgen -A hostname -- "$2")) ;;
     --root | --lower | --upper | --bind | --device | --file) compopt -o filenames && COMPREPLY=($(compgen -f -- "$2")) ;;
     --image | --name | --env | --user | --workdir | --publish | --tmpfs | --property | --capability | --hostname | --label | --lines | \
-        --timeout) COMPREPLY=() ;;
+        --timeout | --since | --remove | --size | --volume) COMPREPLY=() ;;
     *) return 1 ;;
     esac
 }
@@ -84,7 +84,7 @@ _holmctl() {
     case $verb in
     '') COMPREPLY=($(compgen -W "$(__holmctl_verbs)" -- "$current")) ;;
     verify) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
-    run | create | version | reload) ;;
+    run | create | version | reload | list-volumes | volume-create | volume-remove) ;;
     wait) if ((operands == 0)); then
         COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
     else
@@ -96,7 +96,7 @@ _holmctl() {
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi
         ;;
-    exec | shell | login | attach | logs | edit | plan | publish | unpublish)
+    exec | shell | login | attach | logs | edit | plan | publish | unpublish | rename | clone | snapshot | rollback)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         ;;
     *) COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current")) ;;

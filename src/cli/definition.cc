@@ -136,6 +136,17 @@ Result<> write_mounts(Writer& out, const Invocation& call, std::string_view fold
         TRY(out.string("[mount]", "target", bind.target));
         if (bind.read_only) TRY(out.raw("[mount]", "read_only", "true"));
     }
+    for (const std::string& text : call.values("--volume")) {
+        const auto parts = split(text, ':');
+        if (parts.size() < 2 || parts.size() > 3 || (parts.size() == 3 && parts[2] != "ro" && parts[2] != "rw"))
+            return error(Errc::Invalid, "--volume={}: not of the form VOLUME:DST[:ro|rw]", printable(text));
+        out.from("--volume", text);
+        out.begin("[mount]");
+        TRY(out.string("[mount]", "type", "volume"));
+        TRY(out.string("[mount]", "source", std::string(parts[0])));
+        TRY(out.string("[mount]", "target", std::string(parts[1])));
+        if (parts.size() == 3 && parts[2] == "ro") TRY(out.raw("[mount]", "read_only", "true"));
+    }
     for (const std::string& target : call.values("--tmpfs")) {
         out.from("--tmpfs", target);
         out.begin("[mount]");

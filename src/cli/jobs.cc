@@ -18,6 +18,7 @@ Settled settle_state(JobGoal goal, std::string_view state)
     switch (goal) {
     case JobGoal::Running: return state == "running" ? Settled::Done : ended ? Settled::Failed : Settled::NotYet;
     case JobGoal::Stopped: return ended ? Settled::Done : Settled::NotYet;
+    case JobGoal::Changed: return Settled::Failed;
     }
     return Settled::NotYet;
 }

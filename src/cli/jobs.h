@@ -14,7 +14,11 @@
 
 namespace holm::cli {
 
-enum class JobGoal { Running, Stopped };
+enum class JobGoal {
+    Running,
+    Stopped,
+    Changed,  // what is done to it while it is stopped: its state tells nothing
+};
 
 struct Job {
     std::string machine;

@@ -52,6 +52,15 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Verify: return verbs::verify(call);
     case Verb::Plan: return verbs::plan(call);
     case Verb::Remove: return verbs::remove(call);
+    case Verb::Rename: return verbs::rename(call);
+    case Verb::Clone: return verbs::clone(call);
+    case Verb::Diff: return verbs::diff(call);
+    case Verb::Snapshot: return verbs::snapshot(call);
+    case Verb::Snapshots: return verbs::snapshots(call);
+    case Verb::Rollback: return verbs::rollback(call);
+    case Verb::ListVolumes: return verbs::list_volumes(call);
+    case Verb::VolumeCreate: return verbs::volume_create(call);
+    case Verb::VolumeRemove: return verbs::volume_remove(call);
     case Verb::Exec: return verbs::exec(call);
     case Verb::Shell: return verbs::shell(call);
     case Verb::Login:

@@ -35,8 +35,10 @@ Verbs make_table()
     };
     add("Machines", machine_verbs());
     add("Definitions", definition_verbs());
+    add("Changes of a machine", change_verbs());
     add("Inside a machine", inside_verbs());
     add("Networks", network_verbs());
+    add("Volumes", volume_verbs());
     add("The manager", manager_verbs());
     return all;
 }
@@ -52,7 +54,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "abort",
     "apply",
     "bind",
-    "clone",
     "clone-image",
     "commit",
     "continue",
@@ -61,7 +62,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "copy-to",
     "debug",
     "df",
-    "diff",
     "doctor",
     "events",
     "export-oci",
@@ -74,7 +74,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "import-raw",
     "import-tar",
     "list-images",
-    "list-volumes",
     "metrics",
     "network-create",
     "network-remove",
@@ -84,15 +83,9 @@ constexpr auto later = std::to_array<std::string_view>({
     "rebase",
     "record",
     "remove-image",
-    "rename",
-    "rollback",
     "set",
-    "snapshot",
-    "snapshots",
     "top",
     "unbind",
-    "volume-create",
-    "volume-remove",
     "why",
 });
 // clang-format on

@@ -27,6 +27,10 @@ std::string_view describe_kind(JobKind kind)
     case JobKind::Start: return "start";
     case JobKind::Stop: return "stop";
     case JobKind::Restart: return "restart";
+    case JobKind::Clone: return "clone";
+    case JobKind::Rename: return "rename";
+    case JobKind::Snapshot: return "snapshot";
+    case JobKind::Rollback: return "rollback";
     }
     std::unreachable();
 }

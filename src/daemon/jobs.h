@@ -12,7 +12,7 @@
 
 namespace holm::daemon {
 
-enum class JobKind { Start, Stop, Restart };
+enum class JobKind { Start, Stop, Restart, Clone, Rename, Snapshot, Rollback };
 enum class JobResult { Done, Failed, Canceled };
 
 struct Job {

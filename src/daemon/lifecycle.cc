@@ -129,7 +129,8 @@ void Lifecycle::settle(MachineEntry& machine)
 void Lifecycle::forget_if_gone(const MachineName& name)
 {
     MachineEntry* machine = lookup(name);
-    if (!machine || is_active(machine->life) || machine->remover || machine->planner || machine->checker || !machine->when_gone.empty())
+    if (!machine || is_active(machine->life) || machine->remover || machine->planner || machine->checker || !machine->when_gone.empty() ||
+        !machine->changing.empty())
         return;
     const Known* known = host_.catalogue.find(name);
     if (known && known->origin != Origin::Temporary) return;

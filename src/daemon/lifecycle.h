@@ -42,6 +42,23 @@ struct Announcer {
     std::move_only_function<void(const machine::MachineName&)> vanished;
 };
 
+// What is done to a machine as a whole, by a child of holmd, as a job.
+struct ChangeRequest {
+    enum class While {
+        Stopped,
+        Frozen,  // stopped, or with its payload standing still
+        Any,
+    };
+    While when = While::Stopped;
+    JobKind kind = JobKind::Clone;
+    std::string doing;                           // "being cloned as 'new'"
+    std::string what;                            // "cloning machine 'web'"
+    std::optional<machine::MachineName> result;  // the machine that there is then; nobody else is given the name meanwhile
+    Worker::Job work;
+    std::string tag;                         // of the snapshot, which the reply tells before the job; "": it does not
+    std::shared_ptr<uint64_t> frozen_since;  // Frozen: set for `work`, µs of CLOCK_MONOTONIC, where the machine runs
+};
+
 class Lifecycle {
 public:
     Lifecycle(Host host, Announcer announcer) : host_(host), announcer_(std::move(announcer)) {}
@@ -62,6 +79,9 @@ public:
     void terminate(const machine::MachineName& name, Reply reply);
     void remove(const machine::MachineName& name, Reply reply);
     void prepare(const machine::MachineName& name, Reply reply);
+    void change(const machine::MachineName& name, ChangeRequest request, Reply reply);
+    // Whether something is being done to it, or it is being made: then it can be neither started nor changed.
+    Result<> check_unchanging(const machine::MachineName& name) const;
     // Asks the supervisor of a machine that runs; `answered` has its answer, a refusal goes to the reply.
     void ask(const machine::MachineName& name, kernel::Message message, Reply reply,
              std::move_only_function<void(Reply, kernel::Message)> answered);
@@ -107,6 +127,18 @@ private:
     void restart_checked(const machine::MachineName& name, Reply reply);
     void restart_service(MachineEntry& machine, Reply reply);
     bool refuse_protected(const machine::MachineName& name, const char* verb, Reply& reply);
+
+    // changes (lifecycle_changes.cc)
+    void do_change(const machine::MachineName& name, ChangeRequest request, Reply reply);
+    Result<> check_change(const machine::MachineName& name, const ChangeRequest& request);
+    Result<> check_dependants(const machine::MachineName& name);
+    void freeze_and_work(MachineEntry& machine, ChangeRequest request, uint32_t job);
+    void start_work(const machine::MachineName& name, ChangeRequest request, uint32_t job);
+    void thaw_again(MachineEntry& machine);
+    void sweep(const std::string& layers);
+    void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, Result<> result);
+    void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);
+    bool refuse_changing(const machine::MachineName& name, Reply& reply) const;
 
     // actions (lifecycle_actions.cc)
     void perform(MachineEntry& machine, machine::Action action);
@@ -157,6 +189,7 @@ private:
     systemd::Source drain_;
     std::vector<std::string> dead_scopes_;                          // of machines that were found dead: to be stopped
     std::list<systemd::Operation> stopping_scopes_;                 // being stopped
+    std::list<std::unique_ptr<Worker>> sweepers_;                   // that remove layers nobody needs
     std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed
 };
 

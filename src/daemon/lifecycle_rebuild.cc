@@ -43,6 +43,11 @@ void Lifecycle::rebuild()
     // A power cut, or a holmd that was killed at the wrong moment, has left what a first start or `run --rm` was to remove.
     for (const MachineName& name : list_marked()) {
         if (find(name)) continue;
+        const Known* known = host_.catalogue.find(name);
+        if (known && known->origin == Origin::Definition) {  // a clone that was whole but for its mark
+            if (auto kept = unmark_record(name); !kept) log_error("machine '{}': {}", name.text(), kept.error().text);
+            continue;
+        }
         log_info("machine '{}': removing what its last run has left", name.text());
         remove_record(entry(name));
     }
@@ -86,7 +91,7 @@ void Lifecycle::await_supervisor(const MachineName& name, unsigned attempt)
 {
     MachineEntry& machine = entry(name);
     if (machine.control || is_active(machine.life)) return;  // it has called meanwhile, or was started anew
-    if (connect(machine)) return;
+    if (connect(machine)) return thaw_again(machine);        // a snapshot was being made
     if (attempt == supervisor_attempts || !is_populated(machine.control_group)) return found_dead(machine);
     auto again = host_.loop.after(supervisor_pause,
                                   [this, name, attempt] { enqueue([this, name, attempt] { await_supervisor(name, attempt + 1); }); });

@@ -109,6 +109,7 @@ bool Lifecycle::refuse_protected(const MachineName& name, const char* verb, Repl
 
 void Lifecycle::do_run(const MachineName& name, RunRequest request)
 {
+    if (refuse_changing(name, request.reply)) return;
     MachineEntry& machine = entry(name);
     if (machine.ended || machine.remover) {
         machine.when_gone.push_back([this, name, request = std::move(request)]() mutable { do_run(name, std::move(request)); });
@@ -159,7 +160,7 @@ void Lifecycle::do_start(const MachineName& name, Reply reply)
         machine->when_gone.push_back([this, name, reply = std::move(reply)]() mutable { do_start(name, std::move(reply)); });
         return;
     }
-    if (refuse_protected(name, "start", reply)) return;
+    if (refuse_protected(name, "start", reply) || refuse_changing(name, reply)) return;
     if (is_active(machine)) {
         const machine::State state = machine::state_of(machine->life);
         if (state == machine::State::Running) return start_running(*machine, std::move(reply));
@@ -291,9 +292,11 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
         return;
     }
     if (is_active(machine)) return reply.fail(with_context(busy(*machine), "stop it first"));
+    if (refuse_changing(name, reply)) return;
     const Known* known = host_.catalogue.find(name);
     if (!known && !has_state(name)) return reply.fail(unknown(name));
     if (refuse_protected(name, "remove", reply)) return;
+    if (auto free = check_dependants(name); !free) return reply.fail(free.error());
     const bool defined = known && known->origin == Origin::Definition;
     if (defined) {
         auto gone = remove_definition(name);
@@ -315,6 +318,7 @@ void Lifecycle::do_prepare(const MachineName& name, Reply reply)
     }
     if (is_active(before) && before->life.unit == UnitForm::Scope)
         return reply.fail(error(Errc::Busy, "machine '{}' runs already, as {}", name.text(), unit_of(*before)));
+    if (refuse_changing(name, reply)) return;
     // The service's last life is over when systemd starts it anew.
     if (before && before->ended) end_life(*before);
     entry(name).prepare = std::move(reply);

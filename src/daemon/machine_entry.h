@@ -81,7 +81,10 @@ struct MachineEntry {
     Fd session;  // of the client that runs it in the foreground, the supervisor's side: its end tells that nothing is left
     std::optional<Reply> prepare;
     std::optional<Removal> removal;
-    std::vector<Reply> restarts;               // that wait for the checker
+    std::vector<Reply> restarts;      // that wait for the checker
+    std::string changing;             // why it cannot start: "being cloned as 'new'"; "" where nothing is done to it
+    std::unique_ptr<Worker> changer;  // of the machine that it was asked of
+    systemd::Operation reload_operation;
     std::vector<systemd::Callback> when_gone;  // done once the unit is gone and what was claimed is released
 };
 

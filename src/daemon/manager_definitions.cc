@@ -121,6 +121,7 @@ void ManagerObject::write(Reply reply, const std::string& text, std::string defi
 // Checked as a whole, written as one step, and systemd's generators run again.
 void ManagerObject::store(Reply reply, const MachineName& name, const std::string& definition)
 {
+    if (auto free = lifecycle_.check_unchanging(name); !free) return reply.fail(free.error());
     auto spec = parse_definition(name, definition, definition_path(name), host_.catalogue.places());
     if (!spec) return reply.fail(spec.error());
     if (auto written = write_definition(name, definition); !written) return reply.fail(written.error());

@@ -16,6 +16,7 @@
 #include "daemon/machine_view.h"
 #include "daemon/planner_child.h"
 #include "daemon/reply.h"
+#include "daemon/snapshots.h"
 #include "systemd/vtable.h"
 
 namespace holm::daemon {
@@ -85,6 +86,30 @@ private:
     void disable(Reply reply, const std::string& name, bool now);
     void change_files(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
     void reload(Reply reply);
+
+    // copies and names (manager_changes.cc)
+    void clone(Reply reply, const std::string& name, const std::string& new_name);
+    void rename(Reply reply, const std::string& name, const std::string& new_name);
+    void change_files_of(Reply reply, JobKind kind, const std::string& from, const std::string& to);
+
+    // snapshots and changes (manager_snapshots.cc)
+    void snapshot(Reply reply, const std::string& name, const std::string& tag, const systemd::Options& options);
+    void list_snapshots(Reply reply, const std::string& name);
+    void remove_snapshot(Reply reply, const std::string& name, const std::string& tag);
+    void rollback(Reply reply, const std::string& name, const std::string& tag);
+    void diff(Reply reply, const std::string& name, const std::string& since);
+    void change_snapshots(Reply reply, const char* verb, const std::string& name, const std::string& tag, ChangeRequest change,
+                          Result<> (*work)(const SnapshotRequest&));
+    void with_spec(Reply reply, Privilege privilege, const char* verb, const std::string& name,
+                   std::move_only_function<void(Reply, const machine::Spec&)> allowed);
+    void answer_with(Reply reply, const std::string& what, const Worker::Job& job,
+                     std::move_only_function<void(Reply, kernel::Message)> done);
+
+    // volumes (manager_volumes.cc)
+    void list_volumes(Reply reply);
+    void create_volume(Reply reply, const std::string& name, uint64_t size);
+    void remove_volume(Reply reply, const std::string& name);
+    std::vector<std::string> users_of_volume(const std::string& name);
 
     // networks (manager_networks.cc)
     void list_networks(Reply reply);

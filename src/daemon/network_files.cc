@@ -160,6 +160,21 @@ bool has_relayed()
     return !names_in(network::relay_folder).empty();
 }
 
+Result<> rename_leases(const MachineName& from, const MachineName& to)
+{
+    for (const std::string& network : names_in(api::state_networks_folder)) {
+        const std::string folder = network_folder(Place::Drawn, network);
+        for (const std::string& name : names_in(folder)) {
+            if (!name.starts_with(from.text() + "@") || !name.ends_with(lease_suffix)) continue;
+            Lease lease = TRY(read_lease(fmt::format("{}/{}", folder, name)));
+            lease.machine = to.text();
+            TRY(write_lease(network, lease));
+            if (::unlink(fmt::format("{}/{}", folder, name).c_str())) return sys_error("cannot remove lease '{}/{}'", folder, name);
+        }
+    }
+    return {};
+}
+
 std::vector<network::MachineEndpoints> list_endpoints(const std::optional<MachineName>& but)
 {
     std::vector<network::MachineEndpoints> machines;

@@ -46,6 +46,9 @@ std::vector<Publisher> list_published(const machine::MachineName& but);
 
 bool has_relayed();
 
+// The leases of a machine under another name; those that have it already stay.
+Result<> rename_leases(const machine::MachineName& from, const machine::MachineName& to);
+
 // The endpoints of every machine that has a plan in /run, but `but`.
 std::vector<network::MachineEndpoints> list_endpoints(const std::optional<machine::MachineName>& but = {});
 

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+
 #include "api/names.h"
 #include "base/fd.h"
 #include "base/handle.h"
@@ -14,6 +17,8 @@
 #include "daemon/identity.h"
 #include "daemon/network_files.h"
 #include "daemon/networks.h"
+#include "daemon/snapshots.h"
+#include "daemon/volumes.h"
 #include "kernel/definition_files.h"
 #include "kernel/lock_file.h"
 #include "launch/drop_in.h"
@@ -23,6 +28,7 @@
 #include "machine/spec_file.h"
 #include "rootfs/observe.h"
 #include "rootfs/remove.h"
+#include "rootfs/seal.h"
 
 namespace holm::daemon {
 
@@ -75,13 +81,39 @@ Result<Spec> read_spec(const PlanRequest& request)
     return spec;
 }
 
+// A volume is a folder of holm's own, bound as any other.
+Result<> resolve_volumes(Spec& spec)
+{
+    for (size_t i = 0; i < spec.mounts.size(); ++i) {
+        machine::MountSpec& mount = spec.mounts[i];
+        if (mount.type != machine::MountType::Volume) continue;
+        auto folder = find_volume(mount.source);
+        const std::string key = fmt::format("mount[{}].source", i);
+        if (!folder && !mount.optional) return with_context(folder.error(), key + describe_origin(spec, key));
+        mount.type = machine::MountType::Bind;
+        mount.source = folder ? *folder : fmt::format("{}/{}", volumes_folder, mount.source);
+    }
+    return {};
+}
+
 Result<Spec> resolve_spec(const PlanRequest& request)
 {
     Spec spec = TRY(read_spec(request));
     TRY(machine::check_supported(spec));
+    TRY(resolve_volumes(spec));
     const std::string& network = request.settings.defaults.network;
     if (spec.networks.empty() && network != "none") spec.networks.push_back({.network = network});
     return spec;
+}
+
+// What was sealed of its upper. The start of the machine makes the snapshot that was put off to it.
+Result<rootfs::History> history_of(const PlanRequest& request, const rootfs::UpperPlace& place)
+{
+    if (request.mode == PlanRequest::Mode::PlanOnly) return rootfs::read_history(place);
+    rootfs::History history = TRY(rootfs::settle_history(place));
+    if (history.next_start.empty()) return history;
+    TRY(seal_now(place, history.next_start), fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
+    return rootfs::read_history(place);
 }
 
 Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec, const std::string& zone)
@@ -91,6 +123,12 @@ Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec,
         for (const std::string& place : image_places()) looking_at(request, place);
         input.image_path = TRY(rootfs::find_image(spec.root.image, image_places()),
                                fmt::format("machine '{}'{}", request.name.text(), describe_origin(spec, "root.image")));
+    }
+    const auto place = rootfs::place_upper(spec, input.state);
+    if (!rootfs::layers_folder(place).empty()) {
+        looking_at(request, rootfs::layers_folder(place));
+        const rootfs::History history = TRY(history_of(request, place));
+        input.own_layers = rootfs::layer_paths(place, history);
     }
     using machine::UsersKind;
     input.shifts_ids = spec.security.users.kind == UsersKind::Auto || spec.security.users.kind == UsersKind::Range;
@@ -234,7 +272,8 @@ Result<> save_plan(const launch::Plan& plan)
 
 bool has_own_upper(const MachineName& name)
 {
-    return exists(api::state_path(name) + "/upper") || exists(api::state_path(name) + "/work");
+    return std::ranges::any_of(std::array{"/upper", "/work", "/layers"},
+                               [&](const char* folder) { return exists(api::state_path(name) + folder); });
 }
 
 Result<> release(const MachineName& name, Keep keep)

@@ -19,7 +19,6 @@ namespace holm::daemon {
 namespace {
 
 constexpr const char* record_file = "/record.toml";
-constexpr const char* mark_file = "/temporary";
 constexpr const char* last_run_file = "/last-run";
 
 bool exists(const std::string& path)

@@ -13,6 +13,9 @@
 
 namespace holm::daemon {
 
+// The mark, in a machine's state folder.
+inline constexpr const char* mark_file = "/temporary";
+
 enum class RecordLife { Kept, Temporary };
 
 struct RecordFile {

@@ -12,7 +12,9 @@
 #include "api/names.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/machine_files.h"
 #include "daemon/planner_child.h"
+#include "daemon/volumes.h"
 #include "kernel/definition_files.h"
 #include "network/relayed.h"
 #include "systemd/notify.h"
@@ -66,7 +68,17 @@ Result<> Service::start()
     TRY(make_folders(api::runtime_machines_folder, 0700));
     TRY(make_folders(network::relay_folder));
     TRY(open_notify_socket());
+    finish_changes();
     lifecycle_.rebuild();
+    auto remove = [unfinished = list_unfinished(),
+                   volumes = list_unfinished_volumes()](const Worker::LookingAt&) -> Result<kernel::Message> {
+        TRY(remove_unfinished(unfinished));
+        TRY(remove_unfinished_volumes(volumes));
+        return kernel::Message("ok");
+    };
+    sweeper_ = Worker::start(loop_, "removing what copies have left", removal_deadline, remove, [](const Result<kernel::Message>& removed) {
+        if (!removed) log_error("{}", removed.error().text);
+    });
     networks_ = start_restoring_networks(loop_, settings_.network.firewall, [this](const Result<>& restored) {
         if (!restored) log_error("the networks cannot be restored: {}", restored.error().text);
         if (bus_.connected()) network_services_.follow();

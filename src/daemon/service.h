@@ -60,6 +60,7 @@ private:
     Fd notify_;
     systemd::Source notified_, bus_patience_;
     std::unique_ptr<Worker> networks_;  // that are being restored
+    std::unique_ptr<Worker> sweeper_;
     std::vector<systemd::Source> signals_;
     bool is_ready_ = false;
 };

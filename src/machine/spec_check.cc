@@ -145,9 +145,9 @@ std::string unsupported_mount(const MountSpec& mount, const std::string& key)
     switch (mount.type) {
     case MountType::Bind:
     case MountType::Tmpfs:
+    case MountType::Volume:
     case MountType::Inaccessible: break;
     case MountType::Overlay:
-    case MountType::Volume:
     case MountType::Image: return key + ".type";
     }
     return mount.owner == MountOwner::User ? key + ".owner" : "";

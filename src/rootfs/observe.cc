@@ -134,6 +134,13 @@ Result<Folder> Observation::describe_folder(int folder, const std::string& path)
 
 Result<> Observation::observe_layers()
 {
+    for (const std::string& path : input_.own_layers) {
+        looking_at(path);
+        const std::string context = fmt::format("a layer of the snapshots of machine '{}'", spec_.name.text());
+        Fd folder = TRY(open_folder(path), context);
+        facts_.layers.push_back(TRY(describe_folder(folder.get(), path), context));
+        stack_.push_back(std::move(folder));
+    }
     const machine::RootSpec& root = spec_.root;
     std::vector<std::string> paths = root.lower;
     if (!root.path.empty()) paths = {root.path};

@@ -15,6 +15,7 @@ namespace holm::rootfs {
 struct ObserveInput {
     std::string state;                     // "/var/lib/holm/machines/web"
     std::string image_path;                // of root.image, as find_image has found it
+    std::vector<std::string> own_layers;   // layers of the machine's own, over those of the spec; topmost first
     bool shifts_ids = true;                // the machine has a range of its own: whether each layer can be id-mapped is tried
     std::string zone;                      // the host's, "Europe/Berlin"
     std::string search_path;               // PATH of the payload, for its command

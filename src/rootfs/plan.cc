@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "rootfs/history.h"
 
 namespace holm::rootfs {
 
@@ -28,10 +29,19 @@ bool contains(const auto& list, const auto& value)
     return std::ranges::find(list, value) != std::end(list);
 }
 
-std::string layer_key(const Spec& spec, size_t i)
+// What was sealed of the upper lies over the layers that the spec names.
+size_t count_sealed(const Facts& facts)
+{
+    auto is_sealed = [](const Folder& layer) {
+        return parse_layer_id(std::string_view(layer.path).substr(layer.path.rfind('/') + 1)).has_value();
+    };
+    return static_cast<size_t>(std::ranges::count_if(facts.layers, is_sealed));
+}
+
+std::string layer_key(const Spec& spec, const Facts& facts, size_t i)
 {
     if (!spec.root.path.empty()) return "root.path";
-    return spec.root.image.empty() ? fmt::format("root.lower[{}]", i) : "root.image";
+    return spec.root.image.empty() ? fmt::format("root.lower[{}]", i - std::min(i, count_sealed(facts))) : "root.image";
 }
 
 std::string layer_name(const Spec& spec, const Facts& facts, size_t i)
@@ -46,7 +56,7 @@ Result<> check_nesting(const Spec& spec, const Facts& facts)
     for (size_t i = 0; i < facts.layers.size(); ++i) {
         for (size_t j = 0; j < facts.layers.size(); ++j) {
             if (i == j) continue;
-            std::string origin = describe_origin(spec, layer_key(spec, std::max(i, j)));
+            std::string origin = describe_origin(spec, layer_key(spec, facts, std::max(i, j)));
             if (facts.layers[i].id == facts.layers[j].id)
                 return error(Errc::Invalid, "{} is the same folder as {}{}", layer_name(spec, facts, std::max(i, j)),
                              layer_name(spec, facts, std::min(i, j)), origin);
@@ -66,7 +76,7 @@ Result<> check_layers(const Spec& spec, const Facts& facts, const machine::IdRan
     for (size_t i = 0; i < facts.layers.size(); ++i) {
         if (!ids.shifts() || facts.layers[i].can_be_id_mapped) continue;
         return error(Errc::NotSupported, "{} is on {}, which cannot be id-mapped: {}{}", layer_name(spec, facts, i),
-                     facts.layers[i].file_system, instead_of_id_map, describe_origin(spec, layer_key(spec, i)));
+                     facts.layers[i].file_system, instead_of_id_map, describe_origin(spec, layer_key(spec, facts, i)));
     }
     return {};
 }
@@ -119,7 +129,7 @@ Result<> check_upper(const Spec& spec, const Facts& facts, const UpperPlace& pla
 
 Result<> check_in_place(const Spec& spec, const Facts& facts)
 {
-    std::string origin = describe_origin(spec, layer_key(spec, 0));
+    std::string origin = describe_origin(spec, layer_key(spec, facts, 0));
     if (facts.layers[0].id == facts.host_root)
         return error(Errc::Invalid,
                      "the host's own root cannot be used in place: set root.upper, or root.mode = \"ephemeral\", \"read-only\" or "

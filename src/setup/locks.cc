@@ -1,27 +1,13 @@
 #include "setup/locks.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
-
 #include "api/names.h"
 #include "base/text.h"
 #include "kernel/lock_file.h"
-#include "kernel/path.h"
+#include "rootfs/path_lock.h"
 
 namespace holm::setup {
 
 namespace {
-
-// "8:1:131073": the same for every path to a folder.
-Result<std::string> lock_name(const std::string& path)
-{
-    Fd folder = TRY(kernel::open_source(path, O_PATH));
-    struct stat status;
-    if (::fstat(folder.get(), &status)) return sys_error("cannot look at '{}'", printable(path));
-    return fmt::format("{}:{}:{}", major(status.st_dev), minor(status.st_dev), status.st_ino);
-}
 
 Result<> send_lock(Status& status, const std::string& file, int lock)
 {
@@ -30,7 +16,7 @@ Result<> send_lock(Status& status, const std::string& file, int lock)
 
 Result<> take_path_lock(const launch::Plan& plan, const std::string& path, kernel::Sharing sharing, Status& status)
 {
-    const std::string file = fmt::format("{}/{}", api::locks_folder, TRY(lock_name(path)));
+    const std::string file = TRY(rootfs::path_lock_file(path));
     Fd lock = TRY(kernel::take_lock_file(file, plan.name.text(), fmt::format("'{}'", printable(path)), sharing));
     return send_lock(status, file, lock.get());
 }

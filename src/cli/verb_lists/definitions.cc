@@ -24,6 +24,7 @@ const Options definition_options = {
      .value = "[IP:]PORT:PORT[/PROTOCOL]",
      .help = "publish a port of the machine on the host"},
     {.name = "--bind", .kind = List, .value = "SRC[:DST[:ro|rw]]", .help = "mount a file or directory of the host"},
+    {.name = "--volume", .kind = List, .value = "VOLUME:DST[:ro|rw]", .help = "mount a volume"},
     {.name = "--tmpfs", .kind = List, .value = "DST", .help = "mount an empty tmpfs"},
     {.name = "--env", .letter = 'E', .kind = List, .value = "K=V", .help = "a variable of the payload's environment"},
     {.name = "--user", .letter = 'u', .kind = Value, .value = "USER", .help = "the payload's user"},
@@ -92,6 +93,16 @@ std::vector<VerbInfo> definition_verbs()
          .synopsis = "NAME…",
          .help = "remove machines with all their state",
          .operands = count::some},
+        {.verb = Verb::Rename,
+         .name = "rename",
+         .synopsis = "NAME NEW-NAME",
+         .help = "give a stopped machine another name",
+         .operands = count::two},
+        {.verb = Verb::Clone,
+         .name = "clone",
+         .synopsis = "NAME NEW-NAME",
+         .help = "make another machine with a copy of what this one has written",
+         .operands = count::two},
     };
 }
 

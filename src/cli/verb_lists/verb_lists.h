@@ -14,8 +14,10 @@ inline constexpr Count none = {0, 0}, one = {1, 1}, two = {2, 2}, some = {1, ~0u
 
 std::vector<VerbInfo> machine_verbs();
 std::vector<VerbInfo> definition_verbs();
+std::vector<VerbInfo> change_verbs();
 std::vector<VerbInfo> inside_verbs();
 std::vector<VerbInfo> network_verbs();
+std::vector<VerbInfo> volume_verbs();
 std::vector<VerbInfo> manager_verbs();
 
 }  // namespace holm::cli

@@ -42,6 +42,15 @@ Result<int> cat(const Invocation& call);
 Result<int> verify(const Invocation& call);
 Result<int> plan(const Invocation& call);
 Result<int> remove(const Invocation& call);
+Result<int> rename(const Invocation& call);
+Result<int> clone(const Invocation& call);
+Result<int> diff(const Invocation& call);
+Result<int> snapshot(const Invocation& call);
+Result<int> snapshots(const Invocation& call);
+Result<int> rollback(const Invocation& call);
+Result<int> list_volumes(const Invocation& call);
+Result<int> volume_create(const Invocation& call);
+Result<int> volume_remove(const Invocation& call);
 
 Result<int> reload(const Invocation& call);
 

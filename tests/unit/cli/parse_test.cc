@@ -79,7 +79,7 @@ TEST(Parse, HelpIsAVerbToo)
 
 TEST(Parse, VerbOfALaterVersionIsNoUsageError)
 {
-    EXPECT_EQ(refused({"snapshot", "web"}, Errc::NotSupported), "'snapshot' is not supported yet");
+    EXPECT_EQ(refused({"import-config", "web"}, Errc::NotSupported), "'import-config' is not supported yet");
 }
 
 TEST(Parse, UnknownOptionNamesTheNearest)

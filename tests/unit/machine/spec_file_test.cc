@@ -303,7 +303,7 @@ TEST(SpecFile, LaterKeysAreRefusedByName)
               "not supported yet: 'payload.restart' (web.toml:2:9)");
     EXPECT_EQ(check_supported(*with_root("payload.restart = \"always\"")).error().code, Errc::NotSupported);
     for (const char* later : {"payload.ready = \"port:80\"",
-                              "[[mount]]\nsource = \"v\"\ntarget = \"/v\"\ntype = \"volume\"",
+                              "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\ntype = \"image\"",
                               "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"user:a=1\"",
                               "[[network]]\nnetwork = \"veth\"",
                               "[[network]]\nnetwork = \"macvlan:eth0\"",

@@ -1,0 +1,54 @@
+// The verbs on what a machine has changed.
+#include "cli/verb_lists/verb_lists.h"
+
+namespace holm::cli {
+
+namespace {
+
+using enum OptionKind;
+using Options = std::vector<OptionInfo>;
+
+const Options diff_options = {
+    {.name = "--since", .kind = Value, .value = "TAG", .help = "only what was changed after that snapshot"},
+};
+
+const Options snapshot_options = {
+    {.name = "--at-next-start", .help = "take it when the machine is started again, in no time"},
+};
+
+const Options snapshots_options = {
+    {.name = "--remove", .kind = List, .value = "TAG", .help = "remove that snapshot"},
+};
+
+}  // namespace
+
+std::vector<VerbInfo> change_verbs()
+{
+    return {
+        {.verb = Verb::Diff,
+         .name = "diff",
+         .synopsis = "NAME",
+         .help = "what the machine has added, changed and deleted",
+         .operands = count::one,
+         .options = diff_options},
+        {.verb = Verb::Snapshot,
+         .name = "snapshot",
+         .synopsis = "NAME [TAG]",
+         .help = "keep the state of the machine's files",
+         .operands = {1, 2},
+         .options = snapshot_options},
+        {.verb = Verb::Snapshots,
+         .name = "snapshots",
+         .synopsis = "NAME",
+         .help = "list what was kept",
+         .operands = count::one,
+         .options = snapshots_options},
+        {.verb = Verb::Rollback,
+         .name = "rollback",
+         .synopsis = "NAME TAG",
+         .help = "give a stopped machine the files of a snapshot again",
+         .operands = count::two},
+    };
+}
+
+}  // namespace holm::cli

@@ -1,0 +1,198 @@
+// Lifecycle: what is done to machines that do not run. While it is done they cannot start, whoever asks.
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "api/names.h"
+#include "base/log.h"
+#include "daemon/dependants.h"
+#include "daemon/lifecycle.h"
+#include "daemon/snapshots.h"
+#include "rootfs/seal.h"
+
+namespace holm::daemon {
+
+using machine::MachineName;
+
+namespace {
+
+constexpr std::chrono::hours change_deadline{24};  // a large upper takes its time
+
+std::string thaw_mark(const MachineName& name)
+{
+    return api::runtime_path(name) + "/thaw";
+}
+
+}  // namespace
+
+void Lifecycle::change(const MachineName& name, ChangeRequest request, Reply reply)
+{
+    catch_up(name);
+    enqueue([this, name, request = std::move(request), reply = std::move(reply)]() mutable {
+        do_change(name, std::move(request), std::move(reply));
+    });
+}
+
+Result<> Lifecycle::check_unchanging(const MachineName& name) const
+{
+    const MachineEntry* machine = find(name);
+    if (!machine || machine->changing.empty()) return {};
+    return error(Errc::Busy, "machine '{}' is {}: wait for the end of that", name.text(), machine->changing);
+}
+
+// True: refused.
+bool Lifecycle::refuse_changing(const MachineName& name, Reply& reply) const
+{
+    auto free = check_unchanging(name);
+    if (!free) reply.fail(free.error());
+    return !free;
+}
+
+// A machine that is gone, or has another name, takes others with it: they are named.
+Result<> Lifecycle::check_dependants(const MachineName& name)
+{
+    std::vector<machine::Spec> specs;
+    for (const MachineName& other : host_.catalogue.names())
+        if (const Known* known = host_.catalogue.find(other); known && known->spec) specs.push_back(*known->spec);
+    const auto dependants = find_dependants(name, api::state_path(name), specs);
+    if (dependants.empty()) return {};
+    return error(Errc::Busy, "machine '{}' is needed by {}: change or remove {} first", name.text(), fmt::join(dependants, ", "),
+                 dependants.size() == 1 ? "it" : "them");
+}
+
+Result<> Lifecycle::check_change(const MachineName& name, const ChangeRequest& request)
+{
+    TRY(check_unchanging(name));
+    const MachineEntry* machine = find(name);
+    const bool runs = machine && is_active(machine->life);
+    if (runs && request.when == ChangeRequest::While::Frozen && (!machine->control || !machine->heard))
+        return error(Errc::Busy, "machine '{}' is {}: its supervisor does not listen yet", name.text(),
+                     machine::describe_state(machine::state_of(machine->life)));
+    if (runs && request.when == ChangeRequest::While::Stopped)
+        return error(Errc::Busy, "machine '{}' is {} as {}: stop it first", name.text(),
+                     machine::describe_state(machine::state_of(machine->life)), unit_of(*machine));
+    const Known* known = host_.catalogue.find(name);
+    if (!known) return unknown(name);
+    if (!known->spec) return known->spec.error();
+    if (request.kind == JobKind::Rename) TRY(check_dependants(name));
+    if (!request.result) return {};
+    TRY(check_unchanging(*request.result));
+    const MachineEntry* taken = find(*request.result);
+    if (host_.catalogue.find(*request.result) || (taken && is_active(taken->life)))
+        return error(Errc::Exists, "machine '{}' exists already", request.result->text());
+    if (has_state(*request.result))
+        return error(Errc::Exists, "machine '{}' has left its state in {}: 'holmctl remove {}' removes it", request.result->text(),
+                     api::state_path(*request.result), request.result->text());
+    return {};
+}
+
+void Lifecycle::do_change(const MachineName& name, ChangeRequest request, Reply reply)
+{
+    MachineEntry* before = lookup(name);
+    if (before && (before->ended || before->remover)) {
+        before->when_gone.push_back([this, name, request = std::move(request), reply = std::move(reply)]() mutable {
+            do_change(name, std::move(request), std::move(reply));
+        });
+        return;
+    }
+    if (auto free = check_change(name, request); !free) return reply.fail(free.error());
+    const uint32_t job = host_.jobs.begin(name, request.kind);
+    if (request.tag.empty()) reply.ok(systemd::ObjectPath{job_path(job)});
+    else reply.ok(request.tag, systemd::ObjectPath{job_path(job)});
+    MachineEntry& machine = entry(name);
+    machine.changing = request.doing;
+    if (request.result) entry(*request.result).changing = fmt::format("being made of machine '{}'", name.text());
+    if (is_active(machine.life) && request.when == ChangeRequest::While::Frozen) freeze_and_work(machine, std::move(request), job);
+    else start_work(name, std::move(request), job);
+}
+
+// One that stands still already is left so. A mark tells the next holmd to let it go on, should this one die meanwhile.
+void Lifecycle::freeze_and_work(MachineEntry& machine, ChangeRequest request, uint32_t job)
+{
+    const MachineName name = machine.name;
+    *request.frozen_since = monotonic_now();
+    if (machine.told.frozen) return start_work(name, std::move(request), job);
+    if (auto marked = replace_file(thaw_mark(name), "", 0600, Durable::No); !marked) return end_change(name, request, job, marked.error());
+    auto frozen = [this, name, job, request = std::move(request)](Result<kernel::Message> answer) mutable {
+        enqueue([this, name, job, request = std::move(request), result = answer ? Result<>() : Result<>(answer.error())]() mutable {
+            if (result) return start_work(name, std::move(request), job);
+            thaw_again(entry(name));
+            end_change(name, request, job, with_context(result.error(), fmt::format("machine '{}' cannot be frozen", name.text())));
+        });
+    };
+    machine.control->ask(kernel::Message("freeze"), std::move(frozen));
+}
+
+void Lifecycle::start_work(const MachineName& name, ChangeRequest request, uint32_t job)
+{
+    const std::string what = request.what;
+    const Worker::Job work = request.work;
+    auto finished = [this, name, job, request = std::move(request)](Result<kernel::Message> done) {
+        enqueue([this, name, job, request, result = done ? Result<>() : Result<>(done.error()),
+                 layers = done ? std::string(done->get("sweep")) : ""] {
+            thaw_again(entry(name));
+            if (!layers.empty()) sweep(layers);
+            changed(name, request, job, result);
+        });
+    };
+    entry(name).changer = Worker::start(host_.loop, what, change_deadline, work, std::move(finished));
+}
+
+// Where we have frozen it.
+void Lifecycle::thaw_again(MachineEntry& machine)
+{
+    if (::unlink(thaw_mark(machine.name).c_str()) || !machine.control) return;
+    machine.control->ask(kernel::Message("thaw"), [name = machine.name](const Result<kernel::Message>& answer) {
+        if (!answer) log_warning("machine '{}' cannot be thawed: {}", name.text(), answer.error().text);
+    });
+}
+
+// What was set aside is in nobody's way: its removal is no part of the job.
+void Lifecycle::sweep(const std::string& layers)
+{
+    auto place = sweepers_.emplace(sweepers_.end());
+    auto work = [layers](const Worker::LookingAt&) -> Result<kernel::Message> {
+        TRY(rootfs::remove_set_aside(layers));
+        return kernel::Message("ok");
+    };
+    *place = Worker::start(host_.loop, fmt::format("removing layers of '{}'", layers), change_deadline, work,
+                           [this, place](const Result<kernel::Message>& done) {
+                               if (!done) log_warning("{}", done.error().text);
+                               enqueue([this, place] { sweepers_.erase(place); });
+                           });
+}
+
+// systemd reads its units again where definitions have come or gone.
+void Lifecycle::changed(const MachineName& name, const ChangeRequest& request, uint32_t job, Result<> result)
+{
+    MachineEntry& machine = entry(name);
+    machine.changer.reset();
+    if (!result || !request.result) return end_change(name, request, job, result);
+    machine.reload_operation = host_.units.reload([this, name, request, job](const Result<>& done) {
+        enqueue([this, name, request, job, done] {
+            if (!done) log_warning("systemd does not read its units again: {}", done.error().text);
+            end_change(name, request, job, {});
+        });
+    });
+}
+
+void Lifecycle::end_change(const MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result)
+{
+    if (result) log_info("{}: done", request.what);
+    else log_warning("{}: {}", request.what, result.error().text);
+    MachineEntry& machine = entry(name);
+    machine.reload_operation.reset();
+    machine.changing.clear();
+    auto waiting = std::exchange(machine.when_gone, {});
+    for (auto& task : waiting) enqueue(std::move(task));
+    if (request.result) {
+        entry(*request.result).changing.clear();
+        if (result) announcer_.appeared(*request.result);
+        forget_if_gone(*request.result);
+    }
+    forget_if_gone(name);
+    host_.jobs.end(job, result ? JobResult::Done : JobResult::Failed, result ? "" : result.error().text);
+}
+
+}  // namespace holm::daemon

@@ -1,0 +1,46 @@
+// ManagerObject: machines that are given another name or copied.
+#include "daemon/machine_files.h"
+#include "daemon/manager_object.h"
+
+namespace holm::daemon {
+
+using machine::MachineName;
+
+// What is asked of the files of a machine that there is, for the child that does it.
+void ManagerObject::change_files_of(Reply reply, JobKind kind, const std::string& from, const std::string& to)
+{
+    auto result = machine::parse_name(to);
+    if (!result) return reply.fail(result.error());
+    const char* verb = kind == JobKind::Rename ? "rename" : "clone";
+    authorise(std::move(reply), Privilege::Manage, verb, from, [this, kind, to = *result](Reply granted, const MachineName& name) {
+        const Known* known = host_.catalogue.find(name);
+        if (!known) return granted.fail(lifecycle_.unknown(name));
+        if (!known->spec) return granted.fail(known->spec.error());
+        FilesRequest files{.from = name, .to = to, .spec = *known->spec, .places = host_.catalogue.places()};
+        files.made_by = known->origin == Origin::Definition ? MadeBy::Definition : MadeBy::Record;
+        ChangeRequest change{.kind = kind, .result = to};
+        const bool rename = kind == JobKind::Rename;
+        change.doing = fmt::format("being {} '{}'", rename ? "renamed to" : "cloned as", to.text());
+        change.what = fmt::format("{} machine '{}' {} '{}'", rename ? "renaming" : "cloning", name.text(), rename ? "to" : "as", to.text());
+        change.work = [files = std::move(files), rename](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
+            FilesRequest request = files;
+            request.looking_at = looking_at;
+            if (rename) TRY(rename_machine(request));
+            else TRY(clone_machine(request));
+            return kernel::Message("ok");
+        };
+        lifecycle_.change(name, std::move(change), std::move(granted));
+    });
+}
+
+void ManagerObject::clone(Reply reply, const std::string& name, const std::string& new_name)
+{
+    change_files_of(std::move(reply), JobKind::Clone, name, new_name);
+}
+
+void ManagerObject::rename(Reply reply, const std::string& name, const std::string& new_name)
+{
+    change_files_of(std::move(reply), JobKind::Rename, name, new_name);
+}
+
+}  // namespace holm::daemon

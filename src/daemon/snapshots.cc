@@ -1,0 +1,139 @@
+#include "daemon/snapshots.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <optional>
+
+#include "api/names.h"
+#include "base/text.h"
+#include "rootfs/path_lock.h"
+#include "rootfs/seal.h"
+
+namespace holm::daemon {
+
+namespace {
+
+using machine::RootMode;
+using rootfs::History;
+using rootfs::Snapshot;
+using rootfs::UpperPlace;
+
+uint64_t microseconds_of(clockid_t clock)
+{
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1000000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
+}
+
+// While a snapshot is made nobody starts a machine on the upper.
+Result<std::optional<rootfs::PathLock>> lock_upper(const UpperPlace& place, std::string_view holder)
+{
+    struct stat status;
+    std::optional<rootfs::PathLock> lock;
+    if (::lstat(place.path.c_str(), &status)) return lock;
+    lock.emplace(TRY(rootfs::PathLock::take(place.path, holder)));
+    return lock;
+}
+
+}  // namespace
+
+uint64_t monotonic_now()
+{
+    return microseconds_of(CLOCK_MONOTONIC);
+}
+
+std::string tag_of_now()
+{
+    const time_t now = ::time(nullptr);
+    tm parts{};
+    ::gmtime_r(&now, &parts);
+    char text[32];
+    ::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &parts);
+    return text;
+}
+
+Result<UpperPlace> sealable_upper(const machine::MachineName& name, const machine::Spec& spec)
+{
+    const machine::RootSpec& root = spec.root;
+    UpperPlace place = rootfs::place_upper(spec, api::state_path(name));
+    if (root.mode == RootMode::Ephemeral)
+        return error(Errc::NotSupported,
+                     "the changes of machine '{}' are gone at its end: without root.mode = \"ephemeral\" they are kept{}", name.text(),
+                     describe_origin(spec, "root.mode"));
+    if (root.mode != RootMode::Persistent)
+        return error(Errc::NotSupported, "the root of machine '{}' keeps no changes{}", name.text(), describe_origin(spec, "root.mode"));
+    if (place.upper == rootfs::Upper::None)
+        return error(
+            Errc::NotSupported,
+            "machine '{}' writes into its root '{}' itself: set root.upper to a folder of its own, and what it writes from then on "
+            "lies apart{}",
+            name.text(), printable(root.path), describe_origin(spec, "root.path"));
+    return place;
+}
+
+Result<> seal_now(const UpperPlace& place, const std::string& tag)
+{
+    const std::string id = TRY(rootfs::has_writes(place)) ? TRY(rootfs::draw_layer_id()) : "";
+    const Snapshot snapshot{.tag = tag, .created = microseconds_of(CLOCK_REALTIME), .layers = {}};
+    const History history = TRY(rootfs::settle_history(place));
+    return rootfs::seal_upper(place, TRY(rootfs::plan_seal(history, id, snapshot)));
+}
+
+Result<> take_snapshot(const SnapshotRequest& request)
+{
+    const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
+    auto lock = TRY(lock_upper(place, request.name.text()));
+    TRY(seal_now(place, request.tag));
+    return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
+}
+
+Result<> copy_snapshot(const SnapshotRequest& request, uint64_t since)
+{
+    const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
+    const History history = TRY(rootfs::settle_history(place));
+    const std::string id = TRY(rootfs::draw_layer_id());
+    Snapshot snapshot{.tag = request.tag, .created = microseconds_of(CLOCK_REALTIME), .layers = {}};
+    TRY(rootfs::plan_copy(history, id, snapshot));  // so that it fails before anything is copied
+    auto progress = [&](const std::string& path, const rootfs::Copied&) {
+        if (request.looking_at) request.looking_at(place.path + path);
+    };
+    TRY(rootfs::copy_upper(place, id, progress));
+    snapshot.frozen = std::max<uint64_t>(monotonic_now() - since, 1);
+    const History planned = TRY(rootfs::plan_copy(history, id, snapshot));
+    TRY(rootfs::write_history(place, planned));
+    return rootfs::set_unused_aside(place, planned);
+}
+
+Result<> put_off_snapshot(const SnapshotRequest& request)
+{
+    const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
+    History history = TRY(rootfs::read_history(place));
+    if (find_snapshot(history, request.tag)) return error(Errc::Exists, "there is a snapshot '{}' already", request.tag);
+    history.next_start = request.tag;
+    return rootfs::write_history(place, history);
+}
+
+Result<> remove_snapshot(const SnapshotRequest& request)
+{
+    const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
+    const History before = TRY(rootfs::settle_history(place)), history = TRY(rootfs::plan_forget(before, request.tag));
+    TRY(rootfs::write_history(place, history));
+    return rootfs::set_unused_aside(place, history);
+}
+
+Result<> roll_back(const SnapshotRequest& request)
+{
+    const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
+    auto lock = TRY(lock_upper(place, request.name.text()));
+    const History history = TRY(rootfs::settle_history(place));
+    const std::string id = lock ? TRY(rootfs::draw_layer_id()) : "";
+    const History planned = TRY(rootfs::plan_rollback(history, id, request.tag));
+    TRY(rootfs::seal_upper(place, planned));
+    return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
+}
+
+}  // namespace holm::daemon

@@ -1,0 +1,42 @@
+// Snapshots of a machine's upper. In a child of holmd. Observes and applies; outside.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "machine/name.h"
+#include "machine/spec.h"
+#include "rootfs/plan.h"
+
+namespace holm::daemon {
+
+// Where the machine's writes are, if they can be sealed. Errors: NotSupported, with what to do about it.
+Result<rootfs::UpperPlace> sealable_upper(const machine::MachineName& name, const machine::Spec& spec);
+
+// Seals the upper under `tag`. The machine must not run.
+Result<> seal_now(const rootfs::UpperPlace& place, const std::string& tag);
+
+struct SnapshotRequest {
+    machine::MachineName name;
+    machine::Spec spec;
+    std::string tag;
+    std::function<void(std::string_view path)> looking_at;
+};
+
+// The machine does not run: its upper is sealed.
+Result<> take_snapshot(const SnapshotRequest& request);
+// It runs, and its payload stands still since `since` (µs, CLOCK_MONOTONIC): its upper is copied.
+Result<> copy_snapshot(const SnapshotRequest& request, uint64_t since);
+// The next start of the machine's unit seals it.
+Result<> put_off_snapshot(const SnapshotRequest& request);
+Result<> remove_snapshot(const SnapshotRequest& request);
+// What was written since is gone.
+Result<> roll_back(const SnapshotRequest& request);
+
+// "20261122-073012", of now in UTC.
+std::string tag_of_now();
+uint64_t monotonic_now();  // µs
+
+}  // namespace holm::daemon

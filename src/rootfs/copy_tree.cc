@@ -1,0 +1,157 @@
+#include "rootfs/copy_tree.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <climits>
+#include <map>
+#include <utility>
+
+#include "base/text.h"
+#include "base/undo.h"
+#include "kernel/attributes.h"
+#include "kernel/mount.h"
+#include "kernel/path.h"
+#include "rootfs/copy_file.h"
+#include "rootfs/descent.h"
+
+namespace holm::rootfs {
+
+namespace {
+
+constexpr size_t from_tree = 0, to_tree = 1;
+
+// What overlayfs notes of a file that it has copied up from a layer: true of that layer and of that upper alone.
+bool is_note(std::string_view attribute)
+{
+    return attribute.starts_with("trusted.overlay.") && attribute != "trusted.overlay.opaque";
+}
+
+class Copying {
+public:
+    Copying(Descent& descent, const CopyProgress& progress) : descent_(descent), progress_(progress) {}
+
+    Result<Copied> run()
+    {
+        pending_.push_back(TRY(list_names(from())));
+        while (!pending_.empty()) {
+            if (pending_.back().empty()) {
+                pending_.pop_back();
+                TRY(finish_folder());
+                if (!pending_.empty()) TRY(descent_.leave());
+                continue;
+            }
+            const std::string name = std::move(pending_.back().back());
+            pending_.back().pop_back();
+            const unsigned depth = descent_.depth();
+            auto done = copy_one(name);
+            if (!done) return with_context(done.error(), fmt::format("cannot copy '{}/{}'", printable(path_, 1024), printable(name)));
+            if (descent_.depth() > depth) path_ = descent_.depth() > 100 ? "…" : descent_.path();
+        }
+        return copied_;
+    }
+
+private:
+    int from() const { return descent_.here(from_tree); }
+    int to() const { return descent_.here(to_tree); }
+
+    // What is not a folder is whole then; a folder is gone into.
+    Result<> copy_one(const std::string& name)
+    {
+        struct stat status;
+        if (::fstatat(from(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot look at it");
+        if (++copied_.files % 256 == 0 && progress_) progress_(path_, copied_);
+        if (S_ISDIR(status.st_mode)) {
+            if (::mkdirat(to(), name.c_str(), 0700)) return sys_error("cannot make the folder");
+            TRY(descent_.enter(name, {true, true}));
+            pending_.push_back(TRY(list_names(from())));
+            return {};
+        }
+        if (status.st_nlink > 1 && TRY(link_to_copy(name, status))) return {};
+        TRY(make(name, status));
+        TRY(dress(name, status));
+        return {};
+    }
+
+    Result<> make(const std::string& name, const struct stat& status)
+    {
+        if (S_ISREG(status.st_mode)) {
+            Fd source = TRY(open_at(from(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME));
+            Fd target = TRY(open_at(to(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+            return copy_content(source.get(), target.get(), copied_);
+        }
+        if (S_ISLNK(status.st_mode)) {
+            std::string target(PATH_MAX, '\0');
+            const ssize_t size = ::readlinkat(from(), name.c_str(), target.data(), target.size());
+            if (size < 0) return sys_error("cannot read the link");
+            target.resize(static_cast<size_t>(size));
+            return ::symlinkat(target.c_str(), to(), name.c_str()) ? Result<>(sys_error("cannot make the link")) : Result<>();
+        }
+        if (::mknodat(to(), name.c_str(), (status.st_mode & S_IFMT) | 0600, status.st_rdev)) return sys_error("cannot make the node");
+        return {};
+    }
+
+    // Owner first: a change of owner takes capabilities and setuid away. Times last.
+    Result<> dress(const std::string& name, const struct stat& status)
+    {
+        const char* path = name.empty() ? "." : name.c_str();
+        if (::fchownat(to(), path, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot set the owner");
+        if (!S_ISLNK(status.st_mode) && ::fchmodat(to(), path, status.st_mode & 07777, 0)) return sys_error("cannot set the mode");
+        for (auto& [attribute, value] : TRY(kernel::read_attributes(from(), name)))
+            if (!is_note(attribute)) TRY(kernel::write_attribute(to(), name, attribute, value));
+        const timespec times[] = {status.st_atim, status.st_mtim};
+        if (::utimensat(to(), path, times, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot set the times");
+        return {};
+    }
+
+    Result<> finish_folder()
+    {
+        struct stat status;
+        if (::fstat(from(), &status)) return sys_error("cannot look at a folder");
+        return dress("", status);
+    }
+
+    // The second name of a file that was copied under another. The first is remembered where it was not.
+    Result<bool> link_to_copy(const std::string& name, const struct stat& status)
+    {
+        auto [place, first] = copies_.try_emplace({status.st_dev, status.st_ino});
+        if (first) {
+            if (::fstatat(to(), ".", &place->second.folder, 0)) return sys_error("cannot look at a folder");
+            place->second.path = descent_.path(), place->second.name = name;
+            return false;
+        }
+        Fd folder = TRY(descent_.open_from_top(to_tree, place->second.path));
+        struct stat now;
+        if (::fstat(folder.get(), &now) || now.st_ino != place->second.folder.st_ino) return error(Errc::Busy, "the copy is being changed");
+        if (::linkat(folder.get(), place->second.name.c_str(), to(), name.c_str(), 0)) return sys_error("cannot link it");
+        return true;
+    }
+
+    struct Copy {
+        struct stat folder = {};
+        std::string path, name;
+    };
+
+    Descent& descent_;
+    const CopyProgress& progress_;
+    std::vector<std::vector<std::string>> pending_;   // names that are still to be copied, of each folder from the top down
+    std::map<std::pair<dev_t, ino_t>, Copy> copies_;  // of files with several names
+    std::string path_;                                // where it is, for people
+    Copied copied_;
+};
+
+}  // namespace
+
+Result<Copied> copy_tree(int from, int to, const CopyProgress& progress)
+{
+    std::vector<Fd> tops;
+    for (int folder : {from, to}) tops.push_back(TRY(kernel::clone_mount(folder, kernel::Subtree::Alone)));
+    Descent descent(std::move(tops));
+    Copied copied = TRY(Copying(descent, progress).run());
+    Fd own = TRY(open_at(to, ".", O_RDONLY | O_DIRECTORY));
+    if (::syncfs(own.get())) return sys_error("cannot sync the copy");
+    return copied;
+}
+
+}  // namespace holm::rootfs

@@ -1,0 +1,60 @@
+// History: what was sealed of a machine's upper, layer by layer, and the snapshots that name a state of it. A value, kept as
+// history.toml in the folder of the sealed layers (layers_folder), each of which is a folder there by its id. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "rootfs/plan.h"
+
+namespace holm::rootfs {
+
+struct Snapshot {
+    std::string tag;
+    uint64_t created = 0;             // µs, CLOCK_REALTIME
+    uint64_t frozen = 0;              // µs for which the machine stood still; 0: it did not run
+    std::vector<std::string> layers;  // ids over the machine's own root, topmost first: that is its state
+    bool operator==(const Snapshot&) const = default;
+};
+
+struct History {
+    std::vector<std::string> layers;  // ids below the upper as it is now, topmost first
+    std::string sealing;              // the id that the upper is being given, to make room for an empty one; "": none
+    std::string next_start;           // tag of the snapshot that the next start makes; "": none
+    std::vector<Snapshot> snapshots;  // oldest first
+    bool operator==(const History&) const = default;
+};
+
+inline constexpr const char* history_file = "history.toml";
+inline constexpr size_t most_sealed = 56;  // layers below one upper: overlayfs takes 64 in all
+
+// "/var/lib/holm/machines/web/layers", or "/srv/web.upper.layers"; "" where the writes are not on disk.
+std::string layers_folder(const UpperPlace& place);
+
+std::string describe_history(const History& history);
+// Errors: Invalid.
+Result<History> parse_history(std::string_view text, const std::string& file);
+
+// 1 to 64 of a-z, A-Z, 0-9, '-', '_', '.', the first a letter or digit. Errors: Invalid.
+Result<std::string> parse_tag(std::string_view text);
+// 32 hex digits. Errors: Invalid.
+Result<std::string> parse_layer_id(std::string_view text);
+
+const Snapshot* find_snapshot(const History& history, std::string_view tag);
+
+// The upper, which becomes the layer `id` ("": it is empty), with a snapshot of that. Errors: Exists (the tag), NotSupported (too
+// many layers).
+Result<History> plan_seal(History history, const std::string& id, Snapshot snapshot);
+// The same where the upper is copied to the layer `id` and stays.
+Result<History> plan_copy(History history, const std::string& id, Snapshot snapshot);
+// The snapshot's state again; the upper becomes the layer `id`, which nobody needs. Errors: NotFound, with the tags that there are.
+Result<History> plan_rollback(History history, const std::string& id, std::string_view tag);
+// Without the snapshot. Errors: as above.
+Result<History> plan_forget(History history, std::string_view tag);
+// The ids that neither the machine nor a snapshot needs, among those that are there.
+std::vector<std::string> unused_layers(const History& history, const std::vector<std::string>& there);
+
+}  // namespace holm::rootfs
