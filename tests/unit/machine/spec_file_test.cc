@@ -302,10 +302,11 @@ TEST(SpecFile, LaterKeysAreRefusedByName)
     EXPECT_EQ(check_supported(*with_root("security.isolation = \"kata\"")).error().text,
               "not supported yet: 'security.isolation' (web.toml:2:10)");
     EXPECT_EQ(check_supported(*with_root("security.isolation = \"kata\"")).error().code, Errc::NotSupported);
-    for (const char* later : {"[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\ntype = \"image\"",
-                              "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"user:a=1\"",
-                              "[[network]]\nnetwork = \"none\"\nmtu = 1500", "security.apparmor = \"x\"", "security.selinux = \"x\"",
-                              "security.isolation = \"kata\"", "identity.timezone = \"Europe/Berlin\"", "identity.resolv_conf = \"copy\""}) {
+    for (const char* later :
+         {"[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\ntype = \"image\"",
+          "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"user:a=1\"", "[[network]]\nnetwork = \"none\"\nmtu = 1500",
+          "security.apparmor = \"x\"", "security.selinux = \"x\"", "security.isolation = \"kata\"", "identity.timezone = \"Europe/Berlin\"",
+          "identity.resolv_conf = \"copy\""}) {
         auto spec = with_root(later);
         ASSERT_TRUE(spec) << later << spec.error().text;
         EXPECT_FALSE(check_supported(*spec)) << later;
