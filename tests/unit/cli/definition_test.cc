@@ -131,7 +131,6 @@ TEST(Definition, WhatTheParserRefusesIsSaidOfTheOption)
     EXPECT_TRUE(refusal({"--", ""}).starts_with("command: "));
     EXPECT_TRUE(refusal({"--hostname=a_b"}).starts_with("--hostname=a_b: "));
     EXPECT_TRUE(refusal({"--image=x"}).starts_with("--image=x: only one"));
-    EXPECT_EQ(refusal({"--network=macvlan:eth0"}), "--network=macvlan:eth0: not supported yet");
     EXPECT_TRUE(refusal({"--publish=80:99999"}).starts_with("--publish=80:99999: "));
     EXPECT_EQ(refusal({"--publish=8080:80"}), "");
 }

@@ -77,7 +77,7 @@ TEST(Parse, HelpIsAVerbToo)
 
 TEST(Parse, VerbOfALaterVersionIsNoUsageError)
 {
-    EXPECT_EQ(refused({"import-config", "web"}, Errc::NotSupported), "'import-config' is not supported yet");
+    EXPECT_EQ(refused({"rebase", "web"}, Errc::NotSupported), "'rebase' is not supported yet");
 }
 
 TEST(Parse, UnknownOptionNamesTheNearest)
@@ -175,7 +175,7 @@ TEST(Parse, NumberOfOperands)
 {
     EXPECT_EQ(refused({"start"}), "too few words: holmctl start NAME…");
     EXPECT_EQ(refused({"exec", "web"}), "too few words: holmctl exec [OPTION…] NAME [--] COMMAND…");
-    EXPECT_EQ(refused({"wait", "web"}), "too few words: holmctl wait [OPTION…] NAME started|ready|stopped");
+    EXPECT_EQ(refused({"wait", "web"}), "too few words: holmctl wait [OPTION…] NAME started|ready|stopped|unit:UNIT|port:PORT");
     EXPECT_EQ(refused({"plan", "web", "db"}), "unexpected word 'db': holmctl plan NAME");
     EXPECT_EQ(refused({"reload", "web"}), "unexpected word 'web': holmctl reload");
     EXPECT_EQ(parsed({"shell", "web"}).operands, Words{"web"});
