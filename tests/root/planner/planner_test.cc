@@ -128,7 +128,7 @@ TEST_F(Planner, ARefusalLeavesNothing)
     asked.spec->root.path = "/mnt/none";
     EXPECT_EQ(prepare(asked).error().text, "root of machine 'web': '/mnt/none' does not exist");
     asked = request("web");
-    asked.spec->payload.restart = machine::Restart::Always;
+    asked.spec->security.apparmor = "x";
     EXPECT_EQ(prepare(asked).error().code, Errc::NotSupported);
     before.insert({"/run/holm", "/run/holm/ranges.lock"});
     EXPECT_EQ(written(), before);
