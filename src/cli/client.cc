@@ -10,8 +10,6 @@ namespace holm::cli {
 
 namespace {
 
-constexpr uint64_t call_timeout = 300'000'000;  // µs: a person may be typing a password
-
 using BusError = std::unique_ptr<sd_bus_error, decltype(&sd_bus_error_free)>;
 
 // Whether the answer is holmd's own word. All else means that holmd was not reached: dbus-daemon or systemd answered. An object that is
@@ -67,11 +65,11 @@ Result<MessageHandle> Client::new_call(const std::string& path, const char* inte
     return MessageHandle(message);
 }
 
-Result<MessageHandle> Client::send(MessageHandle message)
+Result<MessageHandle> Client::send(MessageHandle message, uint64_t timeout)
 {
     sd_bus_error failure = SD_BUS_ERROR_NULL;
     sd_bus_message* answer = nullptr;
-    const int r = sd_bus_call(bus_.get(), message.get(), call_timeout, &failure, &answer);
+    const int r = sd_bus_call(bus_.get(), message.get(), timeout, &failure, &answer);
     const BusError owned(&failure, sd_bus_error_free);
     if (r < 0) return error_of_call(failure, r);
     return MessageHandle(answer);

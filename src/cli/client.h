@@ -18,6 +18,8 @@
 
 namespace holm::cli {
 
+inline constexpr uint64_t call_timeout = 300'000'000;  // µs: a person may be typing a password
+
 enum class AskPassword { No, Yes };  // whether polkit may ask the user
 
 using systemd::MessageHandle;
@@ -35,6 +37,14 @@ public:
         TRY(systemd::append_all(message.get(), arguments...));
         return send(std::move(message));
     }
+    // The same for what takes as long as it takes.
+    template <typename... T>
+    Result<MessageHandle> call_patiently(const char* method, const T&... arguments)
+    {
+        MessageHandle message = TRY(new_call(api::root_path, api::manager_interface, method));
+        TRY(systemd::append_all(message.get(), arguments...));
+        return send(std::move(message), UINT64_MAX);
+    }
     // The same, with the only value of the answer.
     template <typename Answer, typename... T>
     Result<Answer> ask(const char* method, const T&... arguments)
@@ -43,7 +53,7 @@ public:
         return systemd::read<Answer>(answer.get());
     }
     Result<MessageHandle> new_call(const std::string& path, const char* interface, const char* method);
-    Result<MessageHandle> send(MessageHandle message);
+    Result<MessageHandle> send(MessageHandle message, uint64_t timeout = call_timeout);
 
     // The same for work that takes as long as it takes; `waiting` is told each second how long it has been.
     Result<MessageHandle> send_and_wait(MessageHandle message, const std::function<void(unsigned seconds)>& waiting);

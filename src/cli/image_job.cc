@@ -28,6 +28,7 @@ struct ImageJob::Heard {
     };
     std::map<std::string, End> ended;  // by path
     std::map<std::string, std::pair<uint64_t, uint64_t>> progress;
+    std::map<std::string, std::string> digests;
     bool holmd_lost = false;
 
     void take(sd_bus_message* m)
@@ -45,7 +46,10 @@ struct ImageJob::Heard {
             std::string interface;
             if (!systemd::read(m, interface) || interface != api::job_interface) return;
             auto changed = read_properties(m);
-            if (changed) progress[sd_bus_message_get_path(m)] = {number_of(*changed, "Bytes"), number_of(*changed, "TotalBytes")};
+            if (!changed) return;
+            const std::string path = sd_bus_message_get_path(m);
+            if (changed->contains("Bytes")) progress[path] = {number_of(*changed, "Bytes"), number_of(*changed, "TotalBytes")};
+            if (changed->contains("Digest")) digests[path] = text_of(*changed, "Digest");
         }
     }
 };
@@ -84,6 +88,12 @@ Result<> ImageJob::wait(const std::string& path, const std::string& what, const 
         if (auto at = heard_->progress.find(path); at != heard_->progress.end())
             line.show(describe_progress(at->second.first, at->second.second));
     }
+}
+
+std::string ImageJob::digest(const std::string& path) const
+{
+    auto found = heard_->digests.find(path);
+    return found == heard_->digests.end() ? "" : found->second;
 }
 
 }  // namespace holm::cli

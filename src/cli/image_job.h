@@ -19,6 +19,8 @@ public:
     // Waits for the end of the job of that object path. `what`: "importing image 'debian'". Errors: why it failed; Unavailable, where
     // holmd has died, and the job with it.
     Result<> wait(const std::string& path, const std::string& what, const Invocation& call);
+    // Of what the job has made, when it is done: "sha256:…"; "" = nobody has said.
+    std::string digest(const std::string& path) const;
 
 private:
     struct Heard;

@@ -41,6 +41,15 @@ Result<int> dispatch(const Invocation& call)
     case Verb::ImageStatus: return verbs::image_status(call);
     case Verb::ImportTar: return verbs::import_tar(call);
     case Verb::ImportFs: return verbs::import_fs(call);
+    case Verb::ImportOci: return verbs::import_oci(call);
+    case Verb::ExportTar: return verbs::export_tar(call);
+    case Verb::ExportOci: return verbs::export_oci(call);
+    case Verb::CloneImage: return verbs::clone_image(call);
+    case Verb::ReadOnly: return verbs::read_only(call);
+    case Verb::Prune: return verbs::prune(call);
+    case Verb::DiskUsage: return verbs::disk_usage(call);
+    case Verb::CheckImages: return verbs::check_images(call);
+    case Verb::PullOci: return verbs::pull_oci(call);
     case Verb::RemoveImage: return verbs::remove_image(call);
     case Verb::ListNetworks: return verbs::list_networks(call);
     case Verb::NetworkStatus: return verbs::network_status(call);

@@ -19,7 +19,10 @@ void ImageJobs::begin(Reply reply, JobKind kind, const std::string& image, kerne
     const uint32_t id = jobs_.begin_image(image, kind);
     auto finished = [this, id](Result<kernel::Message> result) {
         auto ended = running_.extract(id);
-        if (result) return jobs_.end(id, JobResult::Done);
+        if (result) {
+            jobs_.note_digest(id, std::string(result->get("digest")));
+            return jobs_.end(id, JobResult::Done);
+        }
         if (ended_without_a_word(result.error())) clean_up();
         jobs_.end(id, jobs_.is_cancelled(id) ? JobResult::Canceled : JobResult::Failed, result.error().text);
     };

@@ -36,7 +36,9 @@ ImageObject::ImageObject(Host host, ManagerObject& manager) : host_(host), manag
         .property<&I::usage>("Usage", Changes::Silent)
         .property<&I::digest>("Digest", Changes::Silent)
         .property<&I::layers>("Layers", Changes::Silent)
-        .method<&I::remove>("Remove", "");
+        .method<&I::remove>("Remove", "")
+        .method<&I::clone>("Clone", "new_name read_only")
+        .method<&I::mark_read_only>("MarkReadOnly", "read_only");
     vtable_ = builder_.finish();
 }
 
@@ -74,6 +76,18 @@ void ImageObject::remove(Reply reply)
 {
     const std::string image = name_of_path(sd_bus_message_get_path(reply.call()));
     manager_.remove_image(std::move(reply), image);
+}
+
+void ImageObject::clone(Reply reply, const std::string& new_name, bool read_only)
+{
+    const std::string image = name_of_path(sd_bus_message_get_path(reply.call()));
+    manager_.clone_image(std::move(reply), image, new_name, read_only);
+}
+
+void ImageObject::mark_read_only(Reply reply, bool read_only)
+{
+    const std::string image = name_of_path(sd_bus_message_get_path(reply.call()));
+    manager_.mark_image_read_only(std::move(reply), image, read_only);
 }
 
 }  // namespace holm::daemon

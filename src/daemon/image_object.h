@@ -36,6 +36,8 @@ private:
     std::vector<std::string> layers(const char*) { return found_.manifest ? found_.manifest->layers : std::vector<std::string>(); }
 
     void remove(Reply reply);
+    void clone(Reply reply, const std::string& new_name, bool read_only);
+    void mark_read_only(Reply reply, bool read_only);
 
     Host host_;
     ManagerObject& manager_;

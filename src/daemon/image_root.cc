@@ -23,6 +23,7 @@ Result<ImageRoot> observe_stack(const machine::Spec& spec, const image::Store& s
                      stack.reference, spec.root.image, describe_origin(spec, "root.image"));
     ImageRoot root{.stored = true};
     root.layers = TRY(store.trees(stack.layers));
+    if (auto manifest = store.read_manifest(stack.manifest)) root.config = std::move(manifest->config);
     return root;
 }
 
@@ -31,6 +32,7 @@ Result<ImageRoot> observe_stored(const machine::Spec& spec, const image::Store& 
     const image::Stored image = TRY(store.find(spec.root.image));
     ImageRoot root{.stored = true};
     root.layers = TRY(store.trees(image.manifest.layers), fmt::format("image '{}'", spec.root.image));
+    root.config = image.manifest.config;
     if (keeps_upper(spec))
         root.fresh = image::Stack{.reference = spec.root.image, .manifest = image.digest, .layers = image.manifest.layers};
     return root;

@@ -14,10 +14,11 @@
 namespace holm::daemon {
 
 struct ImageRoot {
-    std::vector<std::string> layers;    // folders, topmost first
-    bool stored = false;                // of the store: nobody writes them
-    std::optional<image::Stack> fresh;  // the stack to be kept with the machine, where it has none yet
-    Fd hold;                            // of the store: what was found stays until the plan that names it is saved
+    std::vector<std::string> layers;      // folders, topmost first
+    bool stored = false;                  // of the store: nobody writes them
+    std::optional<image::Stack> fresh;    // the stack to be kept with the machine, where it has none yet
+    std::optional<image::Config> config;  // what the image says of its payload
+    Fd hold;                              // of the store: what was found stays until the plan that names it is saved
 };
 
 // Errors: NotFound, which names every place that was looked in; Invalid (the machine's upper was made on another image).

@@ -75,10 +75,22 @@ void Jobs::note_progress(uint32_t id, uint64_t bytes, uint64_t total)
     if (job == jobs_.end()) return;
     job->second.bytes = bytes;
     job->second.total = total;
+    emit_changed(id, {"Bytes", "TotalBytes", nullptr});
+}
+
+void Jobs::note_digest(uint32_t id, const std::string& digest)
+{
+    auto job = jobs_.find(id);
+    if (job == jobs_.end()) return;
+    job->second.digest = digest;
+    emit_changed(id, {"Digest", nullptr});
+}
+
+void Jobs::emit_changed(uint32_t id, std::vector<const char*> properties)
+{
     if (!bus_.connected()) return;
-    const char* const properties[] = {"Bytes", "TotalBytes", nullptr};
     static_cast<void>(
-        sd_bus_emit_properties_changed_strv(bus_.get(), job_path(id).c_str(), api::job_interface, const_cast<char**>(properties)));
+        sd_bus_emit_properties_changed_strv(bus_.get(), job_path(id).c_str(), api::job_interface, const_cast<char**>(properties.data())));
 }
 
 void Jobs::note_cancelled(uint32_t id)

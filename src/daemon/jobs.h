@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "machine/name.h"
@@ -21,6 +22,7 @@ struct Job {
     JobKind kind = JobKind::Start;
     std::string image;              // of a job of the image store, which is about no machine
     uint64_t bytes = 0, total = 0;  // how far it is; total 0 = not known
+    std::string digest;             // of what it has made, once it is done
     bool cancelled = false;
 };
 
@@ -34,6 +36,7 @@ public:
     uint32_t begin_image(const std::string& image, JobKind kind);
     // PropertiesChanged is emitted.
     void note_progress(uint32_t id, uint64_t bytes, uint64_t total);
+    void note_digest(uint32_t id, const std::string& digest);
     void note_cancelled(uint32_t id);
     bool is_cancelled(uint32_t id) const;
     // JobRemoved is emitted; `failure`: its sentence. A job of id 0 or that has ended already is none.
@@ -47,6 +50,7 @@ public:
 
 private:
     uint32_t add(Job job);
+    void emit_changed(uint32_t id, std::vector<const char*> properties);
     systemd::Bus& bus_;
     std::map<uint32_t, Job> jobs_;
     uint32_t last_ = 0;

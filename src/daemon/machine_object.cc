@@ -238,6 +238,7 @@ JobObject::JobObject(Host host, ManagerObject& manager) : host_(host), manager_(
         .property<&JobObject::image>("Image", Changes::Const)
         .property<&JobObject::bytes>("Bytes", Changes::Emitted)
         .property<&JobObject::total>("TotalBytes", Changes::Emitted)
+        .property<&JobObject::digest>("Digest", Changes::Emitted)
         .method<&JobObject::cancel>("Cancel", "");
     vtable_ = builder_.finish();
 }

@@ -99,6 +99,7 @@ private:
     std::string image(const char* path) { return job_of(path).image; }
     uint64_t bytes(const char* path) { return job_of(path).bytes; }
     uint64_t total(const char* path) { return job_of(path).total; }
+    std::string digest(const char* path) { return job_of(path).digest; }
     void cancel(Reply reply);
 
     Host host_;

@@ -90,6 +90,7 @@ void ManagerObject::import_image(Reply reply, const ImportKind& kind, Fd source,
     if (!parsed) return reply.fail(parsed.error());
     kernel::Message request(kind.job);
     request.add("name", *parsed).add("force", int64_t{force}).add("read_only", int64_t{read_only}).add("origin", kind.origin);
+    request.add("reference", kind.reference);
     request.fds.push_back(std::move(source));
     authority_.authorise(std::move(reply), about_image(Privilege::Images, kind.verb, *parsed),
                          [this, image = *parsed, request = std::move(request)](Reply granted) mutable {
@@ -107,6 +108,13 @@ void ManagerObject::import_folder(Reply reply, Fd folder, const std::string& nam
 {
     import_image(std::move(reply), {.job = "import-fs", .verb = "import-fs", .origin = "folder"}, std::move(folder), name, force,
                  read_only);
+}
+
+void ManagerObject::import_oci(Reply reply, Fd source, const std::string& name, const std::string& reference, bool force, bool read_only)
+{
+    if (reference.contains('\0')) return reply.fail(error(Errc::Invalid, "the reference has a NUL byte"));
+    import_image(std::move(reply), {.job = "import-oci", .verb = "import-oci", .origin = "oci", .reference = reference}, std::move(source),
+                 name, force, read_only);
 }
 
 void ManagerObject::cancel_job(Reply reply, uint32_t id)

@@ -53,6 +53,8 @@ public:
     void thaw(Reply reply, const std::string& name);
     void set_properties(Reply reply, const std::string& name, const Assignments& assignments, bool runtime);
     // And those of Image and Job objects.
+    void clone_image(Reply reply, const std::string& name, const std::string& new_name, bool read_only);
+    void mark_image_read_only(Reply reply, const std::string& name, bool read_only);
     void remove_image(Reply reply, const std::string& name);
     void cancel_job(Reply reply, uint32_t id);
     Images& images() { return images_; }
@@ -111,12 +113,14 @@ private:
         const char* job;
         const char* verb;
         const char* origin;
+        std::string reference = {};  // of an OCI image in its layout
     };
     void list_images(Reply reply);
     void get_image(Reply reply, const std::string& name);
     void describe_image(Reply reply, const std::string& name);
     void import_image(Reply reply, const ImportKind& kind, Fd source, const std::string& name, bool force, bool read_only);
     void import_tar(Reply reply, Fd archive, const std::string& name, bool force, bool read_only);
+    void import_oci(Reply reply, Fd source, const std::string& name, const std::string& reference, bool force, bool read_only);
     void import_folder(Reply reply, Fd folder, const std::string& name, bool force, bool read_only);
     // copies and names (manager_changes.cc)
     void clone(Reply reply, const std::string& name, const std::string& new_name);
@@ -141,6 +145,15 @@ private:
     void create_volume(Reply reply, const std::string& name, uint64_t size);
     void remove_volume(Reply reply, const std::string& name);
     std::vector<std::string> users_of_volume(const std::string& name);
+
+    // images, out of the store and its upkeep (manager_store.cc)
+    void export_image(Reply reply, const char* job, Fd target, const std::string& name, const std::string& compression, bool upper);
+    void export_tar(Reply reply, const std::string& name, Fd target, const std::string& compression);
+    void export_upper(Reply reply, const std::string& name, Fd target, const std::string& compression);
+    void export_oci(Reply reply, const std::string& name, Fd target, const std::string& compression);
+    void prune_images(Reply reply, bool dry_run);
+    void disk_usage(Reply reply);
+    void check_images(Reply reply, bool deep);
 
     // networks (manager_networks.cc)
     void list_networks(Reply reply);

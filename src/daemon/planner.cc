@@ -20,6 +20,7 @@
 #include "daemon/networks.h"
 #include "daemon/snapshots.h"
 #include "daemon/volumes.h"
+#include "image/payload_defaults.h"
 #include "kernel/definition_files.h"
 #include "kernel/lock_file.h"
 #include "launch/drop_in.h"
@@ -266,6 +267,7 @@ Result<launch::Plan> prepare(const PlanRequest& request)
     launch::Facts facts;
     facts.host = TRY(observe_host());
     const ImageRoot image = TRY(observe_image(request, spec));
+    if (image.config) TRY(image::apply_payload_defaults(*image.config, spec), fmt::format("image '{}'", spec.root.image));
     facts.rootfs = TRY(observe_root(request, spec, image, facts.host.zone));
     facts.fresh_id = TRY(draw_uuid());
     if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, image, std::move(facts));

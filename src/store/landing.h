@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -16,7 +17,14 @@ namespace holm::store {
 class Incoming {
 public:
     static Result<Incoming> make(const image::Store& store);
-    Incoming(Incoming&& other) noexcept = default;
+    Incoming(Incoming&& other) noexcept
+        : parent_(std::move(other.parent_)),
+          name_(std::exchange(other.name_, {})),
+          folder_(std::move(other.folder_)),
+          tree_(std::move(other.tree_))
+    {
+    }
+    Incoming& operator=(Incoming&&) = delete;
     ~Incoming();
 
     int folder() const { return folder_.get(); }

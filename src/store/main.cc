@@ -9,9 +9,12 @@
 
 #include "api/names.h"
 #include "image/store.h"
+#include "store/export.h"
 #include "store/import.h"
+#include "store/import_oci.h"
 #include "store/job.h"
 #include "store/remove.h"
+#include "store/upkeep.h"
 
 namespace holm::store {
 
@@ -23,6 +26,14 @@ Result<kernel::Message> perform(const Job& job)
     const std::string& kind = job.request().kind;
     if (kind == "import-tar") return import_tar(job, store);
     if (kind == "import-fs") return import_folder(job, store);
+    if (kind == "import-oci") return import_oci(job, store);
+    if (kind == "export-tar") return export_tar(job, store);
+    if (kind == "export-oci") return export_oci(job, store);
+    if (kind == "prune") return prune(job, store);
+    if (kind == "usage") return observe_usage(job, store);
+    if (kind == "check") return check_store(job, store);
+    if (kind == "clone") return clone_image(job, store);
+    if (kind == "read-only") return mark_read_only(job, store);
     if (kind == "remove") return remove_image(job, store);
     if (kind == "clean") return clean_up(store);
     return error(Errc::Invalid, "there is no job '{}'", kind);

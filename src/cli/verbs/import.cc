@@ -1,6 +1,12 @@
-// import-tar, import-fs: files and folders that become images. What is opened here is read by holmd's store, with our rights to it.
+// import-tar, import-fs, import-oci, pull-oci: files and folders that become images. What is opened here is read by holmd's store, with our
+// rights to it.
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -19,7 +25,17 @@ struct Import {
     const char* method;
     Fd source;
     std::string name;
+    std::vector<std::string> more = {};  // arguments behind the name
 };
+
+Result<MessageHandle> ask(Client& client, const Invocation& call, const Import& import)
+{
+    MessageHandle message = TRY(client.new_call(api::root_path, api::manager_interface, import.method));
+    TRY(systemd::append_all(message.get(), import.source, import.name));
+    for (const std::string& text : import.more) TRY(systemd::append(message.get(), text));
+    TRY(systemd::append_all(message.get(), call.has("--force"), call.has("--read-only")));
+    return client.send(std::move(message));
+}
 
 // The second operand, or what the first suggests.
 Result<std::string> name_of(const Invocation& call, const std::string& source)
@@ -34,8 +50,7 @@ Result<int> import(const Invocation& call, Import import)
     const std::string failure = fmt::format("cannot import image '{}'", import.name);
     Client client = TRY(connect(call));
     ImageJob job = TRY(ImageJob::listen(client));
-    const MessageHandle answer =
-        TRY(client.call(import.method, import.source, import.name, call.has("--force"), call.has("--read-only")), failure);
+    const MessageHandle answer = TRY(ask(client, call, import), failure);
     uint32_t id = 0;
     systemd::ObjectPath path;
     TRY(systemd::read_all_of(answer.get(), id, path));
@@ -43,6 +58,55 @@ Result<int> import(const Invocation& call, Import import)
     TRY(job.wait(path.text, fmt::format("importing image '{}'", import.name), call), failure);
     TRY(print(import.name + "\n"));
     return exit_done;
+}
+
+// Where skopeo puts what it fetches; gone with this.
+class Scratch {
+public:
+    static Result<Scratch> make()
+    {
+        Scratch scratch;
+        scratch.path_ = "/var/tmp/holm-pull-XXXXXX";
+        if (!::mkdtemp(scratch.path_.data())) return sys_error("cannot make a folder in /var/tmp");
+        scratch.made_ = true;
+        return scratch;
+    }
+    Scratch(Scratch&& other) noexcept : path_(std::move(other.path_)), made_(std::exchange(other.made_, false)) {}
+    Scratch& operator=(Scratch&&) = delete;
+    ~Scratch()
+    {
+        std::error_code ignored;
+        if (made_) std::filesystem::remove_all(path_, ignored);
+    }
+    const std::string& path() const { return path_; }
+
+private:
+    Scratch() = default;
+    std::string path_;
+    bool made_ = false;
+};
+
+// Its output is the user's to see, but for standard output, which has only our results.
+Result<> fetch(const std::string& reference, const std::string& folder)
+{
+    std::vector<std::string> words = {"skopeo", "copy", "--", reference, "oci:" + folder};
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    const pid_t child = ::fork();
+    if (child < 0) return sys_error("cannot run skopeo");
+    if (child == 0) {
+        ::dup2(STDERR_FILENO, STDOUT_FILENO);
+        ::execvp(argv[0], argv.data());
+        ::_exit(127);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0)
+        if (errno != EINTR) return sys_error("cannot wait for skopeo");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        return error(Errc::NotFound, "skopeo, which fetches images of registries, is not installed");
+    return error(Errc::Failed, "skopeo could not fetch '{}'", printable(reference));
 }
 
 // The file or folder that the first operand names. Absolute, so that the name of "." is that of the working directory.
@@ -71,6 +135,29 @@ Result<int> import_fs(const Invocation& call)
     if (!name) return usage_error(name.error());
     Fd source = TRY(open_file(path, O_RDONLY | O_DIRECTORY));
     return import(call, {.method = "ImportFileSystem", .source = std::move(source), .name = std::move(*name)});
+}
+
+Result<int> import_oci(const Invocation& call)
+{
+    const std::string path = TRY(source_path(call));
+    auto name = name_of(call, path);
+    if (!name) return usage_error(name.error());
+    Fd source = path == "-" ? TRY(duplicate(STDIN_FILENO)) : TRY(open_file(path, O_RDONLY | O_NOCTTY));
+    return import(call,
+                  {.method = "ImportOci", .source = std::move(source), .name = std::move(*name), .more = {call.value("--reference")}});
+}
+
+Result<int> pull_oci(const Invocation& call)
+{
+    const std::string& given = call.operands[0];
+    const std::string reference = given.contains("://") ? given : "docker://" + given;
+    auto name = image::parse_image_name(call.operands.size() > 1 ? call.operands[1] : given.substr(given.rfind('/') + 1));
+    if (!name) return usage_error(name.error());
+    const Scratch scratch = TRY(Scratch::make());
+    const std::string layout = scratch.path() + "/layout";
+    TRY(fetch(reference, layout), fmt::format("cannot pull image '{}'", *name));
+    Fd source = TRY(open_file(layout, O_RDONLY | O_DIRECTORY));
+    return import(call, {.method = "ImportOci", .source = std::move(source), .name = std::move(*name), .more = {""}});
 }
 
 }  // namespace holm::cli::verbs

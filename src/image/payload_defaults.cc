@@ -1,0 +1,51 @@
+#include "image/payload_defaults.h"
+
+#include <algorithm>
+
+#include "machine/grammar.h"
+#include "machine/identifiers.h"
+
+namespace holm::image {
+
+namespace {
+
+using Variable = std::pair<std::string, std::string>;
+
+// Whether the definition has the key, with whatever value.
+bool says(const machine::Spec& spec, const char* key)
+{
+    return spec.origins.contains(key);
+}
+
+void add_environment(const Config& config, machine::PayloadSpec& payload)
+{
+    std::vector<Variable> all = config.environment;
+    for (const Variable& own : payload.environment) {
+        auto same = std::ranges::find(all, own.first, &Variable::first);
+        if (same != all.end()) same->second = own.second;
+        else all.push_back(own);
+    }
+    payload.environment = std::move(all);
+}
+
+}  // namespace
+
+Result<> apply_payload_defaults(const Config& config, machine::Spec& spec)
+{
+    machine::PayloadSpec& payload = spec.payload;
+    if (payload.boot.value_or(false)) return {};
+    if (payload.command.empty()) {
+        payload.command = config.entrypoint;
+        payload.command.insert(payload.command.end(), config.command.begin(), config.command.end());
+    }
+    if (machine::boots(payload)) return {};
+    if (!config.user.empty() && !says(spec, "payload.user")) payload.user = TRY(machine::parse_user(config.user), "user of the image");
+    if (!config.working_directory.empty() && !says(spec, "payload.working_directory"))
+        payload.working_directory = TRY(machine::parse_path(config.working_directory), "working directory of the image");
+    if (!config.stop_signal.empty() && !payload.stop_signal)
+        payload.stop_signal = TRY(machine::parse_signal(config.stop_signal), "stop signal of the image");
+    add_environment(config, payload);
+    return {};
+}
+
+}  // namespace holm::image

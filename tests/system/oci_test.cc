@@ -1,0 +1,207 @@
+// OCI images: in with every check, run as the image says, out again as they were.
+#include "archive.h"
+#include "base/text.h"
+#include "host.h"
+
+namespace holm::test {
+
+namespace {
+
+std::string store_listing()
+{
+    return sh("ls -A /var/lib/holm/layers /var/lib/holm/images /var/lib/holm/images/.manifests | grep -v '^.lock$'").out;
+}
+
+// The lower layer has files; the upper hides one, replaces a folder, and adds one.
+Layout two_layers(const std::string& busybox)
+{
+    return {.layers = {{.tar = tar_of({{.name = "bin", .type = '5', .mode = 0755},
+                                       {.name = "bin/busybox", .content = busybox, .mode = 0755},
+                                       {.name = "bin/sh", .type = '1', .link = "bin/busybox"},
+                                       {.name = "bin/cat", .type = '2', .link = "busybox"},
+                                       {.name = "bin/ls", .type = '2', .link = "busybox"},
+                                       {.name = "bin/id", .type = '2', .link = "busybox"},
+                                       {.name = "etc", .type = '5', .mode = 0755},
+                                       {.name = "etc/passwd", .content = "root:x:0:0::/root:/bin/sh\nweb:x:1234:1234::/srv:/bin/sh\n"},
+                                       {.name = "etc/hidden", .content = "lower"},
+                                       {.name = "old", .type = '5', .mode = 0755},
+                                       {.name = "old/gone", .content = "lower"},
+                                       {.name = "srv", .type = '5', .mode = 0755, .owner = 1234}})},
+                       {.tar = tar_of({{.name = "etc/.wh.hidden"},
+                                       {.name = "old/new", .content = "upper"},
+                                       {.name = "old", .type = '5', .mode = 0755},
+                                       {.name = "old/.wh..wh..opq"},
+                                       {.name = ".wh.notthere"},
+                                       {.name = "srv/page", .content = "upper\n"}})}},
+            .config = R"({"Entrypoint": ["/bin/sh", "-c"], "Cmd": ["id -un; pwd; echo $GREETING; cat page; ls /old /etc"],
+                          "User": "web", "WorkingDir": "/srv", "Env": ["GREETING=hello", "PATH=/bin"]})"};
+}
+
+}  // namespace
+
+class OciTest : public SystemTest {
+protected:
+    void SetUp() override
+    {
+        sh("mkdir -p -m 700 /var/lib/holm/images/.manifests /var/lib/holm/layers && touch /var/lib/holm/layers/.lock && chmod 600 "
+           "/var/lib/holm/layers/.lock");
+        SystemTest::SetUp();
+        busybox_ = content_of(busybox() + "/bin/busybox");
+        before_ = store_listing();
+    }
+    void TearDown() override
+    {
+        for (const char* image : {"first", "second", "third"}) holmctl({"remove-image", image});
+        SystemTest::TearDown();
+    }
+    std::string layout(const std::string& name, const Layout& layout)
+    {
+        write_layout(folder() + "/" + name, layout);
+        return folder() + "/" + name;
+    }
+    void expect_refused(const Layout& bad, const char* why)
+    {
+        const std::string path = layout(fmt::format("bad{}", count_++), bad);
+        EXPECT_TRUE(refuses(holmctl({"import-oci", path, "first"}), 1, why)) << why;
+        EXPECT_EQ(store_listing(), before_) << why;
+    }
+    std::string busybox_, before_;
+    int count_ = 0;
+};
+
+TEST_F(OciTest, RunsAsTheImageSays)
+{
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", two_layers(busybox_)), "first"})));
+    const Outcome ran = holmctl({"run", "--rm", "--image=first"});
+    EXPECT_EQ(ran.out, "web\n/srv\nhello\nupper\n/etc:\npasswd\n\n/old:\nnew\n") << ran.err;
+    EXPECT_EQ(
+        holmctl({"run", "--rm", "--image=first", "--user=root", "--env=GREETING=own", "--", "/bin/sh", "-c", "id -un; echo $GREETING"}).out,
+        "root\nown\n");
+    EXPECT_TRUE(has(holmctl({"image-status", "first"}).out, "/bin/sh -c"));
+}
+
+TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
+{
+    const std::string image = layout("image", two_layers(busybox_));
+    ASSERT_TRUE(succeeds(sh(fmt::format("tar -C {0} -czf {0}.tar.gz . && cat {0}.tar.gz | holmctl import-oci - first", image))));
+    // What docker save writes: paths, and no digests but those in the config.
+    const Layout both = two_layers(busybox_);
+    const std::string saved = folder() + "/saved";
+    make_folder(saved);
+    std::string diff_ids, layers;
+    for (size_t i = 0; i < both.layers.size(); ++i) {
+        make_folder(fmt::format("{}/{}", saved, i));
+        write_file(fmt::format("{}/{}/layer.tar", saved, i), both.layers[i].tar);
+        diff_ids += fmt::format("{}\"sha256:{}\"", i ? ", " : "", sha256(both.layers[i].tar));
+        layers += fmt::format("{}\"{}/layer.tar\"", i ? ", " : "", i);
+    }
+    const std::string config =
+        fmt::format(R"({{"os": "linux", "architecture": "amd64", "config": {}, "rootfs": {{"diff_ids": [{}]}}}})", both.config, diff_ids);
+    write_file(fmt::format("{}/{}.json", saved, sha256(config)), config);
+    write_file(saved + "/manifest.json",
+               fmt::format(R"([{{"Config": "{}.json", "RepoTags": ["x:1"], "Layers": [{}]}}])", sha256(config), layers));
+    ASSERT_TRUE(succeeds(sh(fmt::format("tar -C {0} -cf {0}.tar . && holmctl import-oci {0}.tar second", saved))));
+    EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "2");
+    EXPECT_EQ(holmctl({"run", "--rm", "--image=second"}).out, holmctl({"run", "--rm", "--image=first"}).out);
+}
+
+TEST_F(OciTest, WhatDoesNotAddUpIsRefused)
+{
+    const Layout good = two_layers(busybox_);
+    const std::string wrong = "sha256:" + std::string(64, '0');
+    auto with = [&](auto change) {
+        Layout bad = good;
+        change(bad);
+        return bad;
+    };
+    expect_refused(with([&](Layout& bad) { bad.layers[1].digest = wrong; }), "missing");
+    expect_refused(with([&](Layout& bad) { bad.layers[1].diff_id = wrong; }), "diff_id");
+    expect_refused(with([&](Layout& bad) { bad.layers[1].size = 3; }), "bytes where 3 are said");
+    expect_refused(with([&](Layout& bad) { bad.layers[1].digest = "sha256:../../../../etc/passwd"; }), "no digest");
+    expect_refused(with([&](Layout& bad) { bad.layers[1].media_type = "application/vnd.oci.image.layer.v1.tar+gzip"; }), "compressed");
+    expect_refused(with([&](Layout& bad) { bad.layers[1].media_type = "text/plain"; }), "text/plain");
+    expect_refused(with([&](Layout& bad) { bad.manifest_type = "application/vnd.oci.image.index.v1+json"; }), "index");
+    expect_refused(with([&](Layout& bad) { bad.more_in_manifest = R"(, "manifests": [])"; }), "at once");
+    expect_refused(with([&](Layout& bad) { bad.platform = R"(, "platform": {"os": "linux", "architecture": "s390x"})"; }), "s390x");
+    expect_refused(with([&](Layout& bad) { bad.config = R"({"Env": ["A"]})"; }), "KEY=VALUE");
+    expect_refused(with([&](Layout& bad) { bad.layers.resize(1), bad.layers.resize(300, bad.layers[0]); }), "300 layers");
+    const std::string path = layout("swapped", good);
+    sh(fmt::format("cd {}/blobs/sha256 && for blob in *; do printf x | dd of=$blob bs=1 seek=200 conv=notrunc status=none; done", path));
+    EXPECT_TRUE(refuses(holmctl({"import-oci", path, "first"}), 1, "another content"));
+    EXPECT_EQ(store_listing(), before_);
+}
+
+TEST_F(OciTest, WhiteoutsStayInTheirLayer)
+{
+    auto refused = [&](const std::vector<Member>& members, const char* why) {
+        Layout bad = two_layers(busybox_);
+        bad.layers.push_back({.tar = tar_of(members)});
+        expect_refused(bad, why);
+    };
+    refused({{.name = ".wh."}}, "whiteout of nothing");
+    refused({{.name = "etc/.wh.."}}, "whiteout of nothing");
+    refused({{.name = "etc/.wh..."}}, "whiteout of nothing");
+    refused({{.name = "out", .type = '2', .link = "/"}, {.name = "out/.wh.etc"}}, "symbolic link");
+    refused({{.name = "etc/.wh.x", .content = "x"}}, "no empty file");
+    refused({{.name = "etc/.wh..wh..opq", .type = '2', .link = "/"}}, "no empty file");
+    refused({{.name = ".wh.x", .type = '5', .mode = 0755}, {.name = ".wh.x/y", .content = "y"}}, "");
+    refused({{.name = ".wh.x"}, {.name = "y", .type = '1', .link = "x"}}, "cannot have one");
+    // In one layer, what it has itself stays, in whatever order.
+    Layout odd = two_layers(busybox_);
+    odd.layers.push_back({.tar = tar_of({{.name = "srv/.wh.page"},
+                                         {.name = "srv/page", .content = "own\n"},
+                                         {.name = "old/file", .content = ""},
+                                         {.name = ".wh.old"}})});
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("odd", odd), "first"})));
+    EXPECT_EQ(holmctl({"run", "--rm", "--image=first"}).out, "web\n/srv\nhello\nown\n/etc:\npasswd\n\n/old:\nfile\n");
+}
+
+TEST_F(OciTest, OutAndInAgainIsTheSame)
+{
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", two_layers(busybox_)), "first"})));
+    const std::string out = folder() + "/out";
+    ASSERT_TRUE(succeeds(holmctl({"export-oci", "first", out})));
+    ASSERT_TRUE(succeeds(holmctl({"export-oci", "first", out + ".tar", "--format=gzip"})));
+    ASSERT_TRUE(succeeds(sh("cd " + folder() + " && sha256sum -c SHA256SUMS || test ! -e SHA256SUMS")));
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", out, "second"})));
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", out + ".tar", "third"})));
+    EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "2");
+    EXPECT_EQ(holmctl({"run", "--rm", "--image=third"}).out, holmctl({"run", "--rm", "--image=first"}).out);
+    // Merged, the same as one layer.
+    ASSERT_TRUE(
+        succeeds(sh(fmt::format("cd {} && holmctl export-tar first root.tar.zst && sha256sum -c SHA256SUMS && "
+                                "holmctl import-tar root.tar.zst third --force && holmctl run --rm --image=third -- /bin/ls /old /etc",
+                                folder()))));
+    EXPECT_EQ(holmctl({"run", "--rm", "--image=third", "--", "/bin/ls", "/old", "/etc"}).out, "/etc:\npasswd\n\n/old:\nnew\n");
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+}
+
+TEST_F(OciTest, TheStoreIsKeptInOrder)
+{
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", two_layers(busybox_)), "first"})));
+    ASSERT_TRUE(succeeds(holmctl({"clone-image", "first", "second"})));
+    EXPECT_TRUE(refuses(holmctl({"clone-image", "first", "second"}), 1, "exists"));
+    ASSERT_TRUE(succeeds(holmctl({"read-only", "second"})));
+    EXPECT_TRUE(refuses(holmctl({"remove-image", "second"}), 1, "read-only"));
+    ASSERT_TRUE(succeeds(holmctl({"read-only", "second", "no"})));
+    EXPECT_TRUE(has(holmctl({"df"}).out, "first"));
+    EXPECT_TRUE(succeeds(holmctl({"fsck"})));
+    ASSERT_TRUE(succeeds(sh("rm /var/lib/holm/images/first.toml /var/lib/holm/images/second.toml")));
+    EXPECT_TRUE(has(holmctl({"prune", "--dry-run"}).out, "layer"));
+    EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "2");
+    EXPECT_TRUE(succeeds(holmctl({"prune"})));
+    EXPECT_EQ(store_listing(), before_);
+}
+
+TEST_F(OciTest, DamageIsFound)
+{
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", two_layers(busybox_)), "first"})));
+    ASSERT_TRUE(succeeds(sh("echo changed >$(ls -d /var/lib/holm/layers/*/tree/etc/passwd)")));
+    EXPECT_TRUE(succeeds(holmctl({"fsck"})));
+    EXPECT_TRUE(refuses(holmctl({"fsck", "--deep"}), 1, "another content"));
+    ASSERT_TRUE(succeeds(sh("rm -r $(dirname $(ls -d /var/lib/holm/layers/*/tree/bin))")));
+    EXPECT_EQ(holmctl({"fsck"}).code, 1);
+    EXPECT_TRUE(refuses(holmctl({"run", "--rm", "--image=first"}), 125, "is missing"));
+}
+
+}  // namespace holm::test
