@@ -12,9 +12,10 @@ namespace {
 constexpr sockaddr_un journald{AF_UNIX, "/run/systemd/journal/socket"};
 }
 
+EventLog::EventLog() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
+
 void EventLog::write(api::MachineEvent event, const machine::MachineName& machine, const std::string& unit, const std::string& message)
 {
-    if (!socket_) socket_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket_) return;
     const LogLevel level = event == api::MachineEvent::Failed || event == api::MachineEvent::Unhealthy ? LogLevel::Warning : LogLevel::Info;
     const std::string priority = fmt::format("{}", static_cast<int>(level));

@@ -12,6 +12,8 @@ namespace holm::daemon {
 
 class EventLog {
 public:
+    EventLog();
+
     void write(api::MachineEvent event, const machine::MachineName& machine, const std::string& unit, const std::string& message);
 
 private:

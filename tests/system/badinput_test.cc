@@ -182,8 +182,7 @@ TEST_F(BadInputTest, UnknownMachinesHaveTheNearestName)
 
 TEST_F(BadInputTest, UsageErrorsAreTwo)
 {
-    for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{},
-                                                                                           {"no-such-verb"},
+    for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{"no-such-verb"},
                                                                                            {"--no-such-option"},
                                                                                            {"start"},
                                                                                            {"run", "--no-such"},
