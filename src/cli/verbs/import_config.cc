@@ -50,7 +50,7 @@ Result<std::vector<Imported>> read_config(const Invocation& call, const std::fil
     switch (kind) {
     case ConfigKind::Nspawn: all.push_back(TRY(import_nspawn(text))); break;
     case ConfigKind::Lxc: all.push_back(TRY(import_lxc(text))); break;
-    case ConfigKind::Oci: all.push_back(TRY(import_oci(text, path.parent_path().string()))); break;
+    case ConfigKind::Oci: all.push_back(TRY(cli::import_oci(text, path.parent_path().string()))); break;
     case ConfigKind::Compose: all = TRY(import_compose(text, path.parent_path().string())); break;
     }
     if (call.has("--name") && all.size() > 1) return error(Errc::Invalid, "--name= is for one machine, and this file has {}", all.size());

@@ -55,8 +55,8 @@ Result<int> prune(const Invocation& call)
 {
     Client client = TRY(connect(call));
     const MessageHandle answer = TRY(client.call_patiently("PruneImages", call.has("--dry-run")), "cannot prune the image store");
-    const auto gone =
-        TRY(systemd::read<std::vector<std::tuple<std::string, std::string, uint64_t>>>(answer.get()), "cannot prune the image store");
+    using Gone = std::vector<std::tuple<std::string, std::string, uint64_t>>;  // what it was, its id, bytes
+    const auto gone = TRY(systemd::read<Gone>(answer.get()), "cannot prune the image store");
     Table table{.columns = {{"TYPE", "type"}, {"ID", "id"}, {"SIZE", "size"}}};
     for (auto& [kind, id, bytes] : gone) table.rows.push_back({kind, id, size_cell(bytes, call)});
     TRY(print_table(table, call, "item"));
