@@ -1,4 +1,6 @@
 // What a person is told of a machine that went wrong, and of machines in general: why, status, events, top, metrics.
+#include <ctime>
+
 #include <nlohmann/json.hpp>
 
 #include "host.h"
@@ -35,7 +37,6 @@ TEST_F(WhyTest, ThePlanNamesWhatIsMissing)
     EXPECT_TRUE(has(cause_of(machine), machine + ": "));
     EXPECT_TRUE(has(cause_of(machine), "'/bin/no-such' does not exist"));
     EXPECT_TRUE(has(holmctl({"why", machine}).out, "1  plan        failed"));
-    EXPECT_TRUE(has(cause_of(defined("boot = true")), "init"));
     EXPECT_TRUE(has(cause_of(defined("command = [\"/bin/true\"]", "[[mount]]\nsource = \"/no/such/folder\"\ntarget = \"/srv\"\n")),
                     "/no/such/folder"));
     EXPECT_TRUE(has(cause_of(defined("command = [\"/bin/true\"]\nuser = \"nobody-here\"")), "nobody-here"));
@@ -102,6 +103,7 @@ TEST_F(WhyTest, ABadDefinitionIsAUnitThatSaysSo)
 
 TEST_F(WhyTest, EventsAreInTheJournal)
 {
+    const std::string since = fmt::format("--since=@{}", std::time(nullptr));  // an earlier test's machine had the same name
     std::string machine = background();
     ASSERT_TRUE(succeeds(holmctl({"freeze", machine})));
     ASSERT_TRUE(succeeds(holmctl({"thaw", machine})));
@@ -109,7 +111,7 @@ TEST_F(WhyTest, EventsAreInTheJournal)
     ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
     auto events = [&] {
         std::vector<std::string> words;
-        std::string out = holmctl({"--json=short", "events", "--since=1h", machine}).out;
+        std::string out = holmctl({"--json=short", "events", since, machine}).out;
         for (size_t at = 0, end; (end = out.find('\n', at)) != out.npos; at = end + 1)
             words.push_back(Json::parse(out.substr(at, end - at), nullptr, false).value("event", "?"));
         return words;
