@@ -226,7 +226,7 @@ Result<std::vector<Descriptor>> parse_index(std::string_view text)
     TRY(check_kind(document, Kind::Index, "the index"));
     TRY(check_version(document, "the index"));
     const Json* manifests = find(document, "manifests");
-    if (!manifests || !manifests->is_array()) return wrong("manifests");
+    if (!manifests || !manifests->is_array()) return error(Errc::Invalid, "the index has no list 'manifests'");
     std::vector<Descriptor> descriptors;
     for (const Json& item : *manifests) {
         Descriptor descriptor = TRY(parse_descriptor(item));

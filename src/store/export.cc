@@ -167,12 +167,12 @@ Result<kernel::Message> export_oci(const Job& job, const image::Store& store)
     else TRY(check_writable(output));
     const image::Stored image = TRY(store.find(job.request().get("name")));
     const Incoming stage = TRY(Incoming::make(store));
-    const std::string digest = TRY(LayoutWriter(job, store, stage.tree()).write(image, compression));
+    std::string digest = TRY(LayoutWriter(job, store, stage.tree()).write(image, compression));
     const auto go_on = [&job](uint64_t) { return job.go_on(); };
     if (as_folder) {
         Fd folder = TRY(kernel::open_in_root(output, "", O_RDONLY | O_DIRECTORY, kernel::Links::Refuse));
         TRY(copy_tree(stage.tree(), folder.get(), go_on));
-    } else TRY(image::pack_tar({.tree = stage.tree(), .output = output}, go_on));
+    } else digest = TRY(image::pack_tar({.tree = stage.tree(), .output = output}, go_on)).digest;
     return std::move(kernel::Message("ok").add("digest", digest));
 }
 

@@ -12,7 +12,7 @@ namespace holm::store {
 Result<kernel::Message> export_tar(const Job& job, const image::Store& store);
 
 // The request: name (an image), compression; its descriptor is a folder, which becomes an OCI layout, or a file or pipe, which becomes an
-// archive of one. The answer: digest of the manifest.
+// archive of one. The answer: digest of the archive; of a folder, of its manifest.
 Result<kernel::Message> export_oci(const Job& job, const image::Store& store);
 
 }  // namespace holm::store

@@ -72,7 +72,7 @@ protected:
 TEST_F(OciTest, RunsAsTheImageSays)
 {
     ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", two_layers(busybox_)), "first"})));
-    const Outcome ran = holmctl({"run", "--rm", "--image=first"});
+    const Outcome ran = holmctl({"run", "--rm", "--network=none", "--image=first"});
     EXPECT_EQ(ran.out, "web\n/srv\nhello\nupper\n/etc:\npasswd\n\n/old:\nnew\n") << ran.err;
     EXPECT_EQ(
         holmctl({"run", "--rm", "--image=first", "--user=root", "--env=GREETING=own", "--", "/bin/sh", "-c", "id -un; echo $GREETING"}).out,
@@ -102,7 +102,7 @@ TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
                fmt::format(R"([{{"Config": "{}.json", "RepoTags": ["x:1"], "Layers": [{}]}}])", sha256(config), layers));
     ASSERT_TRUE(succeeds(sh(fmt::format("tar -C {0} -cf {0}.tar . && holmctl import-oci {0}.tar second", saved))));
     EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "2");
-    EXPECT_EQ(holmctl({"run", "--rm", "--image=second"}).out, holmctl({"run", "--rm", "--image=first"}).out);
+    EXPECT_EQ(holmctl({"run", "--rm", "--image=second"}).out, holmctl({"run", "--rm", "--network=none", "--image=first"}).out);
 }
 
 TEST_F(OciTest, WhatDoesNotAddUpIsRefused)
@@ -153,7 +153,7 @@ TEST_F(OciTest, WhiteoutsStayInTheirLayer)
                                          {.name = "old/file", .content = ""},
                                          {.name = ".wh.old"}})});
     ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("odd", odd), "first"})));
-    EXPECT_EQ(holmctl({"run", "--rm", "--image=first"}).out, "web\n/srv\nhello\nown\n/etc:\npasswd\n\n/old:\nfile\n");
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=first"}).out, "web\n/srv\nhello\nown\n/etc:\npasswd\n\n/old:\nfile\n");
 }
 
 TEST_F(OciTest, OutAndInAgainIsTheSame)
@@ -166,7 +166,8 @@ TEST_F(OciTest, OutAndInAgainIsTheSame)
     ASSERT_TRUE(succeeds(holmctl({"import-oci", out, "second"})));
     ASSERT_TRUE(succeeds(holmctl({"import-oci", out + ".tar", "third"})));
     EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "2");
-    EXPECT_EQ(holmctl({"run", "--rm", "--image=third"}).out, holmctl({"run", "--rm", "--image=first"}).out);
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=third"}).out,
+              holmctl({"run", "--rm", "--network=none", "--image=first"}).out);
     // Merged, the same as one layer.
     ASSERT_TRUE(
         succeeds(sh(fmt::format("cd {} && holmctl export-tar first root.tar.zst && sha256sum -c SHA256SUMS && "
@@ -201,7 +202,7 @@ TEST_F(OciTest, DamageIsFound)
     EXPECT_TRUE(refuses(holmctl({"fsck", "--deep"}), 1, "another content"));
     ASSERT_TRUE(succeeds(sh("rm -r $(dirname $(ls -d /var/lib/holm/layers/*/tree/bin))")));
     EXPECT_EQ(holmctl({"fsck"}).code, 1);
-    EXPECT_TRUE(refuses(holmctl({"run", "--rm", "--image=first"}), 125, "is missing"));
+    EXPECT_TRUE(refuses(holmctl({"run", "--rm", "--network=none", "--image=first"}), 125, "is missing"));
 }
 
 }  // namespace holm::test
