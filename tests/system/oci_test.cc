@@ -74,9 +74,10 @@ TEST_F(OciTest, RunsAsTheImageSays)
     ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", two_layers(busybox_)), "first"})));
     const Outcome ran = holmctl({"run", "--rm", "--network=none", "--image=first"});
     EXPECT_EQ(ran.out, "web\n/srv\nhello\nupper\n/etc:\npasswd\n\n/old:\nnew\n") << ran.err;
-    EXPECT_EQ(
-        holmctl({"run", "--rm", "--image=first", "--user=root", "--env=GREETING=own", "--", "/bin/sh", "-c", "id -un; echo $GREETING"}).out,
-        "root\nown\n");
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=first", "--user=root", "--env=GREETING=own", "--", "/bin/sh", "-c",
+                       "id -un; echo $GREETING"})
+                  .out,
+              "root\nown\n");
     EXPECT_TRUE(has(holmctl({"image-status", "first"}).out, "/bin/sh -c"));
 }
 
@@ -102,7 +103,8 @@ TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
                fmt::format(R"([{{"Config": "{}.json", "RepoTags": ["x:1"], "Layers": [{}]}}])", sha256(config), layers));
     ASSERT_TRUE(succeeds(sh(fmt::format("tar -C {0} -cf {0}.tar . && holmctl import-oci {0}.tar second", saved))));
     EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "2");
-    EXPECT_EQ(holmctl({"run", "--rm", "--image=second"}).out, holmctl({"run", "--rm", "--network=none", "--image=first"}).out);
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=second"}).out,
+              holmctl({"run", "--rm", "--network=none", "--image=first"}).out);
 }
 
 TEST_F(OciTest, WhatDoesNotAddUpIsRefused)
@@ -169,11 +171,12 @@ TEST_F(OciTest, OutAndInAgainIsTheSame)
     EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=third"}).out,
               holmctl({"run", "--rm", "--network=none", "--image=first"}).out);
     // Merged, the same as one layer.
-    ASSERT_TRUE(
-        succeeds(sh(fmt::format("cd {} && holmctl export-tar first root.tar.zst && sha256sum -c SHA256SUMS && "
-                                "holmctl import-tar root.tar.zst third --force && holmctl run --rm --image=third -- /bin/ls /old /etc",
-                                folder()))));
-    EXPECT_EQ(holmctl({"run", "--rm", "--image=third", "--", "/bin/ls", "/old", "/etc"}).out, "/etc:\npasswd\n\n/old:\nnew\n");
+    ASSERT_TRUE(succeeds(sh(
+        fmt::format("cd {} && holmctl export-tar first root.tar.zst && sha256sum -c SHA256SUMS && "
+                    "holmctl import-tar root.tar.zst third --force && holmctl run --rm --network=none --image=third -- /bin/ls /old /etc",
+                    folder()))));
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=third", "--", "/bin/ls", "/old", "/etc"}).out,
+              "/etc:\npasswd\n\n/old:\nnew\n");
     EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
 }
 
