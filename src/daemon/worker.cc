@@ -14,9 +14,10 @@ namespace holm::daemon {
 namespace {
 
 // In the child. It has copies of holmd's descriptors (clients', the bus): none may live on in it, whatever the job hangs on.
-[[noreturn]] void work(int socket, const Worker::Job& job, std::vector<int> keep)
+[[noreturn]] void work(pid_t holmd, int socket, const Worker::Job& job, std::vector<int> keep)
 {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != holmd) ::_exit(1);  // it died before that was set
     kernel::reset_signals();
     Result<kernel::Message> result = error(Errc::Failed, "nothing was done");
     keep.push_back(socket);
@@ -48,8 +49,9 @@ std::unique_ptr<Worker> Worker::start(systemd::Loop& loop, std::string what, Dea
 Result<> Worker::begin(const Job& job, std::vector<int> keep)
 {
     Pair sockets = TRY(make_socket_pair());
+    const pid_t holmd = ::getpid();
     kernel::Child child = TRY(kernel::clone_process(0));
-    if (child.pid == 0) work(sockets.second.get(), job, std::move(keep));
+    if (child.pid == 0) work(holmd, sockets.second.get(), job, std::move(keep));
     process_ = std::move(child.pidfd);
     socket_ = std::move(sockets.first);
     if (::fcntl(socket_.get(), F_SETFL, O_RDWR | O_NONBLOCK)) return sys_error("cannot set up a socket");

@@ -137,6 +137,17 @@ TEST_F(ChangesTest, AHolmdThatDiesLeavesNoHalf)
         kill_holmd();
         const bool done = clone.wait().code == 0;
         ASSERT_TRUE(eventually([&] { return holmctl({"list"}).code == 0; }));
+        // A request that had not reached the old holmd is carried out by the new one, whether its client still waits or not.
+        auto look = [&] {
+            return std::vector{exists(definition_file(machine)), exists(definition_file(copy)), exists(state_folder(machine)),
+                               exists(state_folder(copy))};
+        };
+        ASSERT_TRUE(eventually([&] {
+            const auto before = look();
+            sleep_for(milliseconds(500));
+            return look() == before && before[0] == before[2] && before[1] == before[3];
+        })) << "attempt "
+            << attempt;
         if (attempt % 2 == 0) {
             const bool moved = !exists(definition_file(machine));
             ASSERT_NE(moved, exists(definition_file(machine)));
