@@ -15,22 +15,13 @@
 #include "kernel/cgroup.h"
 #include "kernel/mount.h"
 #include "launch/plan_file.h"
+#include "must.h"
 #include "security/capability_set.h"
 #include "security/plan.h"
 
 namespace holm::test {
 
 namespace {
-
-template <typename T>
-T must(Result<T> result)
-{
-    if (!result) {
-        fprintf(stderr, "harness: %s\n", result.error().text.c_str());
-        abort();
-    }
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 // Mounts of the tests, and /run with its locks, are theirs alone; so is their part of the cgroup tree.
 class Fresh : public testing::Environment {

@@ -13,10 +13,6 @@ namespace fs = std::filesystem;
 
 class EscapeTest : public SystemTest {
 protected:
-    Outcome inside(const std::string& machine, const std::string& script)
-    {
-        return holmctl({"exec", machine, "--", "/bin/sh", "-c", script});
-    }
     // Hash, owner and times of holm's own programs.
     static std::string programs()
     {

@@ -347,4 +347,17 @@ Outcome SystemTest::foreground(std::vector<std::string> command, std::vector<std
     return holmctl(arguments, input, timeout);
 }
 
+Outcome inside(const std::string& machine, const std::string& script)
+{
+    return holmctl({"exec", machine, "--", "/bin/sh", "-c", script});
+}
+
+std::string status_line(int pid, std::string_view key)
+{
+    const std::string text = content_of(fmt::format("/proc/{}/status", pid));
+    for (std::string_view line : split(text, '\n'))
+        if (line.starts_with(fmt::format("{}:", key))) return std::string(trim(line.substr(key.size() + 1)));
+    return "";
+}
+
 }  // namespace holm::test

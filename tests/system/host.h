@@ -97,4 +97,9 @@ private:
 
 bool wait_for_state(const std::string& name, std::string_view state, milliseconds timeout = 20s);
 
+// A script of a shell in a machine that runs, by `holmctl exec`.
+Outcome inside(const std::string& machine, const std::string& script);
+// The value of one line of /proc/PID/status; "" where it has none.
+std::string status_line(int pid, std::string_view key);
+
 }  // namespace holm::test

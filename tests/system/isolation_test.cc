@@ -17,16 +17,6 @@ namespace fs = std::filesystem;
 
 class IsolationTest : public SystemTest {
 protected:
-    Outcome inside(const std::string& machine, const std::string& script)
-    {
-        return holmctl({"exec", machine, "--", "/bin/sh", "-c", script});
-    }
-    static std::string status_line(int pid, const std::string& key)
-    {
-        for (std::string_view line : split(content_of(fmt::format("/proc/{}/status", pid)), '\n'))
-            if (line.starts_with(key + ":")) return std::string(trim(line.substr(key.size() + 1)));
-        return "";
-    }
     // A folder outside with a file in it, and what it looks like.
     std::string canary()
     {

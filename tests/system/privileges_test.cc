@@ -9,19 +9,7 @@ namespace holm::test {
 
 namespace fs = std::filesystem;
 
-class PrivilegesTest : public SystemTest {
-protected:
-    Outcome inside(const std::string& machine, const std::string& script)
-    {
-        return holmctl({"exec", machine, "--", "/bin/sh", "-c", script});
-    }
-    static std::string status_line(int pid, const std::string& key)
-    {
-        for (std::string_view line : split(content_of(fmt::format("/proc/{}/status", pid)), '\n'))
-            if (line.starts_with(key + ":")) return std::string(trim(line.substr(key.size() + 1)));
-        return "";
-    }
-};
+class PrivilegesTest : public SystemTest {};
 
 // What each kind of machine may, as isolation_table asks and the tables beside it have it: system calls, capabilities, files, devices.
 TEST_F(PrivilegesTest, TablesAreTheDocumentedDefaults)

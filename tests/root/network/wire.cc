@@ -10,21 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../must.h"
 #include "kernel/sysctl.h"
 
 namespace holm::test {
 
 namespace {
-
-template <typename T>
-T must(Result<T> result)
-{
-    if (!result) {
-        fprintf(stderr, "harness: %s\n", result.error().text.c_str());
-        abort();
-    }
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 // A raw socket of this family in the network namespace behind the pidfd.
 Fd open_raw(int network_namespace, int family)

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "../must.h"
 #include "base/handle.h"
 #include "base/text.h"
 #include "kernel/cgroup.h"
@@ -25,16 +26,6 @@ using kernel::Packet;
 namespace {
 
 constexpr const char* folder = "/run/holm/machines/test";
-
-template <typename T>
-T must(Result<T> result)
-{
-    if (!result) {
-        fprintf(stderr, "harness: %s\n", result.error().text.c_str());
-        abort();
-    }
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 // /run is the tests' own.
 class Fresh : public testing::Environment {
