@@ -217,7 +217,8 @@ Result<launch::Plan> complete_plan(const PlanRequest& request, const Spec& spec,
 }
 
 // Draws, writes and saves under the locks of networks and ranges; takes back what it has made if a step fails. Who joins networks waits
-// for others that do before it takes the ranges, which every start needs, and gives these back before it joins.
+// for others that do before it takes the ranges, which every start needs, and gives these back before it joins, and before a filter is
+// compiled that no machine has had yet.
 Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const ImageRoot& image, launch::Facts facts)
 {
     Fd networks_lock;
@@ -231,7 +232,6 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const I
     std::vector<std::string> warnings;
     facts.network = TRY(draw_networks(wanted, spec, warnings));
     launch::Plan plan = TRY(complete_plan(request, spec, facts, warnings));
-    TRY(security::provide_filter(plan.security, plan.security.syscalls.filter));
     warn_of_stale_unit(request, spec, plan);
 
     Undo claimed([&] {
@@ -254,6 +254,7 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const I
     }
     TRY(save_plan(plan));
     ranges_lock.reset();
+    TRY(security::provide_filter(plan.security, plan.security.syscalls.filter));
     TRY(join_networks(request.name, plan.network, facts.network, request.settings.network.firewall));
     claimed.keep();
     return plan;
