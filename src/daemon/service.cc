@@ -79,6 +79,17 @@ Result<> Service::start()
     finish_changes();
     lifecycle_.rebuild();
     manager_.clean_up_images();
+    sweep();
+    restore_networks({});
+    if (auto watched = network_watch_.open(); !watched) log_error("{}", watched.error().text);
+    bus_.keep_connected([this] { return on_connected(); }, [this] { on_lost(); });
+    bus_patience_ = TRY(loop_.after(bus_patience, [this] { ready(); }));
+    return {};
+}
+
+// What copies of machines and volumes have left that ended with a holmd before this one. It may be much.
+void Service::sweep()
+{
     auto remove = [unfinished = list_unfinished(),
                    volumes = list_unfinished_volumes()](const Worker::LookingAt&) -> Result<kernel::Message> {
         TRY(remove_unfinished(unfinished));
@@ -88,11 +99,6 @@ Result<> Service::start()
     sweeper_ = Worker::start(loop_, "removing what copies have left", removal_deadline, remove, [](const Result<kernel::Message>& removed) {
         if (!removed) log_error("{}", removed.error().text);
     });
-    restore_networks({});
-    if (auto watched = network_watch_.open(); !watched) log_error("{}", watched.error().text);
-    bus_.keep_connected([this] { return on_connected(); }, [this] { on_lost(); });
-    bus_patience_ = TRY(loop_.after(bus_patience, [this] { ready(); }));
-    return {};
 }
 
 // -- settings -----------------------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ public:
     systemd::Bus& bus() { return bus_; }
 
 private:
+    void sweep();
     Result<> read_settings();
     Result<> reload();
     void restore_networks(const std::set<std::string>& bridges);
