@@ -70,7 +70,6 @@ void Jobs::add(const std::string& path, Job job)
     if (path != "/") waiting_[path] = std::move(job);
 }
 
-// Takes what has ended out of what is waited for.
 // Of our own jobs; one may have come before the reply that names its job.
 void Jobs::say_warnings()
 {
@@ -80,6 +79,7 @@ void Jobs::say_warnings()
     std::erase_if(warnings_, [&](const auto& warning) { return waiting_.contains(warning.first); });
 }
 
+// Takes what has ended out of what is waited for.
 void Jobs::settle_ended()
 {
     say_warnings();
