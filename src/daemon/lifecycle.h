@@ -138,7 +138,8 @@ private:
     Result<> check_dependants(const machine::MachineName& name);
     void freeze_and_work(MachineEntry& machine, ChangeRequest request, uint32_t job);
     void start_work(const machine::MachineName& name, ChangeRequest request, uint32_t job);
-    void thaw_again(MachineEntry& machine);
+    void thaw_again(MachineEntry& machine, systemd::Callback then);
+    void end_thaw(MachineEntry& machine);
     void sweep(const std::string& layers);
     void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, Result<> result);
     void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);

@@ -306,6 +306,7 @@ void Lifecycle::register_with_machined(MachineEntry& machine)
 void Lifecycle::release_runtime(MachineEntry& machine)
 {
     machine.control.reset();
+    end_thaw(machine);
     machine.blocked.reset();
     machine.deadline.reset();
     machine.start_operation.reset();

@@ -117,8 +117,8 @@ void Lifecycle::freeze_and_work(MachineEntry& machine, ChangeRequest request, ui
     auto frozen = [this, name, job, request = std::move(request)](Result<kernel::Message> answer) mutable {
         enqueue([this, name, job, request = std::move(request), result = answer ? Result<>() : Result<>(answer.error())]() mutable {
             if (result) return start_work(name, std::move(request), job);
-            thaw_again(entry(name));
-            end_change(name, request, job, with_context(result.error(), fmt::format("machine '{}' cannot be frozen", name.text())));
+            const Error why = with_context(result.error(), fmt::format("machine '{}' cannot be frozen", name.text()));
+            thaw_again(entry(name), [this, name, request = std::move(request), job, why] { end_change(name, request, job, why); });
         });
     };
     machine.control->ask(kernel::Message("freeze"), std::move(frozen));
@@ -131,21 +131,28 @@ void Lifecycle::start_work(const MachineName& name, ChangeRequest request, uint3
     auto finished = [this, name, job, request = std::move(request)](Result<kernel::Message> done) {
         enqueue([this, name, job, request, result = done ? Result<>() : Result<>(done.error()),
                  layers = done ? std::string(done->get("sweep")) : ""] {
-            thaw_again(entry(name));
             if (!layers.empty()) sweep(layers);
-            changed(name, request, job, result);
+            thaw_again(entry(name), [this, name, request, job, result] { changed(name, request, job, result); });
         });
     };
     entry(name).changer = Worker::start(host_.loop, what, change_deadline, work, std::move(finished));
 }
 
-// Where we have frozen it.
-void Lifecycle::thaw_again(MachineEntry& machine)
+// Where we have frozen it. `then` finds it going on, or gone.
+void Lifecycle::thaw_again(MachineEntry& machine, systemd::Callback then)
 {
-    if (::unlink(thaw_mark(machine.name).c_str()) || !machine.control) return;
-    machine.control->ask(kernel::Message("thaw"), [name = machine.name](const Result<kernel::Message>& answer) {
+    if (::unlink(thaw_mark(machine.name).c_str()) || !machine.control) return then();
+    machine.after_thaw = std::move(then);
+    machine.control->ask(kernel::Message("thaw"), [this, name = machine.name](const Result<kernel::Message>& answer) {
         if (!answer) log_warning("machine '{}' cannot be thawed: {}", name.text(), answer.error().text);
+        if (MachineEntry* thawed = lookup(name)) end_thaw(*thawed);
     });
+}
+
+// It goes on, or its supervisor is gone and will not say so.
+void Lifecycle::end_thaw(MachineEntry& machine)
+{
+    if (auto then = std::exchange(machine.after_thaw, nullptr)) enqueue(std::move(then));
 }
 
 // What was set aside is in nobody's way: its removal is no part of the job.

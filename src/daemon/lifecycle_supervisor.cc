@@ -124,6 +124,7 @@ void Lifecycle::on_lost(const MachineName& name)
     MachineEntry* machine = lookup(name);
     if (!machine || !machine->control) return;
     machine->control.reset();
+    end_thaw(*machine);
     if (!machine->ended)
         if (auto text = read_regular_file(api::result_path(name), max_outcome))
             if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));

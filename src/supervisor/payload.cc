@@ -174,8 +174,14 @@ void Payload::check_gone()
 
 void Payload::on_cgroup_change()
 {
-    bool frozen = cgroup_events_.frozen();
-    handlers_.post(FrozenChanged{frozen});
+    handlers_.post(FrozenChanged{cgroup_events_.frozen()});
+    check_gone();
+}
+
+void Payload::settle_freezes()
+{
+    if (freezes_.empty()) return;
+    const bool frozen = cgroup_events_.frozen();
     auto done = [&](const PendingFreeze& pending) { return (pending.wanted == kernel::Freeze::Frozen) == frozen; };
     std::vector<PendingFreeze> waiting = std::exchange(freezes_, {});
     for (PendingFreeze& pending : waiting) {
@@ -183,7 +189,6 @@ void Payload::on_cgroup_change()
         else freezes_.push_back(std::move(pending));
     }
     if (freezes_.empty()) freeze_deadline_.disarm();
-    check_gone();
 }
 
 void Payload::stop(int signal)

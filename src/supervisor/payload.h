@@ -55,6 +55,8 @@ public:
 
     // Answered once the kernel says so. Errors: Busy (it ends), Timeout.
     void freeze(kernel::Freeze state, std::function<void(Result<>)> on_done);
+    // Answers what has come about, when the state that it changed was told.
+    void settle_freezes();
 
     // Of the last boot, once it is over.
     Refusals refusals() const;

@@ -154,6 +154,7 @@ void Supervisor::settle()
         events_.pop_front();
         for (Action action : step(state_, event, monotonic_time())) carry_out(action);
     }
+    payload_.settle_freezes();
     checks_.follow(wanted_checks(state_), state_.boots, state_.facts);
 }
 
