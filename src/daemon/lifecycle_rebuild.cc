@@ -116,6 +116,7 @@ void Lifecycle::await_supervisor(const MachineName& name, unsigned attempt)
         return thaw_again(machine, [this, name] { entry(name).changing.clear(); });
     }
     if (attempt == supervisor_attempts || !is_populated(machine.control_group)) return found_dead(machine);
+    heard_of(name);  // it may wait for us
     auto again = host_.loop.after(supervisor_pause,
                                   [this, name, attempt] { enqueue([this, name, attempt] { await_supervisor(name, attempt + 1); }); });
     if (again) machine.deadline = std::move(*again);

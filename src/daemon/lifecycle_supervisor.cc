@@ -133,7 +133,7 @@ void Lifecycle::on_lost(const MachineName& name)
     MachineEntry* machine = lookup(name);
     if (!machine || !machine->control) return;
     drop_control(*machine);
-    heard_of(name);
+    if (!is_active(machine->life)) return found_dead(*machine);  // found by this holmd, and gone before its first word
     if (!machine->ended)
         if (auto text = read_regular_file(api::result_path(name), max_outcome))
             if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));
