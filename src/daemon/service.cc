@@ -42,7 +42,12 @@ Service::Service(systemd::Loop& loop)
       machined_(bus_),
       jobs_(bus_),
       authority_(bus_),
-      network_services_(units_),
+      host_names_(bus_),
+      network_services_(units_,
+                        [this] {
+                            network_objects_.refresh();
+                            host_names_.follow();
+                        }),
       network_watch_(loop,
                      [this](const std::set<std::string>& bridges) {
                          log_warning(
@@ -64,6 +69,7 @@ Service::Service(systemd::Loop& loop)
       manager_(host_, lifecycle_, authority_, [this] { return reload(); }),
       machines_(host_, lifecycle_, manager_),
       image_objects_(host_, manager_),
+      network_objects_(host_, lifecycle_, manager_),
       job_objects_(host_, manager_)
 {
 }
@@ -201,6 +207,7 @@ Result<> Service::attach()
     TRY(manager_.attach());
     TRY(machines_.attach());
     TRY(image_objects_.attach());
+    TRY(network_objects_.attach());
     TRY(job_objects_.attach());
     return units_.attach();
 }
@@ -221,6 +228,7 @@ Result<> Service::on_connected()
         return errno_error(-r, "cannot ask for the name {}", api::bus_name);
     name_request_.reset(slot);
     lifecycle_.on_connected();
+    host_names_.forget();
     network_services_.forget();
     network_services_.follow();
     return {};
