@@ -98,7 +98,8 @@ _holmctl() {
         COMPREPLY=($(compgen -W 'started ready stopped unit: port:' -- "$current"))
     fi ;;
     list-networks) ;;
-    network-status) COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")) ;;
+    network-create) ;;
+    network-status | network-remove) COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")) ;;
     connect | disconnect)
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include <nlohmann/json.hpp>
-
 #include "base/text.h"
 
 namespace holm::cli {
@@ -109,7 +107,8 @@ Finding judge_foreign_drops(const HostFacts& facts)
     if (facts.dropping->empty()) return {"other firewalls", Verdict::Ok, "none drops what is forwarded", ""};
     std::string chains;
     for (const std::string& chain : *facts.dropping) chains += (chains.empty() ? "" : ", ") + chain;
-    return {"other firewalls", Verdict::Warn, "dropping by default: " + chains, "let them accept the bridges of 'holmctl list-networks'"};
+    return {"other firewalls", Verdict::Warn, "dropping what is forwarded: " + chains,
+            "let them accept the bridges of 'holmctl list-networks'"};
 }
 
 Finding judge_forwarding(const HostFacts& facts)
@@ -180,23 +179,6 @@ Table table_of(const std::vector<Finding>& findings)
     for (const Finding& finding : findings)
         table.rows.push_back({finding.check, std::string(describe_verdict(finding.verdict)), finding.found, finding.next});
     return table;
-}
-
-std::vector<std::string> find_dropping_chains(std::string_view ruleset)
-{
-    std::vector<std::string> chains;
-    const auto document = nlohmann::json::parse(ruleset, nullptr, false);
-    if (!document.is_object() || !document.contains("nftables") || !document["nftables"].is_array()) return chains;
-    for (const auto& item : document["nftables"]) {
-        if (!item.is_object() || !item.contains("chain") || !item["chain"].is_object()) continue;
-        auto text = [&](const char* key) {
-            const auto& chain = item["chain"];
-            return chain.contains(key) && chain[key].is_string() ? chain[key].template get<std::string>() : std::string();
-        };
-        if (text("hook") == "forward" && text("policy") == "drop" && text("table") != "holm")
-            chains.push_back(fmt::format("{} {} {}", text("family"), text("table"), text("name")));
-    }
-    return chains;
 }
 
 }  // namespace holm::cli

@@ -53,6 +53,8 @@ Result<int> dispatch(const Invocation& call)
     case Verb::RemoveImage: return verbs::remove_image(call);
     case Verb::ListNetworks: return verbs::list_networks(call);
     case Verb::NetworkStatus: return verbs::network_status(call);
+    case Verb::NetworkCreate: return verbs::network_create(call);
+    case Verb::NetworkRemove: return verbs::network_remove(call);
     case Verb::Connect: return verbs::change_networks(call, "Connect", "connect");
     case Verb::Disconnect: return verbs::change_networks(call, "Disconnect", "disconnect");
     case Verb::Publish: return verbs::change_networks(call, "Publish", "publish a port of");

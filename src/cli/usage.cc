@@ -109,16 +109,28 @@ std::optional<double> find_pressure(std::string_view text)
     return value;
 }
 
-std::pair<uint64_t, uint64_t> sum_links(std::string_view text)
+std::vector<LinkCounters> read_links(std::string_view text)
 {
-    std::pair<uint64_t, uint64_t> sum;
+    std::vector<LinkCounters> links;
     for (std::string_view line : split(text, '\n')) {
         const size_t colon = line.find(':');
         if (colon == line.npos || trim(line.substr(0, colon)) == "lo") continue;
-        auto words = words_of(line.substr(colon + 1));
-        if (words.size() < 9) continue;
-        sum.first += parse_number(words[0]).value_or(0);
-        sum.second += parse_number(words[8]).value_or(0);
+        const auto words = words_of(line.substr(colon + 1));
+        if (words.size() < 12) continue;
+        auto number = [&](size_t at) { return parse_number(words[at]).value_or(0); };
+        links.push_back({.name = std::string(trim(line.substr(0, colon))),
+                         .received = {.bytes = number(0), .packets = number(1), .drops = number(3)},
+                         .sent = {.bytes = number(8), .packets = number(9), .drops = number(11)}});
+    }
+    return links;
+}
+
+std::pair<uint64_t, uint64_t> sum_links(std::string_view text)
+{
+    std::pair<uint64_t, uint64_t> sum;
+    for (const LinkCounters& link : read_links(text)) {
+        sum.first += link.received.bytes;
+        sum.second += link.sent.bytes;
     }
     return sum;
 }

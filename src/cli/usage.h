@@ -32,7 +32,19 @@ std::optional<uint64_t> find_counter(std::string_view text, std::string_view key
 std::pair<uint64_t, uint64_t> sum_io(std::string_view text);
 // "some avg10=1.50 avg60=…" of cpu.pressure and its like.
 std::optional<double> find_pressure(std::string_view text);
-// /proc/PID/net/dev: received and sent, the loopback left out.
+// An interface of /proc/PID/net/dev, as the machine sees it.
+struct LinkCounters {
+    struct Direction {
+        uint64_t bytes = 0, packets = 0, drops = 0;
+        bool operator==(const Direction&) const = default;
+    };
+    std::string name;
+    Direction received, sent;
+    bool operator==(const LinkCounters&) const = default;
+};
+// All but the loopback.
+std::vector<LinkCounters> read_links(std::string_view text);
+// Bytes of all of them: received and sent.
 std::pair<uint64_t, uint64_t> sum_links(std::string_view text);
 
 // The share of one CPU between two samples of a machine, in percent; and what a counter has grown by in a second.

@@ -58,8 +58,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "continue",
     "copy-image",
     "import-raw",
-    "network-create",
-    "network-remove",
     "rebase",
     "record",
 });

@@ -45,6 +45,8 @@ enum class Verb {
     RemoveImage,
     ListNetworks,
     NetworkStatus,
+    NetworkCreate,
+    NetworkRemove,
     Connect,
     Disconnect,
     Publish,

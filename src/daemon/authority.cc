@@ -19,6 +19,9 @@ Error denied(const Verb& verb)
     if (!verb.image.empty())
         return error(Errc::Denied, "you are not allowed to '{}' image '{}' (polkit action {})", verb.name, verb.image,
                      action_name(verb.privilege));
+    if (!verb.network.empty() && verb.machine.empty())
+        return error(Errc::Denied, "you are not allowed to '{}' network '{}' (polkit action {})", verb.name, verb.network,
+                     action_name(verb.privilege));
     if (verb.machine.empty())
         return error(Errc::Denied, "you are not allowed to '{}' (polkit action {})", verb.name, action_name(verb.privilege));
     return error(Errc::Denied, "you are not allowed to '{}' machine '{}' (polkit action {})", verb.name, verb.machine,
@@ -63,6 +66,7 @@ const char* action_name(Privilege privilege)
     case Privilege::Shell: return "org.holm1.shell";
     case Privilege::Inspect: return "org.holm1.inspect";
     case Privilege::Images: return "org.holm1.images";
+    case Privilege::Networks: return "org.holm1.networks";
     }
     std::unreachable();
 }
@@ -122,6 +126,7 @@ void Authority::ask_polkit(Reply reply, Verb verb, Granted granted)
     const std::tuple<std::string, systemd::Options> subject{"system-bus-name", {{"name", reply.sender()}}};
     systemd::Labels details{{"machine", verb.machine}, {"verb", verb.name}, {"user", verb.user}, {"owner", verb.owner}};
     if (!verb.image.empty()) details["image"] = verb.image;
+    if (!verb.network.empty()) details["network"] = verb.network;
     const uint32_t flags = sd_bus_message_get_allow_interactive_authorization(reply.call()) > 0 ? AllowUserInteraction : None;
     const std::string action = action_name(verb.privilege);
     auto answered = [reply = std::move(reply), verb = std::move(verb),

@@ -23,6 +23,7 @@ enum class Privilege {
     Shell,      // a command inside, as any user
     Inspect,    // definition, plan, console output, all properties
     Images,     // import, export, change and remove images
+    Networks,   // make and remove networks, join and leave them, publish ports
 };
 
 // What is asked, as the details of polkit: a rule may look at each.
@@ -33,6 +34,7 @@ struct Verb {
     std::string user;     // inside, of Shell
     std::string owner;    // the machine's owner on the host; "" = none
     std::string image;    // "" where it is about none
+    std::string network;  // "" where it is about none
 };
 
 struct Credentials {

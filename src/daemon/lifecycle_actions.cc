@@ -118,11 +118,11 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
 
 void Lifecycle::networks_changed(const MachineName& name, launch::Plan plan)
 {
-    host_.network_services.follow();
     MachineEntry* machine = lookup(name);
-    if (!machine || !machine->plan) return;
-    machine->plan = std::move(plan);
-    announcer_.changed(*machine);
+    const bool runs = machine && machine->plan;
+    if (runs) machine->plan = std::move(plan);
+    host_.network_services.follow();
+    if (runs) announcer_.changed(*machine);
 }
 
 // The properties that the generator cannot give: the whole list, since systemd keeps those of earlier starts.

@@ -7,9 +7,11 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/undo.h"
+#include "daemon/kept_networks.h"
 #include "daemon/network_files.h"
 #include "daemon/networks.h"
 #include "daemon/process_facts.h"
+#include "kernel/link.h"
 #include "kernel/process.h"
 #include "network/apply_flows.h"
 #include "network/apply_host.h"
@@ -22,15 +24,27 @@ using machine::MachineName;
 using network::Endpoint;
 using network::Publication;
 
+bool is_endpoint_of(const Endpoint& endpoint, const std::string& network)
+{
+    return endpoint.network == network || endpoint.interface == network ||
+           (!endpoint.parent.empty() && network.ends_with(":" + endpoint.parent));
+}
+
 namespace {
+
+// Why there was nothing to change; "": it was changed.
+using Unchanged = std::string;
 
 // In the child: the request, and the machine as it was at its start.
 struct Work {
     MachineName name;
     NetworkChangeRequest request;
-    pid_t leader = 0;
+    pid_t leader = 0;  // 0: it does not run
     std::string control_group;
 
+    std::optional<machine::NetworkSpec> entry = {};  // what its definition says of a network that it joins
+
+    bool runs() const { return leader != 0; }
     machine::Firewall firewall() const { return request.settings.network.firewall; }
 };
 
@@ -48,12 +62,6 @@ Result<launch::Plan> read_current(const Work& work)
     auto plan = read_plan(api::plan_path(work.name));
     if (!plan && plan.error().code == Errc::NotFound) return error(Errc::Busy, "machine '{}' has just ended", work.name.text());
     return plan;
-}
-
-bool is_endpoint_of(const Endpoint& endpoint, const std::string& network)
-{
-    return endpoint.network == network || endpoint.interface == network ||
-           (!endpoint.parent.empty() && network.ends_with(":" + endpoint.parent));
 }
 
 std::vector<Endpoint>::iterator find_endpoint(network::Plan& plan, const std::string& network)
@@ -94,23 +102,38 @@ void leave_or_say(const Work& work, const network::Plan& leaving, const network:
 Result<network::Facts> draw_endpoint(const Work& work, const launch::Plan& before, machine::Spec& spec)
 {
     spec.name = work.name;
-    spec.networks = {{.network = work.request.what, .interface = free_interface(before.network)}};
+    spec.networks = {work.entry.value_or(machine::NetworkSpec{.network = work.request.what})};
+    std::string& interface = spec.networks.front().interface;
+    const bool is_free = std::ranges::find(before.network.endpoints, interface, &Endpoint::interface) == before.network.endpoints.end();
+    if (interface.empty() || !is_free) interface = free_interface(before.network);
     NetworkRequest wanted{.name = work.name, .uuid = before.uuid, .places = work.request.places, .pool = {}};
     if (work.request.settings.origins.contains("network.pool")) wanted.pool = TRY(network::parse_cidr(work.request.settings.network.pool));
     std::vector<std::string> warnings;  // said at the machine's start
     return draw_networks(wanted, spec, warnings);
 }
 
-Result<> connect(const Work& work)
+// A change that was cut off leaves an endpoint whose link is not there, or not up at both ends.
+Result<bool> is_whole(const Endpoint& endpoint)
+{
+    if (endpoint.host_interface.empty()) return true;
+    kernel::Netlink host = TRY(kernel::open_netlink());
+    const auto link = TRY(kernel::find_link(host, endpoint.host_interface));
+    return link && link->operational;
+}
+
+Result<Unchanged> connect(const Work& work)
 {
     const std::string& network = work.request.what;
     launch::Plan before = TRY(read_current(work));
     if (before.network.kind == network::Kind::Host)
         return error(Errc::Invalid, "machine '{}' has the host's network, and none of its own that could be connected", work.name.text());
     if (network == "none" || network == "host") return error(Errc::Invalid, "'{}' is no network that can be connected", network);
-    if (auto joined = find_endpoint(before.network, network); joined != before.network.endpoints.end())
-        return error(Errc::Exists, "machine '{}' is on network '{}' already, by its interface '{}'", work.name.text(), network,
-                     joined->interface);
+    if (auto joined = find_endpoint(before.network, network); joined != before.network.endpoints.end()) {
+        if (TRY(is_whole(*joined)))
+            return fmt::format("machine '{}' is on network '{}' already, by its interface '{}'", work.name.text(), network,
+                               joined->interface);
+        before.network.endpoints.erase(joined);
+    }
     machine::Spec spec;
     const network::Facts facts = TRY(draw_endpoint(work, before, spec));
     network::Plan added = TRY(network::plan_network(spec, facts, before.uuid));
@@ -128,15 +151,15 @@ Result<> connect(const Work& work)
     TRY(join_networks(work.name, after.network, facts, work.firewall()));
     TRY(network::apply_outside(added, work.leader, leader.get()));
     undo.keep();
-    return {};
+    return Unchanged();
 }
 
-Result<> disconnect(const Work& work)
+Result<Unchanged> disconnect(const Work& work)
 {
     launch::Plan after = TRY(read_current(work));
     auto found = find_endpoint(after.network, work.request.what);
     if (found == after.network.endpoints.end())
-        return error(Errc::NotFound, "machine '{}' is not on network '{}'", work.name.text(), printable(work.request.what));
+        return fmt::format("machine '{}' is not on network '{}'", work.name.text(), printable(work.request.what));
     const network::Plan leaving{.kind = network::Kind::Endpoints, .endpoints = {*found}};
     after.network.endpoints.erase(found);
     if (after.network.endpoints.empty()) after.network.kind = network::Kind::None;
@@ -146,14 +169,15 @@ Result<> disconnect(const Work& work)
     }
     auto left = leave_networks(work.name, leaving, after.network);
     TRY(save_plan(after));
-    return left;
+    TRY(left);
+    return Unchanged();
 }
 
 // The first that can; why none can, by the last.
-Result<Endpoint*> find_publisher(const Work& work, network::Plan& plan, const Publication& published)
+Result<const Endpoint*> find_publisher(const network::Plan& plan, const Publication& published)
 {
-    Error why = error(Errc::Invalid, "machine '{}' is on no network: nothing of it can be published", work.name.text());
-    for (Endpoint& endpoint : plan.endpoints) {
+    Error why = error(Errc::Invalid, "the machine is on no network: nothing of it can be published");
+    for (const Endpoint& endpoint : plan.endpoints) {
         if (endpoint.network.empty()) continue;
         auto segment = TRY(read_segment(Place::Up, endpoint.network));
         if (!segment || !segment->ours || segment->isolated) {
@@ -168,22 +192,27 @@ Result<Endpoint*> find_publisher(const Work& work, network::Plan& plan, const Pu
     return why;
 }
 
-Result<> check_own(const Work& work, const network::Plan& plan, const Publication& wanted)
+// Whether it is published already. Errors: Exists, where another port is in its way.
+Result<bool> check_own(const Work& work, const network::Plan& plan, const Publication& wanted)
 {
     for (const Endpoint& endpoint : plan.endpoints)
-        for (const Publication& published : endpoint.published)
+        for (const Publication& published : endpoint.published) {
+            if (published == wanted) return true;
             if (network::collide(published, wanted))
                 return error(Errc::Exists, "machine '{}' publishes '{}' already", work.name.text(), network::describe(published));
-    return {};
+        }
+    return false;
 }
 
-Result<> publish(const Work& work)
+Result<Unchanged> publish(const Work& work)
 {
     const Publication wanted = TRY(network::parse_published(work.request.what));
     const launch::Plan before = TRY(read_current(work));
+    if (TRY(check_own(work, before.network, wanted)))
+        return fmt::format("machine '{}' publishes '{}' already", work.name.text(), network::describe(wanted));
+    const Endpoint& publisher = *TRY(find_publisher(before.network, wanted));
     launch::Plan after = before;
-    TRY(check_own(work, after.network, wanted));
-    Endpoint& endpoint = *TRY(find_publisher(work, after.network, wanted));
+    Endpoint& endpoint = *std::ranges::find(after.network.endpoints, publisher.interface, &Endpoint::interface);
     endpoint.published.push_back(wanted);
     TRY(save_plan(after));
     Endpoint added = endpoint;
@@ -196,10 +225,10 @@ Result<> publish(const Work& work)
     TRY(network::allow_hairpin(endpoint));
     TRY(join_networks(work.name, after.network, {}, work.firewall()));
     undo.keep();
-    return {};
+    return Unchanged();
 }
 
-Result<> unpublish(const Work& work)
+Result<Unchanged> unpublish(const Work& work)
 {
     const Publication wanted = TRY(network::parse_published(work.request.what));
     launch::Plan after = TRY(read_current(work));
@@ -210,37 +239,77 @@ Result<> unpublish(const Work& work)
         Endpoint removed = endpoint;
         removed.published = {wanted};
         if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::describe_unpublished(removed)));
-        return network::forget_translated(endpoint, removed.published);
+        TRY(network::forget_translated(endpoint, removed.published));
+        return Unchanged();
     }
-    return error(Errc::NotFound, "machine '{}' does not publish '{}'", work.name.text(), network::describe(wanted));
+    return fmt::format("machine '{}' does not publish '{}'", work.name.text(), network::describe(wanted));
 }
 
-Result<> change_networks(const Work& work)
+Result<Unchanged> change_live(const Work& work)
 {
-    Fd lock = TRY(lock_networks());
     switch (work.request.change) {
     case NetworkChange::Connect: return connect(work);
     case NetworkChange::Disconnect: return disconnect(work);
     case NetworkChange::Publish: return publish(work);
     case NetworkChange::Unpublish: return unpublish(work);
     }
+    return Unchanged();
+}
+
+// Of a change for which there was nothing to do.
+Error nothing_changed(const Work& work, const std::string& why)
+{
+    const bool adds = work.request.change == NetworkChange::Connect || work.request.change == NetworkChange::Publish;
+    return error(adds ? Errc::Exists : Errc::NotFound, "{}", why);
+}
+
+Result<> change_networks(Work& work)
+{
+    Fd lock = TRY(lock_networks());
+    std::optional<launch::Plan> live;
+    if (work.runs()) live = TRY(read_current(work));
+    const KeptNetworks kept = TRY(keep_networks(work.name, work.request, live ? &*live : nullptr));
+    if (!work.runs()) {
+        if (kept.change) return {};
+        return nothing_changed(work, fmt::format("the definition of machine '{}' has it so already", work.name.text()));
+    }
+    Undo undo([&] {
+        if (!kept.change) return;
+        if (auto undone = take_back(*kept.change); !undone) log_error("machine '{}': {}", work.name.text(), undone.error().text);
+    });
+    work.entry = kept.entry;
+    const Unchanged why = TRY(change_live(work));
+    if (!why.empty() && !kept.change) return nothing_changed(work, why);
+    undo.keep();
     return {};
 }
 
 }  // namespace
 
-std::unique_ptr<Worker> start_changing_networks(systemd::Loop& loop, const MachineEntry& machine, NetworkChangeRequest request,
-                                                Planned changed)
+Result<std::string> find_publishing_interface(const network::Plan& plan, const Publication& published)
 {
-    Work work{.name = machine.name, .request = std::move(request), .leader = machine.told.leader, .control_group = machine.control_group};
+    for (const Endpoint& endpoint : plan.endpoints)
+        if (std::ranges::find(endpoint.published, published) != endpoint.published.end()) return endpoint.interface;
+    return TRY(find_publisher(plan, published))->interface;
+}
+
+std::unique_ptr<Worker> start_changing_networks(systemd::Loop& loop, const MachineName& name, const MachineEntry* running,
+                                                NetworkChangeRequest request, NetworksChanged changed)
+{
+    Work work{.name = name, .request = std::move(request)};
+    if (running) work.leader = running->told.leader, work.control_group = running->control_group;
     auto job = [&work](const Worker::LookingAt&) -> Result<kernel::Message> {
         TRY(change_networks(work));
         return kernel::Message("ok");
     };
-    auto finished = [path = api::plan_path(machine.name), changed = std::move(changed)](Result<kernel::Message> done) mutable {
-        changed(done ? read_plan(path) : Result<launch::Plan>(done.error()));
+    auto finished = [path = running ? api::plan_path(name) : "", changed = std::move(changed)](Result<kernel::Message> done) mutable {
+        if (!done) return changed(done.error());
+        if (path.empty()) return changed(std::optional<launch::Plan>());
+        auto plan = read_plan(path);
+        if (plan) changed(std::optional(std::move(*plan)));
+        else changed(plan.error());
     };
-    return Worker::start(loop, fmt::format("changing the networks of machine '{}'", machine.name.text()), planner_deadline, job,
+    return Worker::start(loop, fmt::format("changing the networks of machine '{}'", name.text()), planner_deadline, job,
                          std::move(finished));
 }
 

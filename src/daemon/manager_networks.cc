@@ -1,9 +1,12 @@
 // ManagerObject: networks. What there is of them anybody may ask; whose addresses they gave is Inspect.
 #include <algorithm>
+#include <set>
 
 #include "api/names.h"
+#include "base/text.h"
 #include "daemon/manager_object.h"
-#include "daemon/network_files.h"
+#include "daemon/network_definitions.h"
+#include "daemon/network_view.h"
 
 namespace holm::daemon {
 
@@ -11,29 +14,18 @@ using machine::MachineName;
 
 namespace {
 
-std::vector<std::string> describe_subnets(const network::Segment& segment)
+// The machines whose definition or record names it, or names none where it is the default.
+std::set<std::string> users_of_network(const Host& host, const std::string& network)
 {
-    std::vector<std::string> subnets;
-    for (const network::Subnet& subnet : segment.subnets) subnets.push_back(network::describe(subnet.block));
-    return subnets;
-}
-
-// Its machines, with their interface, MAC and addresses, of their plans.
-using Members = std::vector<std::tuple<std::string, std::string, std::string, std::vector<std::string>>>;
-Members members_of(const Lifecycle& lifecycle, const std::string& network)
-{
-    Members members;
-    for (const MachineEntry* machine : lifecycle.all()) {
-        if (!machine->plan) continue;
-        for (const network::Endpoint& endpoint : machine->plan->network.endpoints) {
-            if (endpoint.network != network) continue;
-            std::vector<std::string> addresses;
-            for (const network::Cidr& cidr : endpoint.addresses) addresses.push_back(network::describe(cidr.address));
-            members.emplace_back(machine->name.text(), endpoint.interface, network::describe(endpoint.mac), std::move(addresses));
-        }
+    std::set<std::string> users;
+    for (const MachineName& name : host.catalogue.names()) {
+        const Known* known = host.catalogue.find(name);
+        if (!known || !known->spec) continue;
+        const auto& networks = known->spec->networks;
+        const bool is_default = networks.empty() && host.settings.defaults.network == network;
+        if (is_default || std::ranges::find(networks, network, &machine::NetworkSpec::network) != networks.end()) users.insert(name.text());
     }
-    std::ranges::sort(members);
-    return members;
+    return users;
 }
 
 }  // namespace
@@ -41,35 +33,31 @@ Members members_of(const Lifecycle& lifecycle, const std::string& network)
 void ManagerObject::list_networks(Reply reply)
 {
     using Row = std::tuple<std::string, bool, std::string, std::vector<std::string>, uint32_t>;
-    auto defined = kernel::list_networks(host_.catalogue.places());
-    if (!defined) return reply.fail(defined.error());
-    std::map<std::string, Row> rows;
-    for (const MachineName& name : *defined) rows[name.text()] = {name.text(), false, "", {}, 0};
-    for (Place place : {Place::Drawn, Place::Up})
-        for (const network::Segment& segment : list_segments(place))
-            rows[segment.name] = {segment.name, place == Place::Up, segment.interface, describe_subnets(segment),
-                                  static_cast<uint32_t>(members_of(lifecycle_, segment.name).size())};
-    std::vector<Row> all;
-    for (auto& [name, row] : rows) all.push_back(std::move(row));
-    reply.ok(all);
+    std::vector<Row> rows;
+    for (const NetworkView& view : list_network_views(host_, lifecycle_))
+        rows.emplace_back(view.name, view.up, view.segment ? view.segment->interface : "", view.subnets(),
+                          static_cast<uint32_t>(view.members.size()));
+    reply.ok(rows);
+}
+
+void ManagerObject::get_network(Reply reply, const std::string& name)
+{
+    const auto view = find_network_view(host_, lifecycle_, name);
+    if (view) reply.ok(systemd::ObjectPath{network_path(view->name)});
+    else reply.fail(view.error());
 }
 
 void ManagerObject::describe_network(Reply reply, const std::string& text)
 {
-    authorise(std::move(reply), Privilege::Inspect, "network-status", text, [this](Reply granted, const MachineName& name) {
-        auto path = kernel::find_network(name, host_.catalogue.places());
-        auto up = read_segment(Place::Up, name.text()), drawn = read_segment(Place::Drawn, name.text());
-        const bool is_up = up && *up;
-        const auto& segment = is_up ? up : drawn;
-        if (!path && !(segment && *segment)) return granted.fail(path.error());
-        systemd::Options all = {{"Name", name.text()}, {"Up", is_up}, {"Definition", path ? *path : std::string()}};
-        if (segment && *segment) {
-            const network::Segment& known = **segment;
-            std::vector<std::string> gateways;
-            for (const network::Subnet& subnet : known.subnets) gateways.push_back(network::describe(subnet.gateway));
+    authorise_network(std::move(reply), Privilege::Inspect, "network-status", text, [this](Reply granted, const MachineName& name) {
+        const auto view = find_network_view(host_, lifecycle_, name.text());
+        if (!view) return granted.fail(view.error());
+        systemd::Options all = {{"Name", view->name}, {"Up", view->up}, {"Definition", view->definition}};
+        if (view->segment) {
+            const network::Segment& known = *view->segment;
             all.insert({{"Interface", known.interface},
-                        {"Subnets", describe_subnets(known)},
-                        {"Gateways", gateways},
+                        {"Subnets", view->subnets()},
+                        {"Gateways", view->gateways()},
                         {"Domain", known.domain},
                         {"Nat", known.nat},
                         {"Dns", known.dns},
@@ -77,7 +65,48 @@ void ManagerObject::describe_network(Reply reply, const std::string& text)
                         {"Isolated", known.isolated},
                         {"Persistent", known.persistent}});
         }
-        granted.ok(all, members_of(lifecycle_, name.text()));
+        granted.ok(all, view->members);
+    });
+}
+
+void ManagerObject::authorise_network(Reply reply, Privilege privilege, const char* verb, const std::string& text, Allowed allowed)
+{
+    auto name = machine::parse_name(text);
+    if (!name) return reply.fail(with_context(name.error(), fmt::format("network '{}'", printable(text, 80))));
+    Verb asked{.privilege = privilege, .name = verb, .machine = "", .user = "", .owner = "", .image = "", .network = name->text()};
+    authority_.authorise(
+        std::move(reply), std::move(asked),
+        [name = std::move(*name), allowed = std::move(allowed)](Reply granted) mutable { allowed(std::move(granted), name); });
+}
+
+// -- what is defined ----------------------------------------------------------------------------------------------------------------
+
+void ManagerObject::create_network(Reply reply, const std::string& text, std::string definition)
+{
+    authorise_network(std::move(reply), Privilege::Networks, "network-create", text,
+                      [this, definition = std::move(definition)](Reply granted, const MachineName& name) {
+                          auto job = [&, places = host_.catalogue.places()](const Worker::LookingAt&) -> Result<kernel::Message> {
+                              TRY(daemon::create_network(name, definition, places, host_.settings));
+                              return kernel::Message("ok");
+                          };
+                          answer_with(std::move(granted), fmt::format("making network '{}'", name.text()), job,
+                                      [](Reply answer, const kernel::Message&) { answer.ok(); });
+                      });
+}
+
+void ManagerObject::remove_network(Reply reply, const std::string& text)
+{
+    authorise_network(std::move(reply), Privilege::Networks, "network-remove", text, [this](Reply granted, const MachineName& name) {
+        auto job = [&, places = host_.catalogue.places(),
+                    users = users_of_network(host_, name.text())](const Worker::LookingAt&) -> Result<kernel::Message> {
+            TRY(daemon::remove_network(name, places, users));
+            return kernel::Message("ok");
+        };
+        answer_with(std::move(granted), fmt::format("removing network '{}'", name.text()), job,
+                    [this](Reply answer, const kernel::Message&) {
+                        host_.network_services.follow();
+                        answer.ok();
+                    });
     });
 }
 
@@ -103,27 +132,50 @@ void ManagerObject::unpublish(Reply reply, const std::string& name, const std::s
     change_networks(std::move(reply), "unpublish", name, {.change = NetworkChange::Unpublish, .what = port, .runtime = runtime});
 }
 
+// Whether it can be changed while it runs; else it can be kept alone, where nothing of it is there.
+Result<bool> ManagerObject::runs_or_can_keep(const MachineName& name, const NetworkChangeRequest& request)
+{
+    const MachineEntry* machine = lifecycle_.find(name);
+    if (machine && machine->life.started && machine->told.leader != 0) return true;
+    if (!find_view(lifecycle_, host_.catalogue, name)) return lifecycle_.unknown(name);
+    if (!request.runtime && !request.kept.empty() && !(machine && is_active(machine->life))) return false;
+    return error(Errc::Busy, "machine '{}' does not run", name.text());
+}
+
+// Where the next start is to find it. One that ends with its run keeps nothing.
+Result<> ManagerObject::find_kept(const MachineName& name, NetworkChangeRequest& request)
+{
+    const Known* known = host_.catalogue.find(name);
+    if (known && !known->spec && !request.runtime) return known->spec.error();
+    if (known) request.kept = kept_path(name, *known);
+    request.is_record = known && known->origin != Origin::Definition;
+    if (known && known->origin == Origin::Temporary) request.runtime = true;
+    if (known || request.runtime || !lifecycle_.find(name)) return {};
+    return error(Errc::Invalid, "machine '{}' has no definition in which it could be kept; --runtime is until its next start", name.text());
+}
+
 void ManagerObject::change_networks(Reply reply, const char* verb, const std::string& text, NetworkChangeRequest request)
 {
-    if (!request.runtime)
-        return reply.fail(
-            error(Errc::NotSupported, "not supported yet: to keep it; with --runtime it holds until the machine's next start"));
     request.places = host_.catalogue.places();
     request.settings = host_.settings;
-    authorise(std::move(reply), Privilege::Manage, verb, text,
-              [this, request = std::move(request)](Reply granted, const MachineName& name) mutable {
-                  const MachineEntry* machine = started_or_fail(name, granted);
-                  if (!machine) return;
-                  auto place = workers_.emplace(workers_.end());
-                  auto done = [this, place, name, granted = std::move(granted)](Result<launch::Plan> plan) mutable {
-                      auto ended = std::move(*place);
-                      workers_.erase(place);
-                      if (!plan) return granted.fail(plan.error());
-                      lifecycle_.networks_changed(name, std::move(*plan));
-                      granted.ok();
-                  };
-                  *place = start_changing_networks(host_.loop, *machine, std::move(request), std::move(done));
-              });
+    auto change = [this, verb, request = std::move(request)](Reply granted, const MachineName& name) mutable {
+        if (auto found = find_kept(name, request); !found) return granted.fail(found.error());
+        const auto runs = runs_or_can_keep(name, request);
+        if (!runs) return granted.fail(runs.error());
+        auto place = workers_.emplace(workers_.end());
+        auto done = [this, place, name, granted = std::move(granted),
+                     what = fmt::format("{} {}", verb, request.what)](Result<std::optional<launch::Plan>> plan) mutable {
+            auto ended = std::move(*place);
+            workers_.erase(place);
+            host_.catalogue.forget(name);
+            if (!plan) return granted.fail(plan.error());
+            if (*plan) lifecycle_.networks_changed(name, std::move(**plan));
+            lifecycle_.note(api::MachineEvent::Changed, name, fmt::format("networks of machine '{}' were changed: {}", name.text(), what));
+            granted.ok();
+        };
+        *place = start_changing_networks(host_.loop, name, *runs ? lifecycle_.find(name) : nullptr, std::move(request), std::move(done));
+    };
+    authorise(std::move(reply), Privilege::Networks, verb, text, std::move(change));
 }
 
 }  // namespace holm::daemon

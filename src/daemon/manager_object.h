@@ -52,10 +52,11 @@ public:
     void freeze(Reply reply, const std::string& name);
     void thaw(Reply reply, const std::string& name);
     void set_properties(Reply reply, const std::string& name, const Assignments& assignments, bool runtime);
-    // And those of Image and Job objects.
+    // And those of Image, Network and Job objects.
     void clone_image(Reply reply, const std::string& name, const std::string& new_name, bool read_only);
     void mark_image_read_only(Reply reply, const std::string& name, bool read_only);
     void remove_image(Reply reply, const std::string& name);
+    void remove_network(Reply reply, const std::string& name);
     void cancel_job(Reply reply, uint32_t id);
     Images& images() { return images_; }
     // What imports have left that ended with a holmd before this one.
@@ -68,6 +69,8 @@ private:
     void build_vtable();
     // Parses the name, asks whether the caller may, then calls `allowed`.
     void authorise(Reply reply, Privilege privilege, const char* verb, const std::string& name, Allowed allowed, std::string user = "");
+    // The same where it is about a network.
+    void authorise_network(Reply reply, Privilege privilege, const char* verb, const std::string& network, Allowed allowed);
     // The view of a machine that exists, or an answer that says that it does not.
     std::optional<MachineView> view_or_fail(const machine::MachineName& name, Reply& reply);
     // The same for one that runs and can be asked.
@@ -157,12 +160,16 @@ private:
 
     // networks (manager_networks.cc)
     void list_networks(Reply reply);
+    void get_network(Reply reply, const std::string& name);
     void describe_network(Reply reply, const std::string& name);
+    void create_network(Reply reply, const std::string& name, std::string definition);
     void connect(Reply reply, const std::string& name, const std::string& network, bool runtime);
     void disconnect(Reply reply, const std::string& name, const std::string& network, bool runtime);
     void publish(Reply reply, const std::string& name, const std::string& port, bool runtime);
     void unpublish(Reply reply, const std::string& name, const std::string& port, bool runtime);
     void change_networks(Reply reply, const char* verb, const std::string& name, NetworkChangeRequest request);
+    Result<> find_kept(const machine::MachineName& name, NetworkChangeRequest& request);
+    Result<bool> runs_or_can_keep(const machine::MachineName& name, const NetworkChangeRequest& request);
 
     // inside (manager_inside.cc)
     void exec(Reply reply, const std::string& name, const systemd::Options& options, const std::vector<std::string>& command,

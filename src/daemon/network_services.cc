@@ -26,6 +26,7 @@ void NetworkServices::follow()
     for (const std::string& unit : missing) change(systemd::UnitVerb::Start, unit);
     for (const std::string& unit : gone) change(systemd::UnitVerb::Stop, unit);
     started_ = std::move(wanted);
+    if (followed_) followed_();
 }
 
 void NetworkServices::restart(const std::set<std::string>& networks)

@@ -2,6 +2,7 @@
 // (holm-network@NAME.service), and the relay of ports of the loopback (holm-relay.service). Effects: bus calls.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -12,7 +13,8 @@ namespace holm::daemon {
 
 class NetworkServices {
 public:
-    explicit NetworkServices(systemd::Units& units) : units_(units) {}
+    // `followed` is called after each follow().
+    explicit NetworkServices(systemd::Units& units, std::function<void()> followed = {}) : units_(units), followed_(std::move(followed)) {}
 
     // Starts what has come to be needed and stops what is not any more, as /run/holm/networks and /run/holm/relay say now. A service that
     // cannot be started is said: machines go on without it.
@@ -26,6 +28,7 @@ private:
     void change(systemd::UnitVerb verb, const std::string& unit);
 
     systemd::Units& units_;
+    std::function<void()> followed_;
     std::set<std::string> started_;
     std::map<std::string, systemd::Operation> operations_;  // by unit
 };

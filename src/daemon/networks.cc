@@ -175,6 +175,12 @@ Result<> end_service(const Segment& segment)
     return rootfs::remove_tree(parent.get(), segment.name);
 }
 
+// Our tables go with the last network.
+Result<> end_ruleset()
+{
+    return list_segments(Place::Up).empty() ? network::apply_ruleset(network::describe_no_ruleset()) : Result<>();
+}
+
 // Up with the ports of its machines; down, where it has none and is not to be there without.
 Result<> restore_segment(const Segment& segment, std::span<const MachineEndpoints> machines)
 {
@@ -247,8 +253,16 @@ Result<> leave_networks(const MachineName& name, const network::Plan& leaving, c
         if (segment.persistent || has_machines(segment.name)) continue;
         if (auto ended = end_service(segment); !ended) result = ended;
     }
-    if (list_segments(Place::Up).empty() && result) result = network::apply_ruleset(network::describe_no_ruleset());
+    if (result) result = end_ruleset();
     return result;
+}
+
+Result<> end_network(const std::string& network)
+{
+    const auto segment = TRY(read_segment(Place::Up, network));
+    if (!segment) return {};
+    TRY(end_service(*segment));
+    return end_ruleset();
 }
 
 Result<> restore_networks(Firewall firewall)

@@ -35,6 +35,8 @@ Result<> join_networks(const machine::MachineName& name, const network::Plan& pl
 // The machine is off the networks that `leaving` has joined; a network that was its alone goes. Of a machine that goes on `staying` is
 // what it keeps. Idempotent, by name.
 Result<> leave_networks(const machine::MachineName& name, const network::Plan& leaving, const network::Plan& staying = {});
+// Takes a network down that no machine is on; one that is not up is left alone. Under the lock.
+Result<> end_network(const std::string& network);
 // The host as the plans in /run say: after a start of holmd, or where somebody has taken our tables or a bridge away.
 Result<> restore_networks(Firewall firewall);
 

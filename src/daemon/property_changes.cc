@@ -1,12 +1,7 @@
 #include "daemon/property_changes.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
-#include "api/limits.h"
-#include "base/fd.h"
-#include "daemon/definitions.h"
 #include "launch/unit_properties.h"
 #include "machine/resources.h"
 #include "machine/set_file.h"
@@ -15,29 +10,9 @@ namespace holm::daemon {
 
 namespace {
 
-constexpr const char* note = "# Written by 'holmctl set'.\n";
-
 bool assigns(const Assignments& assignments, const std::string& name)
 {
     return std::ranges::find(assignments, name, &Assignments::value_type::first) != assignments.end();
-}
-
-// The file where a change of the machine is kept.
-std::string kept_path(const machine::MachineName& name, const Known& known)
-{
-    return known.origin == Origin::Definition ? definition_path(name) + ".d/90-set.toml" : known.path;
-}
-
-Result<> write_kept(const std::string& path, const std::string& text)
-{
-    const std::string folder = path.substr(0, path.rfind('/'));
-    if (text.empty()) {
-        if (::unlink(path.c_str()) && errno != ENOENT) return sys_error("cannot remove '{}'", path);
-        ::rmdir(folder.c_str());  // a drop-in's, when it was the only one
-        return {};
-    }
-    TRY(make_folders(folder));
-    return replace_file(path, text, 0600);
 }
 
 }  // namespace
@@ -56,17 +31,11 @@ Result<> check_assignments(const Assignments& assignments)
 Result<KeptChange> keep_assignments(const machine::MachineName& name, const Known& known, const Assignments& assignments)
 {
     KeptChange change{.path = kept_path(name, known), .before = {}};
-    if (auto text = read_regular_file(change.path, api::max_definition)) change.before = std::move(*text);
-    else if (text.error().code != Errc::NotFound) return text.error();
+    change.before = TRY(read_kept(change.path));
     std::string after = TRY(machine::set_resources({change.path, change.before}, assignments));
-    if (!after.empty()) after.insert(0, note);
+    if (!after.empty()) after.insert(0, kept_note);
     TRY(write_kept(change.path, after), fmt::format("cannot keep it for machine '{}'", name.text()));
     return change;
-}
-
-Result<> take_back(const KeptChange& change)
-{
-    return write_kept(change.path, change.before);
 }
 
 machine::Spec with_assignments(machine::Spec spec, const Assignments& assignments)

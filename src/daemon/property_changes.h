@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "daemon/catalogue.h"
+#include "daemon/kept_change.h"
 #include "launch/plan.h"
 #include "machine/name.h"
 #include "machine/settings.h"
@@ -22,14 +23,8 @@ inline constexpr size_t max_assignments = 256;
 // Each by itself. Errors: Invalid.
 Result<> check_assignments(const Assignments& assignments);
 
-// A file that was changed, and what it was before ("" where it was not there).
-struct KeptChange {
-    std::string path, before;
-};
-
 // Writes them to NAME.toml.d/90-set.toml of a definition, or to the record. Errors: Invalid, and those of files.
 Result<KeptChange> keep_assignments(const machine::MachineName& name, const Known& known, const Assignments& assignments);
-Result<> take_back(const KeptChange& change);
 
 // The machine as if they stood in its definition, for what is not kept.
 machine::Spec with_assignments(machine::Spec spec, const Assignments& assignments);

@@ -44,7 +44,12 @@ Service::Service(systemd::Loop& loop)
       machined_(bus_),
       jobs_(bus_),
       authority_(bus_),
-      network_services_(units_),
+      host_names_(bus_),
+      network_services_(units_,
+                        [this] {
+                            network_objects_.refresh();
+                            host_names_.follow();
+                        }),
       network_watch_(loop,
                      [this](const std::set<std::string>& bridges) {
                          log_warning(
@@ -66,6 +71,7 @@ Service::Service(systemd::Loop& loop)
       manager_(host_, lifecycle_, authority_, [this] { return reload(); }),
       machines_(host_, lifecycle_, manager_),
       image_objects_(host_, manager_),
+      network_objects_(host_, lifecycle_, manager_),
       job_objects_(host_, manager_)
 {
 }
@@ -203,6 +209,7 @@ Result<> Service::attach()
     TRY(manager_.attach());
     TRY(machines_.attach());
     TRY(image_objects_.attach());
+    TRY(network_objects_.attach());
     TRY(job_objects_.attach());
     return units_.attach();
 }
@@ -211,6 +218,7 @@ Result<> Service::on_connected()
 {
     TRY(attach());
     lifecycle_.on_connected();
+    host_names_.forget();
     network_services_.forget();
     network_services_.follow();
     hearing_patience_ = TRY(loop_.after(hearing_patience, [this] { request_name(); }));

@@ -10,11 +10,13 @@
 #include "base/fd.h"
 #include "daemon/authority.h"
 #include "daemon/catalogue.h"
+#include "daemon/host_names.h"
 #include "daemon/image_object.h"
 #include "daemon/jobs.h"
 #include "daemon/lifecycle.h"
 #include "daemon/machine_object.h"
 #include "daemon/manager_object.h"
+#include "daemon/network_object.h"
 #include "daemon/network_watch.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
@@ -57,6 +59,7 @@ private:
     systemd::Machined machined_;
     Jobs jobs_;
     Authority authority_;
+    HostNames host_names_;
     NetworkServices network_services_;
     NetworkWatch network_watch_;
     Host host_;
@@ -64,6 +67,7 @@ private:
     ManagerObject manager_;
     MachineObject machines_;
     ImageObject image_objects_;
+    NetworkObject network_objects_;
     JobObject job_objects_;
     Handle<sd_bus_slot, sd_bus_slot_unref> name_request_;
     Fd notify_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "machine/spec_schema.h"
 #include "machine/toml_schema.h"
 
 namespace holm::machine {
@@ -42,7 +43,7 @@ void write_table(const TomlValue& table, TomlWriter& writer)
             TomlWriter inner = writer.table(key);
             write_table(value, inner);
             writer.add(inner);
-        } else if (is_array_of_tables(value)) {
+        } else if (is_array_of_tables(value) && !value.flag) {
             for (size_t i = 0; i < value.items.size(); ++i) {
                 TomlWriter inner = writer.element(key, i);
                 write_table(value.items[i], inner);
@@ -96,6 +97,48 @@ Result<std::string> set_resources(const Source& before, std::span<const std::pai
     TomlWriter writer;
     write_table(document, writer);
     return writer.text();
+}
+
+namespace {
+
+// As [[network]], or as one list that replaces what is below.
+Result<TomlValue> describe_networks(std::vector<NetworkSpec> networks, bool replaces)
+{
+    Spec spec;
+    spec.networks = std::move(networks);
+    const TomlValue document = TRY(parse_toml({"", write_spec(spec, false)}));
+    TomlValue value;
+    value.kind = Kind::Array;
+    if (const TomlValue* described = document.find("network")) value = *described;
+    value.flag = replaces;
+    return value;
+}
+
+}  // namespace
+
+Result<std::string> set_networks(const Source& before, const std::vector<NetworkSpec>& below, const std::vector<NetworkSpec>& networks)
+{
+    TomlValue document = TRY(parse_toml(before));
+    std::erase_if(document.entries, [](const TomlEntry& entry) { return entry.key == "network"; });
+    const bool goes_on = below.size() <= networks.size() && std::equal(below.begin(), below.end(), networks.begin());
+    if (networks != below) {
+        const auto added = goes_on ? std::vector(networks.begin() + static_cast<ptrdiff_t>(below.size()), networks.end()) : networks;
+        TomlValue described = TRY(describe_networks(added, !goes_on));
+        document.entries.push_back({"network", std::move(described)});
+    }
+    TomlWriter writer;
+    write_table(document, writer);
+    return writer.text();
+}
+
+Result<std::vector<NetworkSpec>> networks_of(std::span<const Source> sources)
+{
+    TomlValue document;
+    for (const Source& source : sources) document = merge_toml(std::move(document), TRY(parse_toml(source)));
+    std::erase_if(document.entries, [](const TomlEntry& entry) { return entry.key != "network"; });
+    Spec spec;
+    TRY(read_spec(document, spec));
+    return std::move(spec.networks);
 }
 
 }  // namespace holm::machine

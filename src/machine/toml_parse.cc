@@ -82,6 +82,12 @@ Origin origin_of(const toml::source_region& region, const std::string& file)
     return {file, static_cast<unsigned>(region.begin.line), static_cast<unsigned>(region.begin.column)};
 }
 
+bool is_inline_table(const toml::node& node)
+{
+    const toml::table* table = node.as_table();
+    return table && table->is_inline();
+}
+
 TomlValue copy_node(const toml::node& node, const std::string& file, Origin origin);
 
 TomlValue copy_table(const toml::table& table, const std::string& file, Origin origin)
@@ -114,6 +120,7 @@ TomlValue copy_node(const toml::node& node, const std::string& file, Origin orig
     case toml::node_type::array:
         value.kind = TomlValue::Kind::Array;
         for (const toml::node& item : *node.as_array()) value.items.push_back(copy_node(item, file, origin_of(item.source(), file)));
+        value.flag = std::ranges::any_of(*node.as_array(), is_inline_table);
         break;
     case toml::node_type::table: return copy_table(*node.as_table(), file, std::move(value.origin));
     case toml::node_type::floating_point: value.kind = TomlValue::Kind::Float; break;

@@ -32,7 +32,7 @@ TomlValue merge_toml(TomlValue earlier, TomlValue later)
         }
         return earlier;
     }
-    if (is_array_of_tables(earlier) && is_array_of_tables(later)) {
+    if (is_array_of_tables(earlier) && is_array_of_tables(later) && !later.flag) {
         std::ranges::move(later.items, std::back_inserter(earlier.items));
         return earlier;
     }

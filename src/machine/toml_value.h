@@ -30,7 +30,7 @@ struct TomlValue {
     Origin origin;                   // of the key, or of the element of an array
     std::string text;                // String
     int64_t number = 0;              // Integer
-    bool flag = false;               // Boolean
+    bool flag = false;               // Boolean; of an Array of tables: it stands behind `=`, as one value
     std::vector<TomlValue> items;    // Array
     std::vector<TomlEntry> entries;  // Table, in the order of the file
 
@@ -46,8 +46,8 @@ struct TomlEntry {
 // Errors: Invalid "FILE:LINE:COLUMN: …": no TOML, not UTF-8, a NUL, UTF-16, too large, nested too deep, a key twice.
 Result<TomlValue> parse_toml(const Source& source);
 
-// `later` laid over `earlier`: tables merge key by key, an array of tables is appended to (an empty array clears it), all
-// else is replaced.
+// `later` laid over `earlier`: tables merge key by key, [[tables]] are appended; all else is replaced, and so is an array of
+// tables by one that stands behind `=`.
 TomlValue merge_toml(TomlValue earlier, TomlValue later);
 
 // "a string", "an integer", … for messages.

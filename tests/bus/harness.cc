@@ -1,5 +1,6 @@
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ Holmd::Holmd(systemd::Loop& loop_, const std::string& prefix)
       machined(bus),
       jobs(bus),
       authority(bus),
-      network_services(units),
+      network_services(units, [this] { networks.refresh(); }),
       host{.loop = loop,
            .bus = bus,
            .units = units,
@@ -42,6 +43,7 @@ Holmd::Holmd(systemd::Loop& loop_, const std::string& prefix)
               }),
       machines(host, lifecycle, manager),
       images(host, manager),
+      networks(host, lifecycle, manager),
       job_objects(host, manager)
 {
 }
@@ -52,6 +54,7 @@ void Holmd::attach(Handle<sd_bus, sd_bus_close_unref> connection)
     ASSERT_TRUE(manager.attach());
     ASSERT_TRUE(machines.attach());
     ASSERT_TRUE(images.attach());
+    ASSERT_TRUE(networks.attach());
     ASSERT_TRUE(job_objects.attach());
     ASSERT_TRUE(units.attach());
 }
@@ -110,6 +113,18 @@ void BusTest::define(const std::string& name, const std::string& text)
     const std::string folder = prefix_ + "/etc/holm/machines";
     std::filesystem::create_directories(folder);
     ASSERT_TRUE(replace_file(fmt::format("{}/{}.toml", folder, name), text));
+}
+
+void BusTest::define_network(const std::string& name, const std::string& text)
+{
+    const std::string folder = prefix_ + "/etc/holm/networks";
+    std::filesystem::create_directories(folder);
+    ASSERT_TRUE(replace_file(fmt::format("{}/{}.toml", folder, name), text));
+}
+
+void BusTest::remove_network(const std::string& name)
+{
+    ASSERT_TRUE(std::filesystem::remove(fmt::format("{}/etc/holm/networks/{}.toml", prefix_, name)));
 }
 
 bool BusTest::heard(const std::string& what) const
@@ -178,6 +193,7 @@ int BusTest::answer_as_host(sd_bus_message* message)
     const std::string_view interface = sd_bus_message_get_interface(message);
     if (interface == "org.freedesktop.DBus") return answer_credentials(message);
     if (interface == "org.freedesktop.PolicyKit1.Authority") return answer_polkit(message);
+    if (interface == "org.freedesktop.resolve1.Manager") return answer_resolved(message);
     if (interface == "org.freedesktop.systemd1.Manager") return answer_systemd(message);
     return 0;
 }
@@ -221,6 +237,31 @@ int BusTest::answer_polkit(sd_bus_message* message)
     if (polkit == Polkit::IsAbsent)
         return sd_bus_reply_method_errorf(message, "org.freedesktop.DBus.Error.ServiceUnknown", "no polkit") < 0 ? -1 : 1;
     return sd_bus_reply_method_return(message, "(bba{ss})", polkit == Polkit::Grants, 0, 0) < 0 ? -1 : 1;
+}
+
+// "SetLinkDNS 7 10.9.0.1", "SetLinkDomains 7 ~lan.example".
+int BusTest::answer_resolved(sd_bus_message* message)
+{
+    if (resolved == Resolved::IsAbsent)
+        return sd_bus_reply_method_errorf(message, "org.freedesktop.DBus.Error.ServiceUnknown", "no resolved") < 0 ? -1 : 1;
+    EXPECT_EQ(sd_bus_message_get_auto_start(message), 0) << "it is not started";
+    int32_t link = 0;
+    std::string text;
+    if (std::string_view(sd_bus_message_get_member(message)) == "SetLinkDNS") {
+        std::vector<std::tuple<int32_t, std::vector<uint8_t>>> servers;
+        EXPECT_TRUE(read_all_of(message, link, servers));
+        for (auto& [family, bytes] : servers) {
+            char address[INET6_ADDRSTRLEN] = "";
+            EXPECT_TRUE(::inet_ntop(family, bytes.data(), address, sizeof address));
+            text += fmt::format(" {}", address);
+        }
+    } else {
+        std::vector<std::tuple<std::string, bool>> domains;
+        EXPECT_TRUE(read_all_of(message, link, domains));
+        for (auto& [domain, only_routes] : domains) text += fmt::format(" {}{}", only_routes ? "~" : "", domain);
+    }
+    calls.push_back({fmt::format("{} {}{}", sd_bus_message_get_member(message), link, text), {}});
+    return sd_bus_reply_method_return(message, "") < 0 ? -1 : 1;
 }
 
 int BusTest::answer_systemd(sd_bus_message* message)

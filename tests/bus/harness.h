@@ -14,9 +14,11 @@
 #include <gtest/gtest.h>
 
 #include "api/names.h"
+#include "api/network_names.h"
 #include "daemon/image_object.h"
 #include "daemon/machine_object.h"
 #include "daemon/manager_object.h"
+#include "daemon/network_object.h"
 #include "systemd/bus.h"
 #include "systemd/loop.h"
 #include "systemd/machined.h"
@@ -43,6 +45,7 @@ struct Holmd {
     daemon::ManagerObject manager;
     daemon::MachineObject machines;
     daemon::ImageObject images;
+    daemon::NetworkObject networks;
     daemon::JobObject job_objects;
     unsigned reloads = 0;
 };
@@ -55,6 +58,7 @@ struct Heard {
 
 enum class Polkit { Grants, Refuses, IsAbsent };
 enum class Credentials { Answered, Withheld };
+enum class Resolved { Answers, IsAbsent };
 
 // The answer of a call: a message, or the name and text of an error.
 struct Answer {
@@ -104,12 +108,16 @@ protected:
 
     // "/etc/holm/machines/NAME.toml" below the prefix.
     void define(const std::string& name, const std::string& text);
+    // The same of "/etc/holm/networks/NAME.toml".
+    void define_network(const std::string& name, const std::string& text);
+    void remove_network(const std::string& name);
     // systemd's end of a job: "done", "failed".
     void end_job(const std::string& unit, const std::string& result);
     bool heard(const std::string& what) const;
 
     Polkit polkit = Polkit::Refuses;
     Credentials credentials = Credentials::Answered;
+    Resolved resolved = Resolved::Answers;
     std::vector<Heard> calls;          // that the fakes have received
     std::vector<std::string> signals;  // "JobRemoved 1 … " of holmd
 
@@ -118,6 +126,7 @@ private:
     int answer_as_host(sd_bus_message* message);
     int answer_credentials(sd_bus_message* message);
     int answer_polkit(sd_bus_message* message);
+    int answer_resolved(sd_bus_message* message);
     int answer_systemd(sd_bus_message* message);
     void hear_signal(sd_bus_message* message);
 

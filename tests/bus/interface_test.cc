@@ -44,6 +44,7 @@ TEST_P(InterfaceTest, IsAsItsXmlSays)
 {
     auto [interface, path] = GetParam();
     define("holm-bus-test", "[root]\npath = \"/srv/x\"\n");
+    define_network("holm-bus-test", "");
     if (path == api::jobs_path + std::string("/1")) holmd->jobs.begin(*machine::parse_name("holm-bus-test"), daemon::JobKind::Start);
     std::ifstream file(fmt::format("{}/{}.xml", API_FOLDER, interface));
     std::stringstream wanted;
@@ -58,6 +59,7 @@ TEST_P(InterfaceTest, IsAsItsXmlSays)
 INSTANTIATE_TEST_SUITE_P(All, InterfaceTest,
                          testing::Values(std::pair(api::manager_interface, std::string(api::root_path)),
                                          std::pair(api::machine_interface, api::machines_path + std::string("/holm_2dbus_2dtest")),
+                                         std::pair(api::network_interface, api::networks_path + std::string("/holm_2dbus_2dtest")),
                                          std::pair(api::job_interface, api::jobs_path + std::string("/1"))));
 
 }  // namespace

@@ -63,6 +63,56 @@ TEST_F(LiveNetworkTest, ThreeNetworksJoinedAndLeft)
     take_away(neighbour);
 }
 
+// One connection on each of three networks, open from before the changes of the others to after them.
+TEST_F(LiveNetworkTest, ConnectionsGoOnWhileOthersComeAndGo)
+{
+    std::string machine = on_first(), neighbour = on("second", serves), third = on("third", serves);
+    ASSERT_TRUE(succeeds(holmctl({"connect", machine, "second"})));
+    auto open_page = [&](const std::string& from, const std::string& address, const std::string& file) {
+        sh(
+            fmt::format("{0} bash -c 'exec 3<>/dev/tcp/{1}/80; echo open >{2}/{3}; until [ -e {2}/go ]; do sleep 0.1; done; "
+                        "printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3; timeout 3 tail -n 1 <&3 >{2}/{3}' >/dev/null 2>&1 &",
+                        from, address, folder(), file));
+        EXPECT_TRUE(eventually([&] { return content_of(folder() + "/" + file) == "open\n"; }));
+    };
+    open_page(in_network_of(machine), address_of(neighbour), "over-second");
+    open_page("", address_of(machine), "first");
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(succeeds(holmctl({"connect", machine, "third"})));
+        EXPECT_EQ(page(machine, address_of(third)), third + "\n");
+        ASSERT_TRUE(succeeds(holmctl({"publish", machine, "8080:80"})));
+        EXPECT_EQ(page_from("timeout 2 " + beyond, host_end, 8080), machine + "\n");
+        ASSERT_TRUE(succeeds(holmctl({"unpublish", machine, "8080:80"})));
+        ASSERT_TRUE(succeeds(holmctl({"disconnect", machine, "third"})));
+    }
+    write_file(folder() + "/go", "");
+    EXPECT_TRUE(eventually([&] { return content_of(folder() + "/over-second") == neighbour + "\n"; }, 8s));
+    EXPECT_TRUE(eventually([&] { return content_of(folder() + "/first") == machine + "\n"; }, 8s));
+    take_away(neighbour), take_away(third);
+}
+
+// Whatever moment it is: the view says what there is, and the change can be made or taken back.
+TEST_F(LiveNetworkTest, HolmdKilledInTheMiddleOfAChange)
+{
+    std::string machine = on_first();
+    for (int i = 0; i < count(20, 6); ++i) {
+        sh(
+            fmt::format("(holmctl connect {0} second; holmctl publish {0} 8080:80) >/dev/null 2>&1 & sleep 0.0{1}; "
+                        "kill -9 $(systemctl show -P MainPID holmd); wait",
+                        machine, i * 4 % 10));
+        EXPECT_TRUE(eventually([&] { return has(holmctl({"network-status", "holm0"}).out, machine); }));
+        holmctl({"connect", machine, "second"});  // refused where all of it was done
+        EXPECT_TRUE(has(holmctl({"network-status", "second"}).out, machine));
+        EXPECT_TRUE(address_on(machine, "eth1").starts_with("10.99.5."));
+        holmctl({"publish", machine, "8080:80"});
+        EXPECT_TRUE(eventually([&] { return page_from("timeout 2 " + beyond, host_end, 8080) == machine + "\n"; }));
+        EXPECT_TRUE(succeeds(holmctl({"unpublish", machine, "8080:80"})));
+        EXPECT_TRUE(succeeds(holmctl({"disconnect", machine, "second"})));
+        EXPECT_EQ(inside(machine, "ls /sys/class/net").out, "eth0\nlo\n");
+        EXPECT_EQ(sh("ls /sys/class/net | grep -c holm-second").out, "0\n");
+    }
+}
+
 TEST_F(LiveNetworkTest, WhoHasNoNetworkCanJoinOne)
 {
     std::string machine = on("none", waits), shared = on("host", waits);
@@ -105,6 +155,93 @@ TEST_F(LiveNetworkTest, PortsArePublishedAndConnectionsGoOn)
     EXPECT_TRUE(refuses(holmctl({"unpublish", "--runtime", machine, "8080:80"}), 1, "8080:80/tcp"));
     ASSERT_TRUE(succeeds(holmctl({"publish", "--runtime", other, "8080:80"})));
     EXPECT_EQ(from_outside(8080), other + "\n");
+}
+
+// A definition with a default: one more must not take its place, and each change holds at once and at the next start.
+TEST_F(LiveNetworkTest, WithoutRuntimeItIsKept)
+{
+    const std::string machine = name("kept"), root = busybox();
+    const std::string kept = "/etc/holm/machines/" + machine + ".toml.d/90-set.toml";
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"{}\"]\n"
+                                "[security]\ncapabilities = {{ add = [\"CAP_NET_RAW\"] }}\n",
+                                root, serves));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    const std::string first = address_of(machine);
+    ASSERT_TRUE(succeeds(holmctl({"connect", machine, "second"})));
+    ASSERT_TRUE(succeeds(holmctl({"publish", machine, "8080:80"})));
+    const std::string second = address_on(machine, "eth1");
+    EXPECT_TRUE(second.starts_with("10.99.5.")) << second;
+    EXPECT_EQ(page_from(beyond, host_end, 8080), machine + "\n");
+    EXPECT_TRUE(has_words(content_of(kept), {"\"holm0\"", "\"second\"", "8080:80"})) << content_of(kept);
+    ASSERT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(address_of(machine), first);
+    EXPECT_EQ(address_on(machine, "eth1"), second);
+    EXPECT_TRUE(eventually([&] { return page_from("timeout 2 " + beyond, host_end, 8080) == machine + "\n"; }));
+
+    // The first leaves: what is left keeps its name, its address and, where it has been asked for, its ports.
+    ASSERT_TRUE(succeeds(holmctl({"disconnect", machine, "holm0"})));
+    ASSERT_TRUE(succeeds(holmctl({"publish", machine, "8081:80/tcp"})));
+    EXPECT_EQ(inside(machine, "ls /sys/class/net").out, "eth1\nlo\n");
+    ASSERT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(inside(machine, "ls /sys/class/net").out, "eth1\nlo\n");
+    EXPECT_EQ(address_on(machine, "eth1"), second);
+    EXPECT_TRUE(eventually([&] { return page_from("timeout 2 " + beyond, host_end, 8081) == machine + "\n"; }));
+    ASSERT_TRUE(succeeds(holmctl({"unpublish", machine, "8081:80"}))) << "in other words";
+    EXPECT_EQ(page_from("timeout 2 " + beyond, host_end, 8081), "");
+    EXPECT_TRUE(refuses(holmctl({"unpublish", machine, "8081:80"}), 1, "8081:80/tcp"));
+    ASSERT_TRUE(succeeds(holmctl({"disconnect", machine, "eth1"})));
+    ASSERT_TRUE(succeeds(holmctl({"connect", machine, "holm0"})));
+    ASSERT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(address_of(machine), first);
+    take_away(machine);
+}
+
+TEST_F(LiveNetworkTest, WhatCannotBeDoneIsNotKept)
+{
+    const std::string machine = name("kept"), other = on_first({"--publish=8090:80"});
+    const std::string kept = "/etc/holm/machines/" + machine + ".toml.d/90-set.toml";
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"{}\"]\n"
+                                "[[network]]\nnetwork = \"holm0\"\npublish = [\"8070:80\"]\n",
+                                busybox(), serves));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(refuses(holmctl({"publish", machine, "8090:80"}), 1, other)) << "another has it: the live half fails";
+    EXPECT_TRUE(refuses(holmctl({"connect", machine, "fourth"}), 1, "fourth"));
+    EXPECT_TRUE(refuses(holmctl({"connect", machine, "holm0"}), 1, "eth0"));
+    EXPECT_TRUE(refuses(holmctl({"publish", machine, "8070:81"}), 1, "8070:80"));
+    EXPECT_TRUE(refuses(holmctl({"disconnect", machine, "second"}), 1, "second"));
+    EXPECT_FALSE(exists(kept)) << content_of(kept);
+    ASSERT_TRUE(succeeds(holmctl({"connect", "--runtime", machine, "second"})));
+    EXPECT_FALSE(exists(kept));
+    ASSERT_TRUE(succeeds(holmctl({"connect", machine, "second"}))) << "it is there, and not kept yet";
+    EXPECT_TRUE(has(content_of(kept), "second"));
+    ASSERT_TRUE(succeeds(holmctl({"disconnect", machine, "second"})));
+    EXPECT_FALSE(exists(kept)) << "as the definition says: nothing is left to be kept";
+
+    // Without it running.
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    ASSERT_TRUE(succeeds(holmctl({"unpublish", machine, "8070:80"})));
+    ASSERT_TRUE(succeeds(holmctl({"publish", machine, "8071:80"})));
+    EXPECT_TRUE(refuses(holmctl({"publish", machine, "8071:80"}), 1, "already"));
+    EXPECT_TRUE(refuses(holmctl({"publish", "--runtime", machine, "8072:80"}), 1, "does not run"));
+    EXPECT_TRUE(refuses(holmctl({"publish", "nobody", "8072:80"}), 1, "nobody"));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(eventually([&] { return page_from("timeout 2 " + beyond, host_end, 8071) == machine + "\n"; }));
+    EXPECT_EQ(page_from("timeout 2 " + beyond, host_end, 8070), "");
+    take_away(machine);
+}
+
+// A machine without a definition keeps it in its record.
+TEST_F(LiveNetworkTest, ARecordKeepsItToo)
+{
+    const std::string machine = on_first();
+    ASSERT_TRUE(succeeds(holmctl({"connect", machine, "second"})));
+    ASSERT_TRUE(succeeds(holmctl({"publish", machine, "8080:80"})));
+    const std::string second = address_on(machine, "eth1");
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_EQ(address_on(machine, "eth1"), second);
+    EXPECT_TRUE(eventually([&] { return page_from("timeout 2 " + beyond, host_end, 8080) == machine + "\n"; }));
+    EXPECT_FALSE(exists("/etc/holm/machines/" + machine + ".toml.d"));
 }
 
 // A client that has sent datagrams to the host before is not carried past the machine, nor to it afterwards.

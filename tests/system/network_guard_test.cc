@@ -79,6 +79,7 @@ TEST_F(NetworkGuardTest, EveryForgedFrameIsDroppedAndCounted)
             EXPECT_TRUE(succeeds(forge(what))) << what;
             EXPECT_EQ(dropped(counter), before + 1) << what;
         }
+        EXPECT_TRUE(has(holmctl({"network-status", "holm0"}).out, fmt::format("arp_source {}", dropped("arp_source"))));
         EXPECT_TRUE(succeeds(inside(victim, "ping -c 1 -W 2 10.213.0.1"))) << "and the rest goes through";
         EXPECT_TRUE(succeeds(inside(forging, "ping -c 1 -W 2 " + address_of(victim))));
     }
@@ -175,6 +176,38 @@ TEST_F(NetworkGuardTest, SixtyOneOfASmallPool)
     EXPECT_TRUE(refuses(start(name("small")), 125, "is full"));
     for (const std::string& machine : machines) take_away(machine);
     sh("rm -r /etc/holm/networks/small.toml /var/lib/holm/networks/small");
+}
+
+// An accept of ours is none of another table's: who drops is named.
+TEST_F(NetworkGuardTest, WhoElseDropsIsNamed)
+{
+    std::string machine = on("holm0");
+    auto status = [] { return holmctl({"network-status", "holm0"}).out; };
+    auto doctor = [] { return holmctl({"doctor", "--no-legend"}).out; };
+    ASSERT_TRUE(succeeds(inside(machine, fmt::format("ping -c 1 -W 2 {}", server))));
+    EXPECT_FALSE(status().contains("Warning")) << status();
+    struct Foreign {
+        const char* rules;
+        const char* named;
+    };
+    for (const Foreign& foreign :
+         {Foreign{"chain onward { type filter hook forward priority 10; policy drop; }", "inet foreign onward (policy drop)"},
+          Foreign{"chain onward { type filter hook forward priority 10; iifname \"holm0\" counter drop; }", "inet foreign onward (drop)"},
+          Foreign{"chain leaving { ip saddr 10.0.0.0/8 reject; }\nchain onward { type filter hook forward priority 10; jump leaving; }",
+                  "inet foreign leaving (reject)"}}) {
+        ASSERT_TRUE(succeeds(sh(fmt::format("nft -f - <<'E'\ntable inet foreign {{\n{}\n}}\nE", foreign.rules))));
+        EXPECT_NE(inside(machine, fmt::format("ping -c 1 -W 1 {}", server)).code, 0) << foreign.rules;
+        EXPECT_TRUE(has(status(), foreign.named));
+        EXPECT_TRUE(has(doctor(), foreign.named));
+        EXPECT_TRUE(has(holmctl({"--json=short", "network-status", "holm0"}).out, fmt::format("\"DroppedBy\":[\"{}\"]", foreign.named)));
+        sh("nft delete table inet foreign");
+    }
+    ASSERT_TRUE(
+        succeeds(sh("nft add table inet foreign && nft add chain inet foreign onward '{ type filter hook forward priority 10; }' && "
+                    "nft add rule inet foreign onward iifname nosuch0 drop && nft add rule inet foreign onward ct state invalid drop")));
+    EXPECT_FALSE(status().contains("Warning")) << "it is about others: " << status();
+    sh("nft delete table inet foreign");
+    EXPECT_TRUE(succeeds(inside(machine, fmt::format("ping -c 1 -W 2 {}", server))));
 }
 
 // A guest that asks gets what it has.

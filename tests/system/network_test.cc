@@ -2,6 +2,8 @@
 #include <set>
 #include <thread>
 
+#include <nlohmann/json.hpp>
+
 #include "network_fixture.h"
 
 namespace holm::test {
@@ -21,6 +23,26 @@ TEST_F(NetworkTest, AMachineHasAnAddressNamesAndAWayOut)
     EXPECT_TRUE(has(holmctl({"list-networks"}).out, "10.213.0.0/16"));
     EXPECT_TRUE(has(holmctl({"network-status", "holm0"}).out, address_of(second)));
     EXPECT_TRUE(has(holmctl({"--json=short", "network-status", "holm0"}).out, "\"Addresses\""));
+}
+
+TEST_F(NetworkTest, WhatAnInterfaceCountsIsShown)
+{
+    std::string machine = on("holm0"), alone = background(waits, {"--network=none"}), shared = background(waits, {"--network=host"});
+    ASSERT_TRUE(succeeds(inside(machine, "ping -c 3 -s 1000 -W 2 10.213.0.1")));
+    const auto status = nlohmann::json::parse(holmctl({"--json=short", "status", machine}).out, nullptr, false);
+    ASSERT_TRUE(status.is_object() && status["Interfaces"].is_array() && status["Interfaces"].size() == 1) << status;
+    const auto& link = status["Interfaces"][0];
+    EXPECT_EQ(link["Name"], "eth0");
+    EXPECT_EQ(status["Addresses"][0], address_of(machine));
+    for (const char* direction : {"Received", "Sent"}) {
+        EXPECT_GE(link[direction]["Bytes"], 3000) << direction;
+        EXPECT_GE(link[direction]["Packets"], 3) << direction;
+        EXPECT_EQ(link[direction]["Dropped"], 0) << direction;
+    }
+    const std::string text = holmctl({"status", machine}).out;
+    EXPECT_TRUE(has_words(text, {"Interface: eth0: in ", " packets, 0 dropped), out ", "Address: " + address_of(machine)})) << text;
+    EXPECT_TRUE(has(holmctl({"--json=short", "status", alone}).out, "\"Interfaces\":[]"));
+    EXPECT_FALSE(holmctl({"status", shared}).out.contains("Interface:")) << "the host's are not its own";
 }
 
 TEST_F(NetworkTest, WithoutANetworkItIsOnTheShippedOne)

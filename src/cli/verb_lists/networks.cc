@@ -9,6 +9,27 @@ using Options = std::vector<OptionInfo>;
 
 const Options live_options = {{.name = "--runtime", .help = "until its next start: keep nothing"}};
 
+using enum OptionKind;
+
+const Options create_options = {
+    {.name = "--subnet", .kind = List, .value = "BLOCK", .help = "as 10.50.0.0/24, auto4 or auto; both of these by default"},
+    {.name = "--gateway", .kind = List, .value = "ADDRESS", .help = "the host's own in a subnet, its first by default"},
+    {.name = "--type", .kind = Value, .value = "TYPE", .help = "bridge by default"},
+    {.name = "--interface", .kind = Value, .value = "BRIDGE", .help = "holm-NETWORK by default; one that exists is used as it is"},
+    {.name = "--domain", .kind = Value, .value = "DOMAIN", .help = "of its machines' names, holm by default"},
+    {.name = "--mtu", .kind = Value, .value = "N", .help = "of its packets"},
+    {.name = "--isolated", .help = "no way out and none in"},
+    {.name = "--persistent", .help = "up without machines, too"},
+    {.name = "--no-nat", .help = "no masquerade towards other interfaces"},
+    {.name = "--no-dns", .help = "no names"},
+    {.name = "--no-dhcp", .help = "no answers to DHCP"},
+    {.name = "--file",
+     .letter = 'f',
+     .kind = Value,
+     .value = "DEFINITION",
+     .help = "a whole definition, holm.network(5); - is standard input"},
+};
+
 }  // namespace
 
 std::vector<VerbInfo> network_verbs()
@@ -20,22 +41,33 @@ std::vector<VerbInfo> network_verbs()
          .synopsis = "NETWORK…",
          .help = "what a network is, and who is on it",
          .operands = count::some},
+        {.verb = Verb::NetworkCreate,
+         .name = "network-create",
+         .synopsis = "NETWORK",
+         .help = "define a network",
+         .operands = count::one,
+         .options = create_options},
+        {.verb = Verb::NetworkRemove,
+         .name = "network-remove",
+         .synopsis = "NETWORK…",
+         .help = "remove networks that no machine uses",
+         .operands = count::some},
         {.verb = Verb::Connect,
          .name = "connect",
          .synopsis = "NAME NETWORK",
-         .help = "join a running machine to a network",
+         .help = "join a machine to a network",
          .operands = count::two,
          .options = live_options},
         {.verb = Verb::Disconnect,
          .name = "disconnect",
          .synopsis = "NAME NETWORK",
-         .help = "take a running machine off a network",
+         .help = "take a machine off a network",
          .operands = count::two,
          .options = live_options},
         {.verb = Verb::Publish,
          .name = "publish",
          .synopsis = "NAME [IP:]PORT:PORT[/PROTOCOL]",
-         .help = "publish a port of a running machine",
+         .help = "publish a port of a machine",
          .operands = count::two,
          .options = live_options},
         {.verb = Verb::Unpublish,

@@ -6,13 +6,14 @@
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/text.h"
 #include "cli/doctor.h"
 #include "cli/exit_status.h"
+#include "cli/firewall.h"
+#include "cli/host_firewall.h"
 #include "cli/output.h"
 #include "cli/properties.h"
 #include "cli/verbs/verbs.h"
@@ -22,8 +23,6 @@
 namespace holm::cli::verbs {
 
 namespace {
-
-constexpr size_t max_ruleset = 16 << 20;
 
 std::string content_of(const char* path)
 {
@@ -35,31 +34,6 @@ bool any_there(std::initializer_list<const char*> paths)
     for (const char* path : paths)
         if (::access(path, F_OK) == 0) return true;
     return false;
-}
-
-// What a program of the host prints; "" where it fails.
-std::string output_of(const char* path, std::initializer_list<const char*> arguments)
-{
-    auto pipe = make_pipe();
-    if (!pipe) return "";
-    const pid_t child = ::fork();
-    if (child < 0) return "";
-    if (child == 0) {
-        std::vector<char*> argv{const_cast<char*>(path)};
-        for (const char* argument : arguments) argv.push_back(const_cast<char*>(argument));
-        argv.push_back(nullptr);
-        const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-        ::dup2(nothing, STDIN_FILENO);
-        ::dup2(pipe->second.get(), STDOUT_FILENO);
-        ::dup2(nothing, STDERR_FILENO);
-        ::execv(path, argv.data());
-        ::_exit(127);
-    }
-    pipe->second.reset();
-    auto text = read_all(pipe->first.get(), max_ruleset);
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-    return text && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? *text : "";
 }
 
 void observe_kernel(HostFacts& facts)
@@ -80,15 +54,11 @@ void observe_kernel(HostFacts& facts)
     facts.nf_tables = bool(netfilter);
 }
 
-void observe_firewalls(HostFacts& facts)
+// With what holmd knows of its networks; without it those that drop everything are found.
+void observe_firewalls(HostFacts& facts, const Invocation& call)
 {
-    if (::geteuid() != 0) return;
-    for (const char* path : {"/usr/sbin/nft", "/sbin/nft"})
-        if (::access(path, X_OK) == 0) {
-            const std::string ruleset = output_of(path, {"-j", "list", "chains"});
-            if (!ruleset.empty()) facts.dropping = find_dropping_chains(ruleset);
-            return;
-        }
+    const std::string ruleset = list_firewall();
+    if (!ruleset.empty()) facts.dropping = find_dropping(ruleset, own_traffic(call));
 }
 
 // Of the state folder, or of what it will be made in.
@@ -140,7 +110,7 @@ Result<int> doctor(const Invocation& call)
     HostFacts facts;
     observe_kernel(facts);
     observe_services(facts, call);
-    observe_firewalls(facts);
+    observe_firewalls(facts, call);
     observe_disk(facts);
     observe_installed(facts);
     const std::vector<Finding> findings = judge_host(facts);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/client.h"
+#include "cli/firewall.h"
 #include "cli/parse.h"
 
 namespace holm::cli::verbs {
@@ -28,6 +29,10 @@ Result<int> pull_oci(const Invocation& call);
 Result<int> remove_image(const Invocation& call);
 Result<int> list_networks(const Invocation& call);
 Result<int> network_status(const Invocation& call);
+// What of the host's traffic is machines', for who looks at its firewall: nothing where holmd does not answer.
+OwnTraffic own_traffic(const Invocation& call);
+Result<int> network_create(const Invocation& call);
+Result<int> network_remove(const Invocation& call);
 Result<int> change_networks(const Invocation& call, const char* method, std::string_view what);  // connect, publish and their opposites
 Result<int> status(const Invocation& call);
 Result<int> show(const Invocation& call);

@@ -87,15 +87,6 @@ TEST(Doctor, SaysWhatIsWrongAndTheNextStep)
     }
 }
 
-TEST(Doctor, FindsForeignChainsThatDrop)
-{
-    EXPECT_EQ(find_dropping_chains(R"({"nftables": [{"metainfo": {}}, {"chain": {"family": "ip", "table": "filter", "name": "FORWARD",
-        "hook": "forward", "policy": "drop"}}, {"chain": {"family": "inet", "table": "holm", "name": "forward", "hook": "forward", "policy": "drop"}},
-        {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input", "policy": "drop"}}, {"chain": 3}]})"),
-              std::vector<std::string>{"ip filter FORWARD"});
-    for (const char* text : {"", "[]", "{}", "{\"nftables\": 1}", "nonsense"}) EXPECT_TRUE(find_dropping_chains(text).empty()) << text;
-}
-
 TEST(Doctor, JsonHasStableKeys)
 {
     EXPECT_EQ(describe_json(table_of({{"kernel", Verdict::Fail, "5.4", "upgrade"}}), JsonStyle::Short),

@@ -17,6 +17,17 @@ TEST(Usage, CountersOfTheKernel)
         std::pair(uint64_t{100}, uint64_t{200}));
 }
 
+TEST(Usage, EachInterfaceByItself)
+{
+    const auto links = read_links(
+        "Inter-|   Receive\n face |bytes\n    lo: 5 1 0 0 0 0 0 0 5 1 0 0 0 0 0 0\n"
+        "  eth0: 100 3 0 1 0 0 0 0 200 4 0 2 0 0 0 0\n broken: 1 2\n  eth1:7 1 0 0 0 0 0 0 8 1 0 0 0 0 0 0\n");
+    ASSERT_EQ(links.size(), 2u);
+    EXPECT_EQ(links[0], (LinkCounters{.name = "eth0", .received = {100, 3, 1}, .sent = {200, 4, 2}}));
+    EXPECT_EQ(links[1].name, "eth1");
+    EXPECT_EQ(links[1].received.bytes, 7u);
+}
+
 TEST(Usage, RatesAreBetweenTwoSamples)
 {
     Sample before{.name = "web"}, now = before;

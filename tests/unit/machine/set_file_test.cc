@@ -37,5 +37,35 @@ TEST(SetFile, ATextThatIsNoTomlIsLeftAlone)
     EXPECT_FALSE(set_resources({"90-set.toml", "[resources\n"}, Assignments{{"TasksMax", "7"}}));
 }
 
+std::vector<NetworkSpec> networks(const std::string& text)
+{
+    const Source source{"a", text};
+    auto read = networks_of({&source, 1});
+    EXPECT_TRUE(read) << read.error().text;
+    return read ? *read : std::vector<NetworkSpec>();
+}
+
+std::string networks_after(const std::string& before, const std::string& below, const std::string& wanted)
+{
+    auto set = set_networks({"90-set.toml", before}, networks(below), networks(wanted));
+    EXPECT_TRUE(set) << set.error().text;
+    // Whatever form it has, laid over what is below it is what was wanted.
+    const Source both[] = {{"web.toml", below}, {"90-set.toml", set ? *set : ""}};
+    auto read = networks_of(both);
+    EXPECT_TRUE(read) << read.error().text;
+    EXPECT_TRUE(read && *read == networks(wanted)) << *set;
+    return set ? *set : "";
+}
+
+TEST(SetFile, NetworksAreAddedOrReplaced)
+{
+    const std::string one = "[[network]]\nnetwork = \"holm0\"\n", two = "[[network]]\nnetwork = \"lan\"\npublish = [\"80:80\"]\n";
+    EXPECT_EQ(networks_after("", one, one + two), "\n" + two);
+    EXPECT_EQ(networks_after("", one + two, one), "network = [{ network = \"holm0\" }]\n");
+    EXPECT_EQ(networks_after("[[network]]\nnetwork = \"x\"\n[resources]\nTasksMax = 7\n", one, one), "\n[resources]\nTasksMax = 7\n");
+    EXPECT_EQ(networks_after("network = [{ network = \"x\" }]\n", one, one), "");
+    EXPECT_EQ(networks_after("", "", one), "\n" + one);
+}
+
 }  // namespace
 }  // namespace holm::machine

@@ -100,6 +100,11 @@ TEST(Toml, MergeIsKeyByKey)
     EXPECT_EQ(both.find("m")->items[1].find("k")->number, 2);
     TomlValue cleared = merge_toml(both, *parse_toml({"c", "m = []"}));
     EXPECT_TRUE(cleared.find("m")->items.empty());
+    TomlValue replaced = merge_toml(both, *parse_toml({"d", "m = [{ k = 3 }, { k = 4 }]"}));
+    ASSERT_EQ(replaced.find("m")->items.size(), 2u);
+    EXPECT_EQ(replaced.find("m")->items[0].find("k")->number, 3) << "behind = it is one value";
+    TomlValue longer = merge_toml(replaced, *parse_toml({"e", "[[m]]\nk = 5\n"}));
+    ASSERT_EQ(longer.find("m")->items.size(), 3u);
 }
 
 TEST(Toml, QuotedTextIsReadBack)
