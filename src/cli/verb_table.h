@@ -14,6 +14,8 @@ enum class Verb {
     Status,
     Show,
     Start,
+    Continue,
+    Abort,
     Stop,
     Restart,
     Reboot,
@@ -55,6 +57,7 @@ enum class Verb {
     Cat,
     Verify,
     Plan,
+    Apply,
     Remove,
     Rename,
     Clone,
@@ -84,6 +87,7 @@ enum class Verb {
 enum class OptionKind {
     Flag,
     Value,  // given twice: the last one
+    Maybe,  // a flag that may have a value, behind `=` alone
     List,   // given twice: both, in order
 };
 

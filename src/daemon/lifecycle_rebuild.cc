@@ -91,8 +91,11 @@ void Lifecycle::adopt(const MachineName& name, launch::Plan plan)
 void Lifecycle::await_supervisor(const MachineName& name, unsigned attempt)
 {
     MachineEntry& machine = entry(name);
-    if (machine.control || is_active(machine.life)) return;   // it has called meanwhile, or was started anew
-    if (connect(machine)) return thaw_again(machine, [] {});  // a snapshot was being made
+    if (machine.control || is_active(machine.life)) return;  // it has called meanwhile, or was started anew
+    if (connect(machine)) {
+        resume_confirmation(machine);
+        return thaw_again(machine, [] {});  // a snapshot was being made
+    }
     if (attempt == supervisor_attempts || !is_populated(machine.control_group)) return found_dead(machine);
     auto again = host_.loop.after(supervisor_pause,
                                   [this, name, attempt] { enqueue([this, name, attempt] { await_supervisor(name, attempt + 1); }); });

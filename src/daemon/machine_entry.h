@@ -83,9 +83,13 @@ struct MachineEntry {
     std::optional<Reply> prepare;
     std::optional<Removal> removal;
     std::vector<Reply> restarts;      // that wait for the checker
+    std::string hold;                 // asked of the next start
     std::string changing;             // why it cannot start: "being cloned as 'new'"; "" where nothing is done to it
     std::unique_ptr<Worker> changer;  // of the machine that it was asked of
-    systemd::Callback after_thaw;     // what goes on when a machine goes on that we have frozen
+    std::unique_ptr<Worker> applier;  // makes it what its definition says, or what it was
+    systemd::Operation apply_operation;
+    systemd::Source confirmation;  // the end of the time for it
+    systemd::Callback after_thaw;  // what goes on when a machine goes on that we have frozen
     systemd::Operation reload_operation;
     std::vector<systemd::Callback> when_gone;  // done once the unit is gone and what was claimed is released
 };
