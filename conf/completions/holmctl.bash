@@ -15,7 +15,7 @@ __holmctl_machines() {
     local wanted='1'
     case $1 in
     start | rename | clone | rollback) wanted='$4 == "stopped" || $4 == "failed"' ;;
-    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | debug | login | attach | copy-to | copy-from | bind | unbind | connect | disconnect | publish | unpublish)
+    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | debug | login | attach | copy-to | copy-from | bind | unbind | connect | disconnect | publish | unpublish | apply | continue | abort)
         wanted='$4 != "stopped" && $4 != "failed"'
         ;;
     esac
@@ -35,13 +35,14 @@ __holmctl_values() {
     --kill-whom) COMPREPLY=($(compgen -W 'leader all' -- "$2")) ;;
     --signal | -s) COMPREPLY=($(compgen -A signal -- "$2" | grep '^SIG[A-Z0-9+-]*$')) ;;
     --network) COMPREPLY=($(compgen -W "none host $(__holmctl_networks)" -- "$2")) ;;
+    --hold) COMPREPLY=($(compgen -W 'mounts network init on-fail' -- "$2")) ;;
     --tools) COMPREPLY=($(compgen -W 'host' -- "$2")) ;;
     --users) COMPREPLY=($(compgen -W 'auto identity host' -- "$2")) ;;
     --host | -H) COMPREPLY=($(compgen -A hostname -- "$2")) ;;
     --root | --lower | --upper | --bind | --device | --file) compopt -o filenames && COMPREPLY=($(compgen -f -- "$2")) ;;
     --image) COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$2")) ;;
     --name | --env | --user | --workdir | --publish | --tmpfs | --property | --capability | --hostname | --label | --lines | \
-        --timeout | --since | --delay | --uid | --setenv | --remove | --size | --volume) COMPREPLY=() ;;
+        --timeout | --confirm | --since | --delay | --uid | --setenv | --remove | --size | --volume) COMPREPLY=() ;;
     *) return 1 ;;
     esac
 }
@@ -104,7 +105,7 @@ _holmctl() {
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi
         ;;
-    exec | shell | debug | login | attach | logs | edit | plan | publish | unpublish | set | rename | clone | snapshot | rollback)
+    exec | shell | debug | login | attach | logs | edit | plan | apply | publish | unpublish | set | rename | clone | snapshot | rollback)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         ;;
     copy-to | copy-from | bind | unbind)

@@ -12,7 +12,8 @@ std::string describe_options(std::span<const OptionInfo> options)
     for (const OptionInfo& option : options) {
         std::string names = option.letter ? fmt::format("-{}, ", option.letter) : "    ";
         names += option.name;
-        if (!option.value.empty()) names += fmt::format("={}", option.value);
+        if (option.kind == OptionKind::Maybe) names += fmt::format("[={}]", option.value);
+        else if (!option.value.empty()) names += fmt::format("={}", option.value);
         text += names.size() < 30 ? fmt::format("  {:<30} {}\n", names, option.help)
                                   : fmt::format("  {}\n  {:<30} {}\n", names, "", option.help);
     }

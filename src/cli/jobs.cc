@@ -86,7 +86,12 @@ void Jobs::settle_ended()
     for (auto& [path, end] : ended_) {
         auto found = waiting_.find(path);
         if (found == waiting_.end()) continue;
-        if (end.result != "done")
+        if (end.result == "held")
+            held_.push_back(
+                fmt::format("the start of machine '{0}' is held at step {1}; 'holmctl debug {0}' looks at it, "
+                            "'holmctl continue {0}' goes on, 'holmctl abort {0}' takes it back",
+                            printable(found->second.machine), printable(end.text, 4096)));
+        else if (end.result != "done")
             failures_.push_back(fmt::format("{}: {}", found->second.what, end.text.empty() ? "the job was " + end.result : end.text));
         waiting_.erase(found);
     }
@@ -153,6 +158,8 @@ Result<> Jobs::wait_with(const std::string& progress, const Invocation& call)
 Result<bool> Jobs::wait_for_all(const std::string& progress, const Invocation& call)
 {
     auto waited = wait_with(progress, call);  // its line is gone from the terminal before anything is said
+    for (const std::string& held : held_)
+        if (!call.has("--quiet")) complain(held);
     for (const std::string& failure : failures_) complain(failure);
     if (!waited) return waited.error();
     return failures_.empty();

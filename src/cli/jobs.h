@@ -65,7 +65,7 @@ private:
     std::map<std::string, Job> waiting_;  // by object path
     std::map<std::string, End> ended_;    // also of jobs that are not ours
     std::vector<Job> orphans_;            // their holmd has died, and they cannot be asked for again
-    std::vector<std::string> failures_;
+    std::vector<std::string> failures_, held_;
     std::vector<std::pair<std::string, std::string>> warnings_;  // by object path, also of jobs that are not ours
     bool holmd_lost_ = false;                                    // since the last look, and all of waiting_ with it
 };

@@ -29,6 +29,8 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Status: return verbs::status(call);
     case Verb::Show: return verbs::show(call);
     case Verb::Start: return verbs::start(call);
+    case Verb::Continue: return verbs::go_on(call);
+    case Verb::Abort: return verbs::abort(call);
     case Verb::Stop: return verbs::stop(call);
     case Verb::Restart: return verbs::restart(call);
     case Verb::Reboot: return verbs::reboot(call);
@@ -71,6 +73,7 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Edit: return verbs::edit(call);
     case Verb::Cat: return verbs::cat(call);
     case Verb::Verify: return verbs::verify(call);
+    case Verb::Apply: return verbs::apply(call);
     case Verb::Plan: return verbs::plan(call);
     case Verb::Remove: return verbs::remove(call);
     case Verb::Rename: return verbs::rename(call);

@@ -87,7 +87,7 @@ Result<> print_table(const Table& table, const Invocation& call, const std::stri
 {
     if (call.json != JsonStyle::Off) return print(describe_json(table, call.json));
     TableStyle style{.legend = !call.has("--no-legend") && !call.has("--quiet"), .noun = noun};
-    style.width = table_width();
+    style.width = call.has("--full") ? 0 : table_width();
     style.colour = colour_wanted(STDOUT_FILENO);
     return print_paged(describe_table(table, style), call);
 }

@@ -61,8 +61,8 @@ Result<Words> take_options(const std::vector<std::string>& words, const std::vec
     for (const OptionInfo& option : known) {
         std::string names(option.name);
         if (option.letter) names = fmt::format("-{},{}", option.letter, names);
-        CLI::Option* made = option.kind == OptionKind::Flag ? app.add_flag(names)
-                                                            : app.add_option(names)->expected(1)->allow_extra_args(false)->type_size(1);
+        const bool is_flag = option.kind == OptionKind::Flag || option.kind == OptionKind::Maybe;
+        CLI::Option* made = is_flag ? app.add_flag(names) : app.add_option(names)->expected(1)->allow_extra_args(false)->type_size(1);
         if (option.kind == OptionKind::List) made->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
         else made->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         added.emplace_back(&option, made);
@@ -88,11 +88,15 @@ Result<Words> take_options(const std::vector<std::string>& words, const std::vec
             values.clear();
             continue;
         }
+        if (option->kind == OptionKind::Maybe && values.back() == "true") {
+            values.clear();
+            continue;
+        }
         for (std::string& value : values) {
             value = unmark(std::move(value));
             if (value.empty()) return error(Errc::Invalid, "option '{}' has an empty value", option->name);
         }
-        if (option->kind == OptionKind::Value) values.erase(values.begin(), values.end() - 1);
+        if (option->kind != OptionKind::List) values.erase(values.begin(), values.end() - 1);
     }
     for (std::string& word : app.remaining()) found.rest.push_back(unmark(std::move(word)));
     for (const std::string& word : found.rest) {

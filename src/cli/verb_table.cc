@@ -18,6 +18,7 @@ const Options globals = {
     {.name = "--json", .kind = Value, .value = "short|pretty|off", .help = "the same data as JSON"},
     {.name = "--no-pager", .help = "do not start a pager"},
     {.name = "--no-legend", .help = "no heading and no summary of tables"},
+    {.name = "--full", .letter = 'l', .help = "do not cut tables to the width of the terminal"},
     {.name = "--no-ask-password", .help = "do not ask for a password (polkit)"},
     {.name = "--quiet", .letter = 'q', .help = "only results and errors"},
     {.name = "--help", .letter = 'h', .help = "this help"},
@@ -52,10 +53,7 @@ const Verbs& table()
 
 // clang-format off: one a line
 constexpr auto later = std::to_array<std::string_view>({
-    "abort",
-    "apply",
     "commit",
-    "continue",
     "copy-image",
     "import-raw",
     "rebase",

@@ -14,6 +14,8 @@ enum class Verb {
     Status,
     Show,
     Start,
+    Continue,
+    Abort,
     Stop,
     Restart,
     Reboot,
@@ -57,6 +59,7 @@ enum class Verb {
     Cat,
     Verify,
     Plan,
+    Apply,
     Remove,
     Rename,
     Clone,
@@ -86,6 +89,7 @@ enum class Verb {
 enum class OptionKind {
     Flag,
     Value,  // given twice: the last one
+    Maybe,  // a flag that may have a value, behind `=` alone
     List,   // given twice: both, in order
 };
 

@@ -53,6 +53,8 @@ Result<SupervisorState> parse_state(const kernel::Message& message)
     state.boots = static_cast<unsigned>(std::clamp<int64_t>(message.get_number("boots").value_or(0), 0, UINT32_MAX));
     state.frozen = message.get_number("frozen").value_or(0) != 0;
     state.health = printable(message.get("health"), 16);
+    state.held = printable(message.get("held"), 32);
+    state.held_why = printable(message.get("held_why"), 4096);
     state.outcome.why = message.get("why");
     state.outcome.boots = state.boots;
     if (state.phase != Phase::Ended) return state;

@@ -27,7 +27,9 @@ struct SupervisorState {
     unsigned boots = 0;
     bool frozen = false;
     std::string health;  // "healthy", "unhealthy" or ""
-    Outcome outcome;     // of Ended; why: of any phase
+    std::string held;    // the step at which the start is held, "" where it is not
+    std::string held_why;
+    Outcome outcome;  // of Ended; why: of any phase
 };
 // Errors: Invalid.
 Result<SupervisorState> parse_state(const kernel::Message& message);

@@ -44,6 +44,7 @@ std::string describe_result(JobResult result)
     case JobResult::Done: return "done";
     case JobResult::Failed: return "failed";
     case JobResult::Canceled: return "canceled";
+    case JobResult::Held: return "held";
     }
     std::unreachable();
 }

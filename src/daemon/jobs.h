@@ -14,7 +14,12 @@
 namespace holm::daemon {
 
 enum class JobKind { Start, Stop, Restart, Clone, Rename, Snapshot, Rollback, Import, Export };
-enum class JobResult { Done, Failed, Canceled };
+enum class JobResult {
+    Done,
+    Failed,
+    Canceled,
+    Held,  // a start that is held: another job goes on with it
+};
 
 struct Job {
     uint32_t id = 0;

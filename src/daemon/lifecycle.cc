@@ -168,6 +168,7 @@ void Lifecycle::settle(MachineEntry& machine)
     machine.unit_gone = false;
     machine.failure.reset();
     machine.told = {};
+    machine.hold.clear();
     machine.heard = false;
     const bool has_record = machine.life.record != machine::Record::Temporary && machine.life.record != machine::Record::Fresh;
     if (has_record) write_last_run(machine.name, *machine.last);

@@ -2,11 +2,13 @@
 // within a callback. Effects: by way of systemd/, the supervisor and the workers.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "daemon/machine_entry.h"
 #include "daemon/network_services.h"
 #include "daemon/planner.h"
+#include "launch/changes.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
 #include "systemd/loop.h"
@@ -75,7 +78,10 @@ public:
 
     // -- requests of clients, authorised; each reply is answered in time --------------------------------------------------------
     void run(const machine::MachineName& name, RunRequest request);
-    void start(const machine::MachineName& name, Reply reply);
+    void start(const machine::MachineName& name, std::string hold, Reply reply);
+    // Of a start that is held at a step.
+    void go_on(const machine::MachineName& name, Reply reply);
+    void abort(const machine::MachineName& name, Reply reply);
     void stop(const machine::MachineName& name, Reply reply);
     void restart(const machine::MachineName& name, Reply reply);
     void terminate(const machine::MachineName& name, Reply reply);
@@ -87,6 +93,15 @@ public:
     // Asks the supervisor of a machine that runs; `answered` has its answer, a refusal goes to the reply.
     void ask(const machine::MachineName& name, kernel::Message message, Reply reply,
              std::move_only_function<void(Reply, kernel::Message)> answered);
+
+    // -- as its definition says, while it runs (lifecycle_apply.cc) ---------------------------------------------------------------
+    // What is different: (key, before, after, "live" and the like) of each.
+    enum class Shape { Rows, Text };
+    void compare(const machine::MachineName& name, Shape shape, Reply reply);
+    // The same, and all that is live is made, or nothing. With a time for it, it is taken back unless it is confirmed before.
+    void apply(const machine::MachineName& name, std::chrono::microseconds confirm, Reply reply);
+    void confirm(const machine::MachineName& name, Reply reply);
+    void revert(const machine::MachineName& name, Reply reply);
 
     // Its networks are others now: the plan in /run was changed under it.
     void networks_changed(const machine::MachineName& name, launch::Plan plan);
@@ -123,12 +138,14 @@ private:
     // requests (lifecycle_requests.cc)
     void do_run(const machine::MachineName& name, RunRequest request);
     void run_after(MachineEntry& machine, RunRequest request);
-    void do_start(const machine::MachineName& name, Reply reply);
+    void do_start(const machine::MachineName& name, const std::string& hold, Reply reply);
+    Result<MachineEntry*> held(const machine::MachineName& name);
+    void tell_held(MachineEntry& machine);
     void do_stop(const machine::MachineName& name, Reply reply);
     void do_restart(const machine::MachineName& name, Reply reply);
     void do_remove(const machine::MachineName& name, Reply reply);
     void do_prepare(const machine::MachineName& name, Reply reply);
-    void start_image(const machine::MachineName& name, Reply reply);
+    void start_image(const machine::MachineName& name, const std::string& hold, Reply reply);
     void start_running(const MachineEntry& machine, Reply reply);
     void check_restart(MachineEntry& machine);
     void restart_checked(const machine::MachineName& name, Reply reply);
@@ -148,6 +165,21 @@ private:
     void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, Result<> result);
     void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);
     bool refuse_changing(const machine::MachineName& name, Reply& reply) const;
+
+    // as it runs (lifecycle_apply.cc)
+    Result<MachineEntry*> changeable(const machine::MachineName& name);
+    void applied(const machine::MachineName& name, std::chrono::microseconds confirm, Reply reply,
+                 Result<std::vector<launch::Change>> changes);
+    void tell_properties(MachineEntry& machine, std::vector<launch::UnitProperty> properties,
+                         std::move_only_function<void(const Result<>&)> told);
+    Result<> await_confirmation(MachineEntry& machine, std::chrono::microseconds confirm);
+    Result<> watch_confirmation(MachineEntry& machine);
+    void resume_confirmation(MachineEntry& machine);
+    void confirmation_missing(const machine::MachineName& name);
+    bool keep_changes(MachineEntry& machine);
+    void undo(const machine::MachineName& name, std::optional<Error> why, std::optional<Reply> reply);
+    void undone(const machine::MachineName& name, std::optional<Error> why, std::optional<Reply> reply, const Result<>& done);
+    void end_apply(MachineEntry& machine);
 
     // actions (lifecycle_actions.cc)
     void perform(MachineEntry& machine, machine::Action action);
@@ -205,6 +237,7 @@ private:
     systemd::Source drain_;
     std::vector<std::string> dead_scopes_;                          // of machines that were found dead: to be stopped
     std::list<systemd::Operation> stopping_scopes_;                 // being stopped
+    std::list<std::unique_ptr<Worker>> comparers_;                  // of machines that run
     std::list<std::unique_ptr<Worker>> sweepers_;                   // that remove layers nobody needs
     std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed
 };

@@ -73,6 +73,7 @@ Result<PlanRequest> Lifecycle::plan_request(const MachineEntry& machine)
     const bool scope = machine.life.unit == UnitForm::Scope;
     PlanRequest request{
         .name = machine.name, .unit = scope ? launch::UnitKind::Scope : launch::UnitKind::Service, .settings = host_.settings};
+    request.hold = machine.hold;
     if (machine.run) {
         request.spec = machine.run->spec;
         request.console = machine.run->console;
@@ -306,6 +307,7 @@ void Lifecycle::register_with_machined(MachineEntry& machine)
 void Lifecycle::release_runtime(MachineEntry& machine)
 {
     drop_control(machine);
+    machine.confirmation.reset();
     machine.blocked.reset();
     machine.deadline.reset();
     machine.start_operation.reset();

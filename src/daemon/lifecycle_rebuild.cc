@@ -112,6 +112,7 @@ void Lifecycle::await_supervisor(const MachineName& name, unsigned attempt)
     if (machine.control) return;                         // it has called meanwhile
     if (is_active(machine.life)) return heard_of(name);  // it was started anew
     if (connect(machine)) {
+        resume_confirmation(machine);
         machine.changing = "being thawed";  // where a snapshot was being made
         return thaw_again(machine, [this, name] { entry(name).changing.clear(); });
     }

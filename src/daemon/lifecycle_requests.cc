@@ -37,10 +37,10 @@ void Lifecycle::run(const MachineName& name, RunRequest request)
     enqueue([this, name, request = std::move(request)]() mutable { do_run(name, std::move(request)); });
 }
 
-void Lifecycle::start(const MachineName& name, Reply reply)
+void Lifecycle::start(const MachineName& name, std::string hold, Reply reply)
 {
     catch_up(name);
-    enqueue([this, name, reply = std::move(reply)]() mutable { do_start(name, std::move(reply)); });
+    enqueue([this, name, hold = std::move(hold), reply = std::move(reply)]() mutable { do_start(name, hold, std::move(reply)); });
 }
 
 void Lifecycle::stop(const MachineName& name, Reply reply)
@@ -153,11 +153,11 @@ void Lifecycle::run_after(MachineEntry& machine, RunRequest request)
 
 // -- start ----------------------------------------------------------------------------------------------------------------------
 
-void Lifecycle::do_start(const MachineName& name, Reply reply)
+void Lifecycle::do_start(const MachineName& name, const std::string& hold, Reply reply)
 {
     MachineEntry* machine = lookup(name);
     if (machine && (machine->ended || machine->remover)) {
-        machine->when_gone.push_back([this, name, reply = std::move(reply)]() mutable { do_start(name, std::move(reply)); });
+        machine->when_gone.push_back([this, name, hold, reply = std::move(reply)]() mutable { do_start(name, hold, std::move(reply)); });
         return;
     }
     if (refuse_protected(name, "start", reply) || refuse_changing(name, reply)) return;
@@ -165,18 +165,26 @@ void Lifecycle::do_start(const MachineName& name, Reply reply)
         const machine::State state = machine::state_of(machine->life);
         if (state == machine::State::Running) return start_running(*machine, std::move(reply));
         if (state != machine::State::Starting) return reply.fail(busy(*machine));
+        if (!machine->told.held.empty() && hold.empty())
+            return reply.fail(error(Errc::Busy,
+                                    "the start of machine '{0}' is held at step '{1}': 'holmctl continue {0}' goes on with it, "
+                                    "'holmctl abort {0}' takes it back",
+                                    name.text(), machine->told.held));
         // Asked for by systemctl, or by a client of a holmd that is dead: this one joins.
         if (machine->start_job == 0) machine->start_job = host_.jobs.begin(name, JobKind::Start);
         machine->life.start_job = true;
-        return reply.ok(systemd::ObjectPath{job_path(machine->start_job)});
+        reply.ok(systemd::ObjectPath{job_path(machine->start_job)});
+        if (!machine->told.held.empty()) tell_held(*machine);
+        return;
     }
     const Known* known = host_.catalogue.find(name);
-    if (!known) return start_image(name, std::move(reply));
+    if (!known) return start_image(name, hold, std::move(reply));
     const bool defined = known->origin == Origin::Definition;
     const machine::Event event{.kind = EventKind::StartRequested,
                                .unit = defined ? UnitForm::Service : UnitForm::Scope,
                                .record = defined ? Record::None : Record::Kept};
     uint32_t job = entry(name).start_job = host_.jobs.begin(name, JobKind::Start);
+    entry(name).hold = hold;
     reply.ok(systemd::ObjectPath{job_path(job)});
     handle(name, event);
 }
@@ -190,16 +198,17 @@ void Lifecycle::start_running(const MachineEntry& machine, Reply reply)
 }
 
 // A name that nobody has defined may be an image's: planning it tells, without a unit that fails for a slip of the keyboard.
-void Lifecycle::start_image(const MachineName& name, Reply reply)
+void Lifecycle::start_image(const MachineName& name, const std::string& hold, Reply reply)
 {
     MachineEntry& machine = entry(name);
     if (machine.planner) return reply.fail(error(Errc::Busy, "machine '{}' is being looked for", name.text()));
-    auto described = [this, name, reply = std::move(reply)](Result<std::string> text) mutable {
-        enqueue([this, name, reply = std::move(reply), text = std::move(text)]() mutable {
+    auto described = [this, name, hold, reply = std::move(reply)](Result<std::string> text) mutable {
+        enqueue([this, name, hold, reply = std::move(reply), text = std::move(text)]() mutable {
             MachineEntry& found = entry(name);
             found.planner.reset();
             if (text && !machine::is_active(found.life)) {
                 uint32_t job = found.start_job = host_.jobs.begin(name, JobKind::Start);
+                found.hold = hold;
                 reply.ok(systemd::ObjectPath{job_path(job)});
                 return handle(name, {.kind = EventKind::StartRequested, .unit = UnitForm::Service});
             }
@@ -227,7 +236,7 @@ void Lifecycle::do_stop(const MachineName& name, Reply reply)
 void Lifecycle::do_restart(const MachineName& name, Reply reply)
 {
     MachineEntry* machine = lookup(name);
-    if (!is_active(machine)) return do_start(name, std::move(reply));
+    if (!is_active(machine)) return do_start(name, "", std::move(reply));
     if (refuse_protected(name, "stop", reply) || refuse_protected(name, "start", reply)) return;
     if (machine->life.record == Record::Temporary)
         return reply.fail(error(Errc::Busy, "machine '{}' was run to be removed at its end: it cannot be restarted", name.text()));
@@ -259,7 +268,7 @@ void Lifecycle::check_restart(MachineEntry& machine)
 void Lifecycle::restart_checked(const MachineName& name, Reply reply)
 {
     MachineEntry* machine = lookup(name);
-    if (!is_active(machine)) return do_start(name, std::move(reply));
+    if (!is_active(machine)) return do_start(name, "", std::move(reply));
     if (machine->restart_job != 0) return reply.ok(systemd::ObjectPath{job_path(machine->restart_job)});
     if (machine->life.unit == UnitForm::Service) return restart_service(*machine, std::move(reply));
     machine->restart_job = host_.jobs.begin(name, JobKind::Restart);

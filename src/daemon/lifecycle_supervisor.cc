@@ -90,7 +90,8 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
     note_times(*machine, state);
     machine->heard = true;
     heard_of(name);
-    const std::string health = std::exchange(machine->told, state).health;
+    const SupervisorState before = std::exchange(machine->told, state);
+    const std::string& health = before.health;
     switch (state.phase) {
     case Phase::Starting: handle(name, event_of(*machine, EventKind::SupervisorStarting)); break;
     case Phase::Started: handle(name, event_of(*machine, EventKind::Started)); break;
@@ -101,6 +102,7 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
         break;
     case Phase::Ended: return take_last_word(*machine, state.outcome);
     }
+    if (state.held != before.held) tell_held(*machine);
     if (state.health != health && !state.health.empty()) {
         const bool healthy = state.health == "healthy";
         note(healthy ? api::MachineEvent::Healthy : api::MachineEvent::Unhealthy, name,

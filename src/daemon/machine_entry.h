@@ -83,8 +83,12 @@ struct MachineEntry {
     std::optional<Reply> prepare;
     std::optional<Removal> removal;
     std::vector<Reply> restarts;      // that wait for the checker
+    std::string hold;                 // asked of the next start
     std::string changing;             // why it cannot start: "being cloned as 'new'"; "" where nothing is done to it
     std::unique_ptr<Worker> changer;  // of the machine that it was asked of
+    std::unique_ptr<Worker> applier;  // makes it what its definition says, or what it was
+    systemd::Operation apply_operation;
+    systemd::Source confirmation;  // the end of the time for it
     // What goes on when the supervisor has answered, or is gone, that was asked to freeze or thaw for it.
     std::move_only_function<void(Result<>)> on_answer;
     systemd::Operation reload_operation;

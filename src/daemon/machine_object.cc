@@ -55,6 +55,8 @@ void MachineObject::build_vtable()
         .property<&M::ready_at>("ReadyTimestamp", Changes::Emitted)
         .property<&M::boots>("Boots", Changes::Emitted)
         .property<&M::health>("Health", Changes::Emitted)
+        .property<&M::held>("Held", Changes::Emitted)
+        .property<&M::held_why>("HeldWhy", Changes::Emitted)
         .property<&M::control_group>("ControlGroup", Changes::Emitted)
         .property<&M::description>("Description", Changes::Silent)
         .property<&M::labels>("Labels", Changes::Silent)
@@ -119,9 +121,10 @@ const MachineView& MachineObject::view_of(const char* path)
 void MachineObject::changed(const MachineName& name)
 {
     if (!host_.bus.connected()) return;
-    std::array<const char*, 17> properties = {"State",      "Frozen",     "Started",     "StartedTimestamp", "ReadyTimestamp", "Timestamp",
+    std::array<const char*, 19> properties = {"State",      "Frozen",     "Started",     "StartedTimestamp", "ReadyTimestamp", "Timestamp",
                                               "Boots",      "Leader",     "Unit",        "ControlGroup",     "RootDirectory",  "Id",
-                                              "LastResult", "LastStatus", "LastFailure", "Health",           nullptr};
+                                              "LastResult", "LastStatus", "LastFailure", "Health",           "Held",           "HeldWhy",
+                                              nullptr};
     static_cast<void>(sd_bus_emit_properties_changed_strv(host_.bus.get(), machine_path(name).c_str(), api::machine_interface,
                                                           const_cast<char**>(properties.data())));
 }

@@ -51,6 +51,8 @@ private:
     uint64_t ready_at(const char* path) { return view_of(path).times.ready; }
     uint32_t boots(const char* path) { return view_of(path).boots; }
     std::string health(const char* path) { return view_of(path).health; }
+    std::string held(const char* path) { return view_of(path).held; }
+    std::string held_why(const char* path) { return view_of(path).held_why; }
     std::string control_group(const char* path) { return view_of(path).control_group; }
     std::string description(const char* path) { return view_of(path).description; }
     systemd::Labels labels(const char* path) { return view_of(path).labels; }

@@ -51,6 +51,8 @@ void add_life(MachineView& view, const MachineEntry& machine)
     if (!view.active) return;
     view.unit = unit_of(machine);
     view.health = machine.told.health;
+    view.held = machine.told.held;
+    view.held_why = machine.told.held_why;
     view.leader = static_cast<uint32_t>(machine.told.leader);
     if (!machine.plan) return;
     view.id = bytes_of_uuid(machine.plan->uuid);

@@ -23,7 +23,7 @@ struct MachineView {
     machine::State state = machine::State::Stopped;
     bool active = false, frozen = false, started = false;
     uint32_t boots = 0;
-    std::string health;
+    std::string health, held, held_why;
     std::string control_group, description, owner, definition;
     systemd::Labels labels;
     LastRun last;

@@ -168,6 +168,8 @@ void ManagerObject::plan_machine(Reply reply, const std::string& text)
     authorise(std::move(reply), Privilege::Inspect, "plan", text, [this](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
         if (known && !known->spec) return granted.fail(known->spec.error());
+        const MachineEntry* machine = lifecycle_.find(name);
+        if (machine && machine->life.started) return lifecycle_.compare(name, Lifecycle::Shape::Text, std::move(granted));
         PlanRequest request{.name = name};
         const bool service = !known || known->origin == Origin::Definition;
         request.unit = service ? launch::UnitKind::Service : launch::UnitKind::Scope;
@@ -246,7 +248,7 @@ void ManagerObject::change_files(Reply reply, const MachineName& name, systemd::
         switch (change) {
         case systemd::UnitFiles::Enable:
             if (active) return reply.ok(ObjectPath{"/"});
-            return lifecycle_.start(name, std::move(reply));
+            return lifecycle_.start(name, "", std::move(reply));
         case systemd::UnitFiles::Disable:
             if (!active) return reply.ok(ObjectPath{"/"});
             return lifecycle_.stop(name, std::move(reply));

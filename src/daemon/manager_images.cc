@@ -75,12 +75,23 @@ void ManagerObject::remove_image(Reply reply, const std::string& name)
     authority_.authorise(std::move(reply), about_image(Privilege::Images, "remove-image", name), [this, name](Reply granted) {
         auto view = images_.find(name);
         if (!view) return granted.fail(no_image(name));
-        if (view->type != "layers")
-            return granted.fail(
-                error(Errc::NotSupported, "image '{}' is '{}', which is not of the image store: remove it there", name, view->path));
+        if (view->type != "layers") return remove_plain(std::move(granted), *view);
         kernel::Message request("remove");
         request.add("name", name);
         image_jobs_.ask(std::move(granted), std::move(request));
+    });
+}
+
+void ManagerObject::rename_image(Reply reply, const std::string& name, const std::string& new_name)
+{
+    authority_.authorise(std::move(reply), about_image(Privilege::Images, "rename-image", name), [this, name, new_name](Reply granted) {
+        auto view = images_.find(name);
+        if (!view) return granted.fail(no_image(name));
+        if (view->type != "layers") return rename_plain(std::move(granted), *view, new_name);
+        granted.fail(error(Errc::NotSupported,
+                           "image '{0}' is of the image store: 'holmctl clone-image {0} NEW' gives it another name, and "
+                           "'holmctl remove-image {0}' takes the first away",
+                           name));
     });
 }
 

@@ -2,6 +2,7 @@
 
 #include "api/names.h"
 #include "daemon/running_transfer.h"
+#include "launch/hold.h"
 
 namespace holm::daemon {
 
@@ -26,6 +27,9 @@ void ManagerObject::build_vtable()
         .method<&M::list_all>("ListAll", "", "a(sssosubsa{ss})", "machines")
         .method<&M::describe>("DescribeMachine", "name", "a{sv}", "properties")
         .method<&M::start>("StartMachine", "name", "o", "job")
+        .method<&M::start_held>("StartMachineHeld", "name hold", "o", "job")
+        .method<&M::go_on>("ContinueMachine", "name", "o", "job")
+        .method<&M::abort>("AbortMachine", "name")
         .method<&M::stop>("StopMachine", "name", "o", "job")
         .method<&M::restart>("RestartMachine", "name", "o", "job")
         .method<&M::reboot>("RebootMachine", "name")
@@ -71,11 +75,16 @@ void ManagerObject::build_vtable()
         .method<&M::diff>("DiffMachine", "name since", "h", "changes")
         .method<&M::verify>("Verify", "name definition")
         .method<&M::plan_machine>("PlanMachine", "name", "s", "plan")
+        .method<&M::plan_changes>("PlanChanges", "name", "a(ssss)", "changes")
+        .method<&M::apply_changes>("ApplyChanges", "name confirm", "a(ssss)", "changes")
+        .method<&M::confirm_changes>("ConfirmChanges", "name")
+        .method<&M::revert_changes>("RevertChanges", "name")
         .method<&M::plan_definition>("PlanDefinition", "name definition", "s", "plan")
         .method<&M::list_images>("ListImages", "", "a(ssbttto)", "images")
         .method<&M::get_image>("GetImage", "name", "o", "image")
         .method<&M::describe_image>("DescribeImage", "name", "a{sv}", "properties")
         .method<&M::remove_image>("RemoveImage", "name")
+        .method<&M::rename_image>("RenameImage", "name new_name")
         .method<&M::import_tar>("ImportTar", "fd name force read_only", "uo", "id job")
         .method<&M::import_folder>("ImportFileSystem", "fd name force read_only", "uo", "id job")
         .method<&M::import_oci>("ImportOci", "fd name reference force read_only", "uo", "id job")
@@ -180,7 +189,26 @@ const MachineEntry* ManagerObject::started_or_fail(const MachineName& name, Repl
 void ManagerObject::start(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "start", name,
-              [this](Reply granted, const MachineName& machine) { lifecycle_.start(machine, std::move(granted)); });
+              [this](Reply granted, const MachineName& machine) { lifecycle_.start(machine, "", std::move(granted)); });
+}
+
+void ManagerObject::start_held(Reply reply, const std::string& name, const std::string& hold)
+{
+    if (auto checked = launch::check_hold(hold); !checked) return reply.fail(checked.error());
+    authorise(std::move(reply), Privilege::StartStop, "start", name,
+              [this, hold](Reply granted, const MachineName& machine) { lifecycle_.start(machine, hold, std::move(granted)); });
+}
+
+void ManagerObject::go_on(Reply reply, const std::string& name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "continue", name,
+              [this](Reply granted, const MachineName& machine) { lifecycle_.go_on(machine, std::move(granted)); });
+}
+
+void ManagerObject::abort(Reply reply, const std::string& name)
+{
+    authorise(std::move(reply), Privilege::StartStop, "abort", name,
+              [this](Reply granted, const MachineName& machine) { lifecycle_.abort(machine, std::move(granted)); });
 }
 
 void ManagerObject::stop(Reply reply, const std::string& name)

@@ -44,6 +44,9 @@ public:
 
     // The verbs that Machine objects have too.
     void start(Reply reply, const std::string& name);
+    void start_held(Reply reply, const std::string& name, const std::string& hold);
+    void go_on(Reply reply, const std::string& name);
+    void abort(Reply reply, const std::string& name);
     void stop(Reply reply, const std::string& name);
     void restart(Reply reply, const std::string& name);
     void reboot(Reply reply, const std::string& name);
@@ -57,6 +60,7 @@ public:
     void mark_image_read_only(Reply reply, const std::string& name, bool read_only);
     void remove_image(Reply reply, const std::string& name);
     void remove_network(Reply reply, const std::string& name);
+    void rename_image(Reply reply, const std::string& name, const std::string& new_name);
     void cancel_job(Reply reply, uint32_t id);
     Images& images() { return images_; }
     // What imports have left that ended with a holmd before this one.
@@ -107,10 +111,21 @@ private:
     void change_files(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
     void reload(Reply reply);
 
+    // as it runs (manager_apply.cc)
+    void plan_changes(Reply reply, const std::string& name);
+    void apply_changes(Reply reply, const std::string& name, uint64_t confirm);
+    void confirm_changes(Reply reply, const std::string& name);
+    void revert_changes(Reply reply, const std::string& name);
+
     // properties (manager_set.cc)
     void change_properties(Reply reply, const machine::MachineName& name, const Assignments& assignments, bool runtime);
-    void tell_unit(Reply reply, const MachineEntry& machine, const Assignments& assignments,
-                   const std::vector<launch::UnitProperty>& properties, std::optional<KeptChange> kept);
+    struct UnitChange {
+        std::vector<launch::UnitProperty> told, planned;  // to systemd; of its kind's plan
+    };
+    void tell_unit(Reply reply, const MachineEntry& machine, const Assignments& assignments, UnitChange change,
+                   std::optional<KeptChange> kept);
+    void note_properties(Reply reply, const machine::MachineName& name, const Assignments& assignments,
+                         std::vector<launch::UnitProperty> planned);
     // images (manager_images.cc)
     struct ImportKind {
         const char* job;
@@ -125,6 +140,12 @@ private:
     void import_tar(Reply reply, Fd archive, const std::string& name, bool force, bool read_only);
     void import_oci(Reply reply, Fd source, const std::string& name, const std::string& reference, bool force, bool read_only);
     void import_folder(Reply reply, Fd folder, const std::string& name, bool force, bool read_only);
+    // images that are folders or files, as machinectl has them (manager_plain_images.cc)
+    Result<> check_plain(const ImageView& image, const std::string& new_name);
+    void clone_plain(Reply reply, const ImageView& image, const std::string& new_name);
+    void rename_plain(Reply reply, const ImageView& image, const std::string& new_name);
+    void remove_plain(Reply reply, const ImageView& image);
+    void change_plain(Reply reply, const std::string& what, const Worker::Job& job);
     // copies and names (manager_changes.cc)
     void clone(Reply reply, const std::string& name, const std::string& new_name);
     void rename(Reply reply, const std::string& name, const std::string& new_name);

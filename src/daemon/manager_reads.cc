@@ -96,6 +96,9 @@ void ManagerObject::describe(Reply reply, const std::string& text)
             {"Name", name.text()},
             {"State", std::string(machine::describe_state(view->state))},
             {"Frozen", view->frozen},
+            {"Health", view->health},
+            {"Held", view->held},
+            {"HeldWhy", view->held_why},
             {"Started", view->started},
             {"Unit", view->unit},
             {"Leader", view->leader},
@@ -110,7 +113,6 @@ void ManagerObject::describe(Reply reply, const std::string& text)
         if (view->has_last) {
             all.insert({{"LastResult", std::string(describe_result(view->last.outcome.result))},
                         {"LastStatus", int32_t{view->last.outcome.status}},
-                        {"Health", view->health},
                         {"LastFailure", view->last.failed ? view->last.outcome.why : ""}});
         }
         const MachineEntry* machine = lifecycle_.find(name);

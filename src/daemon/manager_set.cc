@@ -1,6 +1,7 @@
 // ManagerObject: properties of [resources], changed while the machine runs and kept for its next start.
 #include "base/log.h"
 #include "daemon/definitions.h"
+#include "daemon/live_changes.h"
 #include "daemon/manager_object.h"
 #include "daemon/property_changes.h"
 #include "machine/resources.h"
@@ -62,13 +63,16 @@ void ManagerObject::change_properties(Reply reply, const MachineName& name, cons
         spec = *known->spec;
     }
     if (!*live) return reply.ok();
-    auto properties = changed_properties(spec, host_.settings, assignments);
+    auto properties = changed_properties(spec, host_.settings, assignments, launch::UnitKind::Service);
     if (!properties) return reply.fail(properties.error());
-    tell_unit(std::move(reply), *machine, assignments, *properties, std::move(kept));
+    auto planned =
+        changed_properties(spec, host_.settings, assignments, machine->plan ? machine->plan->unit.kind : launch::UnitKind::Service);
+    if (!planned) return reply.fail(planned.error());
+    tell_unit(std::move(reply), *machine, assignments, {.told = std::move(*properties), .planned = std::move(*planned)}, std::move(kept));
 }
 
-void ManagerObject::tell_unit(Reply reply, const MachineEntry& machine, const Assignments& assignments,
-                              const std::vector<launch::UnitProperty>& properties, std::optional<KeptChange> kept)
+void ManagerObject::tell_unit(Reply reply, const MachineEntry& machine, const Assignments& assignments, UnitChange change,
+                              std::optional<KeptChange> kept)
 {
     const MachineName name = machine.name;
     const std::string unit = unit_of(machine);
@@ -78,19 +82,39 @@ void ManagerObject::tell_unit(Reply reply, const MachineEntry& machine, const As
     std::string what;
     for (const auto& [property, value] : assignments) what += fmt::format("{}{}={}", what.empty() ? "" : " ", property, value);
     auto place = operations_.emplace(operations_.end());
-    auto done = [this, place, name, unit, what, kept = std::move(kept), reply = std::move(reply)](const Result<>& told) mutable {
+    auto done = [this, place, name, unit, what, assignments, planned = std::move(change.planned), kept = std::move(kept),
+                 reply = std::move(reply)](const Result<>& told) mutable {
         auto ended = std::move(*place);
         operations_.erase(place);
         if (told) {
             lifecycle_.note(api::MachineEvent::Changed, name,
                             fmt::format("properties of machine '{}' were changed: {}", name.text(), what));
-            return reply.ok();
+            return note_properties(std::move(reply), name, assignments, std::move(planned));
         }
         if (kept) take_back_or_say(name, *kept);
         host_.catalogue.forget(name);
         reply.fail(with_context(told.error(), fmt::format("systemd refuses it for unit '{}'", unit)));
     };
-    *place = host_.units.set_runtime_properties(unit, properties, std::move(done));
+    *place = host_.units.set_runtime_properties(unit, change.told, std::move(done));
+}
+
+// In the plan of what runs, too: the machine runs with them.
+void ManagerObject::note_properties(Reply reply, const MachineName& name, const Assignments& assignments,
+                                    std::vector<launch::UnitProperty> planned)
+{
+    std::vector<std::string> names;
+    for (const auto& [property, value] : assignments)
+        for (std::string& bus_name : machine::bus_names_of(property).value_or(std::vector<std::string>()))
+            names.push_back(std::move(bus_name));
+    auto place = workers_.emplace(workers_.end());
+    auto noted = [this, place, name, reply = std::move(reply)](Result<launch::Plan> plan) mutable {
+        auto ended = std::move(*place);
+        workers_.erase(place);
+        if (plan) lifecycle_.networks_changed(name, std::move(*plan));
+        else log_warning("machine '{}': {}", name.text(), plan.error().text);
+        reply.ok();
+    };
+    *place = start_noting_properties(host_.loop, name, std::move(names), std::move(planned), std::move(noted));
 }
 
 }  // namespace holm::daemon

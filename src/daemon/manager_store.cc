@@ -37,6 +37,8 @@ void ManagerObject::clone_image(Reply reply, const std::string& name, const std:
     for (const std::string& one : {name, new_name})
         if (auto parsed = image::parse_reference(one); !parsed) return reply.fail(parsed.error());
     authority_.authorise(std::move(reply), about(Privilege::Images, "clone-image", name), [this, name, new_name, read_only](Reply granted) {
+        auto view = images_.find(name);
+        if (view && view->type != "layers") return clone_plain(std::move(granted), *view, new_name);
         kernel::Message request("clone");
         request.add("name", name).add("new_name", new_name).add("read_only", int64_t{read_only});
         image_jobs_.ask(std::move(granted), std::move(request));

@@ -147,21 +147,6 @@ Result<> add_to_firewall(const MachineEndpoints& machine, std::span<const Segmen
     return network::apply_ruleset(text + network::describe_addition(machine));
 }
 
-// The sentence that nft would not have.
-Result<> check_published(const MachineName& name, const network::Plan& plan)
-{
-    auto publishes = [](const Endpoint& endpoint) { return !endpoint.published.empty(); };
-    if (std::ranges::none_of(plan.endpoints, publishes)) return {};
-    for (const Publisher& other : list_published(name))
-        for (const network::Publication& taken : other.published)
-            for (const Endpoint& endpoint : plan.endpoints)
-                for (const network::Publication& published : endpoint.published)
-                    if (network::collide(published, taken))
-                        return error(Errc::Busy, "machine '{}' cannot publish {}: machine '{}' publishes {}", name.text(),
-                                     network::describe(published), other.machine, network::describe(taken));
-    return {};
-}
-
 bool joins(const MachineEndpoints& machine, const std::string& network)
 {
     return std::ranges::any_of(machine.endpoints, [&](const Endpoint& endpoint) { return endpoint.network == network; });
@@ -214,6 +199,21 @@ Result<network::Facts> draw_networks(const NetworkRequest& request, const machin
         facts.segments[index] = std::move(segment);
     }
     return facts;
+}
+
+// The sentence that nft would not have.
+Result<> check_published(const MachineName& name, const network::Plan& plan)
+{
+    auto publishes = [](const Endpoint& endpoint) { return !endpoint.published.empty(); };
+    if (std::ranges::none_of(plan.endpoints, publishes)) return {};
+    for (const Publisher& other : list_published(name))
+        for (const network::Publication& taken : other.published)
+            for (const Endpoint& endpoint : plan.endpoints)
+                for (const network::Publication& published : endpoint.published)
+                    if (network::collide(published, taken))
+                        return error(Errc::Busy, "machine '{}' cannot publish {}: machine '{}' publishes {}", name.text(),
+                                     network::describe(published), other.machine, network::describe(taken));
+    return {};
 }
 
 Result<> join_networks(const MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall)

@@ -29,6 +29,8 @@ struct NetworkRequest {
 // The segments and leases that the spec's networks give the machine. Draws; writes nothing. What of the networks this host cannot do is
 // added to `warnings`.
 Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec, std::vector<std::string>& warnings);
+// Errors: Busy, where another machine publishes one of its ports.
+Result<> check_published(const machine::MachineName& name, const network::Plan& plan);
 // Writes what was drawn, and brings everything up that the plan joins: bridges, firewall, names, ports of the loopback. Of a machine that
 // is on networks already `facts` has those alone that are new. What a failure leaves is taken back by leave_networks.
 Result<> join_networks(const machine::MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall);

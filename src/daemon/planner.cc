@@ -18,6 +18,7 @@
 #include "daemon/image_root.h"
 #include "daemon/network_files.h"
 #include "daemon/networks.h"
+#include "daemon/nspawn_settings.h"
 #include "daemon/snapshots.h"
 #include "daemon/volumes.h"
 #include "image/payload_defaults.h"
@@ -61,8 +62,31 @@ kernel::Places places_of(const PlanRequest& request)
     return {.default_profile = request.settings.defaults.profile};
 }
 
-// The definition of a name; a name that is only an image's is a machine with all defaults that boots it.
-Result<Spec> read_spec(const PlanRequest& request)
+// A name that is only an image's is a machine with all defaults that boots it, or what an .nspawn file of machinectl's makes of it.
+Result<Spec> spec_of_image(const PlanRequest& request, std::vector<std::string>& warnings)
+{
+    Spec spec;
+    const bool stored = image::Store().find(request.name.text()).has_value();
+    auto root = rootfs::find_image(request.name.text(), image_places());
+    if (!stored && root) {
+        looking_at(request, "/etc/systemd/nspawn");
+        if (auto settings = TRY(read_nspawn_settings(request.name, *root))) {
+            for (const imports::Dropped& dropped : settings->dropped)
+                warnings.push_back(fmt::format("dropped {}: {}", dropped.setting, dropped.reason));
+            spec = std::move(settings->spec);
+        }
+    }
+    spec.name = request.name;
+    spec.root.image = request.name.text();
+    if (spec.payload.command.empty()) spec.payload.boot = true;
+    // Judged as any definition; where it stands in a text that nobody has written says nothing.
+    const machine::Source source{"", machine::describe_spec_file(spec)};
+    Spec checked = TRY(machine::parse_spec(request.name, {&source, 1}));
+    checked.origins.clear();
+    return checked;
+}
+
+Result<Spec> read_spec(const PlanRequest& request, std::vector<std::string>& warnings)
 {
     if (request.spec) return *request.spec;
     const kernel::Places places = places_of(request);
@@ -72,11 +96,7 @@ Result<Spec> read_spec(const PlanRequest& request)
     if (definition.error().code != Errc::NotFound) return definition.error();
     for (const std::string& place : image_places()) looking_at(request, place);
     if (!is_image(request.name.text())) return definition.error();
-    Spec spec;
-    spec.name = request.name;
-    spec.root.image = request.name.text();
-    spec.payload.boot = true;
-    return spec;
+    return spec_of_image(request, warnings);
 }
 
 // A volume is a folder of holm's own, bound as any other.
@@ -94,9 +114,9 @@ Result<> resolve_volumes(Spec& spec)
     return {};
 }
 
-Result<Spec> resolve_spec(const PlanRequest& request)
+Result<Spec> resolve_spec(const PlanRequest& request, std::vector<std::string>& warnings)
 {
-    Spec spec = TRY(read_spec(request));
+    Spec spec = TRY(read_spec(request, warnings));
     TRY(machine::check_supported(spec));
     TRY(resolve_volumes(spec));
     const std::string& network = request.settings.defaults.network;
@@ -147,6 +167,7 @@ launch::Request request_of(const PlanRequest& request)
     return {.unit = request.unit,
             .console = request.console,
             .remove_at_end = request.remove_at_end,
+            .hold = request.hold,
             .term = request.term,
             .state_folder = api::state_machines_folder,
             .defaults = {.start_timeout = request.settings.defaults.start_timeout,
@@ -216,11 +237,22 @@ Result<launch::Plan> complete_plan(const PlanRequest& request, const Spec& spec,
     return plan;
 }
 
+// What decides, before anything is claimed.
+struct Observed {
+    Spec spec;
+    ImageRoot image;
+    launch::Facts facts;
+    std::vector<std::string> warnings;
+};
+
 // Draws, writes and saves under the locks of networks and ranges; takes back what it has made if a step fails. Who joins networks waits
 // for others that do before it takes the ranges, which every start needs, and gives these back before it joins, and before a filter is
 // compiled that no machine has had yet.
-Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const ImageRoot& image, launch::Facts facts)
+Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
 {
+    const Spec& spec = seen.spec;
+    const ImageRoot& image = seen.image;
+    launch::Facts& facts = seen.facts;
     Fd networks_lock;
     if (!network::networks_of(spec).empty()) networks_lock = TRY(lock_networks());
     Fd ranges_lock = TRY(lock_ranges());
@@ -229,9 +261,8 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const I
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     const NetworkRequest wanted = TRY(network_request(request, facts));
-    std::vector<std::string> warnings;
-    facts.network = TRY(draw_networks(wanted, spec, warnings));
-    launch::Plan plan = TRY(complete_plan(request, spec, facts, warnings));
+    facts.network = TRY(draw_networks(wanted, spec, seen.warnings));
+    launch::Plan plan = TRY(complete_plan(request, spec, facts, seen.warnings));
     warn_of_stale_unit(request, spec, plan);
 
     Undo claimed([&] {
@@ -260,24 +291,51 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const I
     return plan;
 }
 
+Result<Observed> observe(const PlanRequest& request)
+{
+    Observed seen;
+    seen.spec = TRY(resolve_spec(request, seen.warnings));
+    seen.facts.host = TRY(observe_host());
+    seen.image = TRY(observe_image(request, seen.spec));
+    const std::string& image = seen.spec.root.image;
+    if (seen.image.config) TRY(image::apply_payload_defaults(*seen.image.config, seen.spec), fmt::format("image '{}'", image));
+    seen.facts.rootfs = TRY(observe_root(request, seen.spec, seen.image, seen.facts.host.zone));
+    seen.facts.fresh_id = TRY(draw_uuid());
+    return seen;
+}
+
+// What a start would draw, and nothing written.
+Result<Draft> plan_observed(const PlanRequest& request, Observed seen)
+{
+    looking_at(request, "users of the host");
+    seen.facts.identity =
+        TRY(choose_identity(identity_request(request, seen.spec)), fmt::format("user ids of machine '{}'", request.name.text()));
+    const NetworkRequest wanted = TRY(network_request(request, seen.facts));
+    seen.facts.network = TRY(draw_networks(wanted, seen.spec, seen.warnings));
+    launch::Plan plan = TRY(complete_plan(request, seen.spec, seen.facts, seen.warnings));
+    return Draft{std::move(plan), std::move(seen.facts.network)};
+}
+
 }  // namespace
 
 Result<launch::Plan> prepare(const PlanRequest& request)
 {
-    Spec spec = TRY(resolve_spec(request));
-    launch::Facts facts;
-    facts.host = TRY(observe_host());
-    const ImageRoot image = TRY(observe_image(request, spec));
-    if (image.config) TRY(image::apply_payload_defaults(*image.config, spec), fmt::format("image '{}'", spec.root.image));
-    facts.rootfs = TRY(observe_root(request, spec, image, facts.host.zone));
-    facts.fresh_id = TRY(draw_uuid());
-    if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, image, std::move(facts));
-    looking_at(request, "users of the host");
-    facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
-    const NetworkRequest wanted = TRY(network_request(request, facts));
-    std::vector<std::string> warnings;
-    facts.network = TRY(draw_networks(wanted, spec, warnings));
-    return complete_plan(request, spec, facts, warnings);
+    Observed seen = TRY(observe(request));
+    if (request.mode == PlanRequest::Mode::Claim) return claim(request, std::move(seen));
+    Draft made = TRY(plan_observed(request, std::move(seen)));
+    return std::move(made.plan);
+}
+
+Result<Draft> draft(PlanRequest request, const launch::Plan& running)
+{
+    request.mode = PlanRequest::Mode::PlanOnly;
+    request.console = running.console;
+    request.remove_at_end = running.remove_at_end;
+    auto term = std::ranges::find(running.payload.environment, "TERM", &std::pair<std::string, std::string>::first);
+    if (term != running.payload.environment.end()) request.term = term->second;
+    Observed seen = TRY(observe(request));
+    seen.facts.fresh_id = running.uuid;
+    return plan_observed(request, std::move(seen));
 }
 
 Result<> save_plan(const launch::Plan& plan)

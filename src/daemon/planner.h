@@ -26,6 +26,7 @@ struct PlanRequest {
     launch::UnitKind unit = launch::UnitKind::Scope;
     launch::Console console = launch::Console::Terminal;
     bool remove_at_end = false;  // --rm
+    std::string hold;            // launch/hold.h
     std::string term;            // of the client's terminal; "" where there is none
     machine::Settings settings;
     // Told each path before it is touched, so that who waits can name the one that hangs: "/srv/base".
@@ -34,6 +35,14 @@ struct PlanRequest {
 
 // Read, observe, claim, plan, save /run/holm/machines/NAME/plan.toml. What a failure leaves behind is what was there before.
 Result<launch::Plan> prepare(const PlanRequest& request);
+
+// The plan of a machine that runs as it would be if it were started now, with what was drawn on networks; nothing is written. What is
+// drawn anew at each start, and what its client has asked for, is as in `running`.
+struct Draft {
+    launch::Plan plan;
+    network::Facts network;
+};
+Result<Draft> draft(PlanRequest request, const launch::Plan& running);
 
 // Writes /run/holm/machines/NAME/plan.toml, as one step.
 Result<> save_plan(const launch::Plan& plan);

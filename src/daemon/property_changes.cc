@@ -47,11 +47,10 @@ machine::Spec with_assignments(machine::Spec spec, const Assignments& assignment
 }
 
 Result<std::vector<launch::UnitProperty>> changed_properties(const machine::Spec& spec, const machine::Settings& settings,
-                                                             const Assignments& assignments)
+                                                             const Assignments& assignments, launch::UnitKind kind)
 {
-    // Those of a service: with what clears a list first, and with defaults.
-    auto all = TRY(launch::plan_unit_properties(spec, {.unit = launch::UnitKind::Service, .defaults = {.resources = settings.resources}},
-                                                std::chrono::microseconds(0)));
+    auto all = TRY(
+        launch::plan_unit_properties(spec, {.unit = kind, .defaults = {.resources = settings.resources}}, std::chrono::microseconds(0)));
     std::vector<std::string> names;
     for (const auto& [name, value] : assignments) {
         auto of_bus = TRY(machine::bus_names_of(name));

@@ -29,8 +29,9 @@ Result<KeptChange> keep_assignments(const machine::MachineName& name, const Know
 // The machine as if they stood in its definition, for what is not kept.
 machine::Spec with_assignments(machine::Spec spec, const Assignments& assignments);
 
-// What the unit is to be told. Errors: Invalid.
+// What a unit of that kind has of them in its plan; a service's is what any unit is told: it has what clears a list first, and defaults.
+// Errors: Invalid.
 Result<std::vector<launch::UnitProperty>> changed_properties(const machine::Spec& spec, const machine::Settings& settings,
-                                                             const Assignments& assignments);
+                                                             const Assignments& assignments, launch::UnitKind kind);
 
 }  // namespace holm::daemon

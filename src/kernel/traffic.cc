@@ -91,7 +91,23 @@ NetlinkRequest helper_request(const std::string& name)
     return request;
 }
 
+// Errors: none where there is none.
+Result<> remove_queue(Netlink& netlink, const Link& link, uint32_t parent)
+{
+    NetlinkRequest request(RTM_DELQDISC, 0, tcmsg{.tcm_family = AF_UNSPEC, .tcm_ifindex = link.index, .tcm_parent = parent},
+                           fmt::format("cannot free the traffic of interface '{}'", link.name));
+    auto removed = netlink.change(request);
+    const bool none = !removed && (removed.error().sys_errno == ENOENT || removed.error().sys_errno == EINVAL);
+    return none ? Result<>() : removed;
+}
+
 }  // namespace
+
+Result<> unlimit(Netlink& netlink, const Link& link)
+{
+    TRY(remove_queue(netlink, link, TC_H_ROOT));
+    return remove_queue(netlink, link, TC_H_INGRESS);
+}
 
 Result<> limit_sending(Netlink& netlink, const Link& link, uint64_t bits_per_second)
 {

@@ -7,7 +7,7 @@
 //                 Before "go" the end of the channel ends the supervisor. `session` is the foreground client's; the three are the
 //                 payload's own (Console::Pipes): the first boot has them, a later one /dev/null.
 //      subscribe {}                     answered by "state", and "state" again at every change:
-//      state {state, leader, boots, ready, why, frozen, health}     health = healthy|unhealthy|"" (nobody asks); state =
+//      state {state, leader, boots, ready, why, frozen, health, held, held_why}     health = healthy|unhealthy|"" (nobody asks); state =
 //      starting|started|running|stopping|ended;
 //                 leader = pid of the payload's PID 1 on the host (0: none now); boots counts the payload's boots;
 //                 why = sentence of a failure; ended also has {result, status, asked} as in the file `result`. "stopping" is on the
@@ -20,6 +20,7 @@
 //                                       with detach they are /dev/null.
 //      attach {rows, cols} + session    console: replay of the ring buffer, then live; answered by ok {} or error
 //      stop {}  reboot {}  terminate {} orderly stop, orderly reboot, cgroup.kill now; answered at once by ok {} or error
+//      continue {}  abort {}            of a start that is held: ok {} or error. held = the step, held_why = what failed there
 //      kill {whom = leader|all, signal} ok {} or error
 //      freeze {}  thaw {}               cgroup.freeze of payload/; ok {} once the kernel says frozen, or error
 //      check {port} or {arg…}           does it listen, does it end with 0: ok {passed = 0|1} or error
@@ -49,6 +50,7 @@
 //                            notify {} + bound datagram socket of /run/host/notify, SO_PASSCRED on
 //                            memory {} + the upper in memory, a detached mount: kept for the next boot
 //                            leader {pid} + pidfd; warning {text}
+//                            held {step, why}, from outside or inside: it waits for "continue" {} from above (launch/hold.h)
 //      up, from inside:      terminal {} + PTY master · started {} just before execve; then the end of the stream: the exec
 //                            has been done. error {…, step}: the boot failed; nothing follows. All but lock and warning at most once.
 //    For exec: `holm-setup --exec`, same descriptor: down: exec {plan, arg…, env…, user, workdir, tty, term, rows, cols}

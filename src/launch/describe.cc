@@ -144,13 +144,6 @@ std::string describe_by_name(const UnitProperty& property)
     return "";
 }
 
-std::string describe_property(const UnitProperty& property)
-{
-    if (std::string text = describe_by_name(property); !text.empty()) return text;
-    std::string text = std::visit(DescribeValue(), property.value);
-    return text.empty() ? "(none)" : text;
-}
-
 std::string describe_unit(const Plan& plan)
 {
     Section section("Unit");
@@ -349,6 +342,13 @@ std::string describe_network(const Plan& plan)
 }
 
 }  // namespace
+
+std::string describe_property(const UnitProperty& property)
+{
+    if (std::string text = describe_by_name(property); !text.empty()) return text;
+    std::string text = std::visit(DescribeValue(), property.value);
+    return text.empty() ? "(none)" : text;
+}
 
 std::string describe_plan(const Plan& plan)
 {

@@ -98,6 +98,7 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.uuid = plan_uuid(spec, facts);
     plan.console = request.console;
     plan.remove_at_end = request.remove_at_end;
+    plan.hold = request.hold;
     plan.state = request.state_folder + "/" + spec.name.text();
     plan.network = TRY(network::plan_network(spec, facts.network, facts.identity.uuid));
     plan.security = TRY(security::plan_security(

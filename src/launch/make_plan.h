@@ -26,7 +26,8 @@ struct Request {
     UnitKind unit = UnitKind::Scope;
     Console console = Console::Terminal;
     bool remove_at_end = false;
-    std::string term;  // of the client's terminal; "" where there is none
+    std::string hold = {};  // Plan::hold
+    std::string term;       // of the client's terminal; "" where there is none
     std::string state_folder = "/var/lib/holm/machines";
     Defaults defaults;
     bool operator==(const Request&) const = default;

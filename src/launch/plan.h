@@ -102,6 +102,7 @@ struct Plan {
     // "/run/systemd/nspawn-uid/524288" of a private range: write-locked and kept beside the others, so that nspawn keeps off; created
     // where missing, and unlinked at the end by who holds it. "": none.
     std::string range_lock;
+    std::string hold;                   // where the first boot stops and waits to be continued: launch/hold.h; "": nowhere
     std::vector<std::string> warnings;  // said to the client and in the journal
     bool operator==(const Plan&) const = default;
 };

@@ -86,6 +86,7 @@ constexpr Field<Mount> mount_fields[] = {
     field<&Mount::optional, machine::Boolean>("optional"),
     field<&Mount::id_mapped, machine::Boolean>("id_mapped"),
     field<&Mount::options, AnyText>("options"),
+    field<&Mount::live_boot, machine::Integer<unsigned, 0, UINT32_MAX>>("live_boot"),
 };
 
 constexpr Field<File> file_fields[] = {
@@ -237,6 +238,7 @@ constexpr Field<Plan> plan_fields[] = {
     field<&Plan::locked_paths, machine::List<Path>>("locked_paths"),
     field<&Plan::shared_paths, machine::List<Path>>("shared_paths"),
     field<&Plan::range_lock, Path>("range_lock"),
+    field<&Plan::hold, AnyText>("hold"),
     field<&Plan::warnings, machine::List<AnyText>>("warnings"),
     table_field<&Plan::unit, unit_fields>("unit"),
     table_field<&Plan::rootfs, rootfs_fields>("rootfs"),

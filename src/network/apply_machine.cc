@@ -264,6 +264,30 @@ Result<> allow_hairpin(const Endpoint& endpoint)
     return write_value(fmt::format("/sys/class/net/{}/brport/hairpin_mode", endpoint.host_interface), "1");
 }
 
+Result<> change_rates(const Endpoint& endpoint)
+{
+    if (endpoint.host_interface.empty()) return {};
+    Netlink host = TRY(kernel::open_netlink());
+    auto end = TRY(kernel::find_link(host, endpoint.host_interface), describe_endpoint(endpoint));
+    if (!end) return error(Errc::Failed, "interface '{}' is gone", endpoint.host_interface);
+    TRY(kernel::unlimit(host, *end), describe_endpoint(endpoint));
+    TRY(remove_leftover(host, helper_of(endpoint), "ifb"));
+    TRY(limit_rates(host, endpoint), describe_endpoint(endpoint));
+    return {};
+}
+
+Result<> change_routes(const Plan& plan, int network_namespace)
+{
+    Netlink machine = TRY(kernel::open_netlink_in(network_namespace));
+    std::vector<NetlinkRequest> requests;
+    std::set<Family> routed;
+    for (const Endpoint& endpoint : plan.endpoints) {
+        auto link = TRY(kernel::find_link(machine, endpoint.interface));
+        if (link && link->up) add_routes({.endpoint = endpoint, .index = link->index, .requests = requests}, routed);
+    }
+    return requests.empty() ? Result<>() : machine.change(requests);
+}
+
 Result<> remove_outside(const Endpoint& endpoint)
 {
     Netlink host = TRY(kernel::open_netlink());

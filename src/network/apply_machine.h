@@ -18,6 +18,10 @@ Result<> remove_outside(const Endpoint& endpoint);
 Result<> remove_inside(const Endpoint& endpoint, int network_namespace);
 // Outside: a machine that publishes ports reaches them itself.
 Result<> allow_hairpin(const Endpoint& endpoint);
+// Outside: its rates are others from now on; its addresses and connections stay.
+Result<> change_rates(const Endpoint& endpoint);
+// Outside: the default routes of a machine of whose endpoints some have come or gone, by the first that has one of each family.
+Result<> change_routes(const Plan& plan, int network_namespace);
 // Inside: for kinds with no endpoints: the loopback.
 Result<> apply_inside(const Plan& plan);
 

@@ -29,6 +29,12 @@ struct Source {
     bool folder = false;
 };
 
+uint64_t attributes_of(const LiveMount& wanted)
+{
+    return (wanted.read_only ? uint64_t{MOUNT_ATTR_RDONLY} : 0) | (wanted.nosuid ? MOUNT_ATTR_NOSUID : 0) |
+           (wanted.nodev ? MOUNT_ATTR_NODEV : 0) | (wanted.noexec ? MOUNT_ATTR_NOEXEC : 0);
+}
+
 Result<Source> open_source_mount(const LiveMount& wanted)
 {
     Fd file = TRY(kernel::open_source(wanted.source, O_PATH));
@@ -36,14 +42,15 @@ Result<Source> open_source_mount(const LiveMount& wanted)
     if (::fstat(file.get(), &status)) return sys_error("cannot look at '{}'", printable(wanted.source));
     Source source;
     source.folder = S_ISDIR(status.st_mode);
+    const bool recursive = source.folder && wanted.recursive;
     const std::string what = fmt::format("'{}'", printable(wanted.source));
-    source.mount = TRY(kernel::clone_mount(file.get(), source.folder ? Subtree::WithMountsBelow : Subtree::Alone), what);
+    source.mount = TRY(kernel::clone_mount(file.get(), recursive ? Subtree::WithMountsBelow : Subtree::Alone), what);
     TRY(map_mount(source.mount.get(),
                   {.plan = wanted.plan,
                    .user_namespace = wanted.user_namespace,
-                   .attributes = wanted.read_only ? uint64_t{MOUNT_ATTR_RDONLY} : 0,
-                   .id_mapped = true,
-                   .recursive = source.folder},
+                   .attributes = attributes_of(wanted),
+                   .id_mapped = wanted.id_mapped,
+                   .recursive = recursive},
                   what));
     return source;
 }

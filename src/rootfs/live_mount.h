@@ -15,7 +15,9 @@ struct LiveMount {
     int user_namespace = -1;  // of the machine; -1: it has none
     std::string source;       // absolute, on the host
     std::string target;       // absolute, inside
-    bool read_only = false;
+    bool read_only = false, nosuid = false, nodev = false, noexec = false;
+    bool recursive = true;  // of a folder: with what is mounted below it
+    bool id_mapped = true;
     bool make_target = false;  // it and the folders above it, as the machine's root
 };
 

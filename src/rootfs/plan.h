@@ -27,10 +27,11 @@ struct Mount {
     std::string target;  // absolute, inside; created where missing
     bool read_only = false, nosuid = false, nodev = false, noexec = false;
     bool recursive = true;
-    bool optional = false;  // a missing source is skipped
-    bool id_mapped = true;  // root inside owns what root owns on the host
-    std::string options;    // of a tmpfs: "size=…,mode=…"
-    std::string key;        // "mount[0]": names it in errors
+    bool optional = false;   // a missing source is skipped
+    bool id_mapped = true;   // root inside owns what root owns on the host
+    std::string options;     // of a tmpfs: "size=…,mode=…"
+    std::string key;         // "mount[0]": names it in errors
+    unsigned live_boot = 0;  // the boot of the payload in which it was mounted; 0: it was there from the start
     bool operator==(const Mount&) const = default;
 };
 

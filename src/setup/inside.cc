@@ -8,6 +8,7 @@
 #include "kernel/namespace.h"
 #include "kernel/path.h"
 #include "kernel/process.h"
+#include "launch/hold.h"
 #include "network/apply_machine.h"
 #include "rootfs/apply_inside.h"
 #include "setup/console.h"
@@ -76,13 +77,16 @@ Result<> run_inside(InsideInput input, Status& status)
     Fd root = TRY(open_file("/", O_PATH | O_DIRECTORY));
     const std::vector<std::string> warnings = rootfs::write_files(root.get(), plan.rootfs.files);
     for (auto& warning : warnings) status.warn(warning);
+    status.reach(launch::hold_mounts);
     status.enter("network");
     TRY(network::apply_inside(plan.network));
     if (!plan.payload.hostname.empty()) TRY(kernel::set_hostname(plan.payload.hostname));
+    status.reach(launch::hold_network);
     status.enter("user");
     kernel::User user = TRY(resolve_user(plan, root.get()));
     Environment environment = plan.payload.environment;
     if (!plan.payload.boot) complete_environment(environment, user);
+    status.reach(launch::hold_init);
     return launch_payload({.security = plan.security,
                            .filter = input.filter,
                            .user = std::move(user),

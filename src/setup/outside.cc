@@ -47,6 +47,7 @@ Result<Request> receive_boot(Status& status)
     const std::string text = TRY(read_regular_file(path, launch::max_plan_file));
     request.plan = TRY(launch::parse_plan_file(text, path));
     request.filter = TRY(security::read_filter(request.plan.security));
+    if (message.get_number("boots") == 1) status.hold_at(request.plan.hold);
     request.locked = message.get_number("locked") == 1;
     request.keeps_memory = message.has("memory");
     bool terminal = request.plan.console == launch::Console::Terminal;
@@ -195,6 +196,16 @@ Result<> build_root(Request& request, const rootfs::Sources& sources, const kern
     return built.memory && request.keeps_memory ? status.send(Message("memory"), {built.memory.get()}) : Result<>();
 }
 
+// All that the child waits for.
+Result<> make_surroundings(Request& request, const rootfs::Sources& sources, const kernel::Child& child, Status& status)
+{
+    TRY(status.send_leader(child));
+    TRY(prepare_child(request, child, status));
+    status.enter("network");
+    TRY(network::apply_outside(request.plan.network, child.pid, child.pidfd.get()), "network of the machine");
+    return build_root(request, sources, child, status);
+}
+
 // Before any namespace but this process's own of mounts: what is opened later by path is opened now, and what can be in use is locked.
 Result<rootfs::Sources> claim_sources(const Request& request, Status& status)
 {
@@ -225,11 +236,9 @@ Result<> boot(Status& status)
     if (child.pid == 0)
         return run_inside({.plan = request.plan, .filter = request.filter, .go = std::move(go.first), .pipes = std::move(request.pipes)},
                           status);
-    TRY(status.send_leader(child));
-    TRY(prepare_child(request, child, status));
-    status.enter("network");
-    TRY(network::apply_outside(request.plan.network, child.pid, child.pidfd.get()), "network of the machine");
-    TRY(build_root(request, sources, child, status));
+    auto made = make_surroundings(request, sources, child, status);
+    if (!made) status.hold_failure(made.error());
+    TRY(std::move(made));
     return write_all(go.second.get(), "g");  // until now the child waits; at our end without it, it ends too
 }
 

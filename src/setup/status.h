@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -28,10 +29,19 @@ public:
     Result<> send(const kernel::Message& message, std::initializer_list<int> fds = {});
     Result<> send_leader(const kernel::Child& leader);
     void warn(std::string_view text);
-    // The last word.
+    // Plan::hold, where this boot is the one that it is about.
+    void hold_at(std::string step) { hold_ = std::move(step); }
+    // Waits there to be continued, if it is the step; the end of the supervisor is the end of this process.
+    void reach(std::string_view step);
+    // Waits on-fail, once: with all that there is of the machine, so before its owners go.
+    void hold_failure(const Error& error);
+    // The last word; held on-fail it comes when the start is to go on.
     void fail(const Error& error);
 
 private:
+    void wait_to_go_on(std::string_view step, std::string_view why);
+
+    std::string hold_;
     int socket_;
     std::string_view step_ = "request";
 };

@@ -85,9 +85,15 @@ SetupRun::Handlers Payload::setup_handlers()
             [this](Fd master) {
                 if (auto set = console_.set_master(std::move(master)); !set) handlers_.on_warning(set.error().text);
             },
+        .on_held = [this](std::string step, std::string why) { handlers_.post(HeldAt{std::move(step), std::move(why)}); },
         .on_warning = handlers_.on_warning,
         .on_done = [this](Result<> result) { on_setup_done(std::move(result)); },
     };
+}
+
+void Payload::go_on()
+{
+    if (setup_) setup_->go_on();
 }
 
 void Payload::release_locks()

@@ -41,6 +41,8 @@ public:
     Result<> open();
     // Errors are of the supervisor's own steps; those of holm-setup come as BootFailed.
     Result<> boot(BootOrder order);
+    // holm-setup, which waits for it.
+    void go_on();
     // Ends all, whatever it is at; PayloadGone follows.
     void kill();
     // To be called when something was waited for.

@@ -37,6 +37,10 @@ void Supervisor::on_request(Control::Origin origin, Message request, Control::Re
     if (kind == "console") return reply(std::move(Message("console").add("text", without_nul(console_.last_output()))));
     if (kind == "stop") return post_and_answer(StopAsked{});
     if (kind == "terminate") return post_and_answer(TerminateAsked{});
+    if (kind == "continue" || kind == "abort") {
+        if (auto allowed = allow_held(state_); !allowed) return reply(answer(allowed));
+        return post_and_answer(kind == "abort" ? Event(TerminateAsked{}) : Event(GoOnAsked{}));
+    }
     if (kind == "reboot") {
         if (auto allowed = allow_reboot(state_); !allowed) return reply(answer(allowed));
         return post_and_answer(RebootAsked{});
@@ -60,7 +64,7 @@ Result<> Supervisor::go(Message& request)
 
 Result<> Supervisor::exec(Message request)
 {
-    TRY(request.has("tools") ? allow_on_payload(state_) : allow_exec(state_));
+    TRY(request.has("tools") ? allow_debug(state_) : allow_exec(state_));
     return execs_.start({.setup = options_.setup, .plan = options_.plan, .leader = payload_.leader_pidfd()}, std::move(request));
 }
 
@@ -118,7 +122,7 @@ Message Supervisor::state_message() const
     Message message("state");
     message.add("state", describe_phase(state_)).add("leader", int64_t{state_.leader}).add("boots", int64_t{state_.boots});
     message.add("ready", int64_t{state_.ready}).add("why", why(state_.outcome)).add("frozen", int64_t{state_.frozen});
-    message.add("health", describe_health(state_));
+    message.add("health", describe_health(state_)).add("held", state_.held).add("held_why", state_.held_why);
     if (state_.phase == Phase::Ended)
         message.add("result", describe_kind(state_.outcome.kind))
             .add("status", int64_t{state_.outcome.status})

@@ -35,6 +35,11 @@ Result<> SetupRun::start(const Program& program, Message first)
     return watched;
 }
 
+void SetupRun::go_on()
+{
+    if (status_) status_->send(Message("continue"));
+}
+
 void SetupRun::kill()
 {
     if (!failure_) failure_ = error(Errc::Failed, "the start was broken off");
@@ -72,6 +77,8 @@ void SetupRun::on_message(Message& message)
         if (pid <= 1 || pid > INT32_MAX || message.fds.empty()) return refuse("a leader without a process");
         handlers_.on_leader(static_cast<pid_t>(pid), descriptor());
     } else if (kind == "notify" && handlers_.on_notify && !message.fds.empty()) handlers_.on_notify(descriptor());
+    else if (kind == "held" && handlers_.on_held)
+        handlers_.on_held(printable(message.get("step"), 32), printable(message.get("why"), 4096));
     else if (kind == "memory" && handlers_.on_memory && !message.fds.empty()) handlers_.on_memory(descriptor());
     else if (kind == "terminal" && !message.fds.empty()) handlers_.on_terminal(descriptor());
     else if (kind != "started") refuse("a message that makes no sense");

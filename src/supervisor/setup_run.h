@@ -33,6 +33,7 @@ public:
         std::function<void(Fd)> on_memory;
         std::function<void(pid_t, Fd)> on_leader;
         std::function<void(Fd)> on_terminal;
+        std::function<void(std::string step, std::string why)> on_held;  // it waits for go_on()
         std::function<void(std::string)> on_warning;
         std::function<void(Result<>)> on_done;  // the payload was exec'ed, or why not. holm-setup has ended
     };
@@ -42,6 +43,7 @@ public:
     Result<> start(const Program& program, kernel::Message first);
     // At which holm-setup failed, as it has said; "".
     const std::string& failed_step() const { return failed_step_; }
+    void go_on();
     // SIGKILL; on_done follows.
     void kill();
 

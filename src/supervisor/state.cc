@@ -49,6 +49,8 @@ bool wants_restart(const State& state, const Outcome& outcome)
 Actions drain(State& state, Outcome outcome, bool again, bool retry = false)
 {
     if (outcome.step.empty()) outcome.step = step_of(state);
+    state.held.clear();
+    state.held_why.clear();
     state.phase = Phase::Draining;
     state.again = again;
     state.retry = !again && (retry || wants_restart(state, outcome));
@@ -253,7 +255,7 @@ struct Step {
     Actions operator()(const FactsKnown& event)
     {
         state.facts = event.facts;
-        return state.phase == Phase::Booting ? Actions{Action::ArmDeadline} : Actions{};
+        return state.phase == Phase::Booting && state.held.empty() ? Actions{Action::ArmDeadline} : Actions{};
     }
     Actions operator()(const LeaderKnown& event)
     {
@@ -300,6 +302,20 @@ struct Step {
         if (state.frozen == event.frozen) return {};
         state.frozen = event.frozen;
         return {Action::Publish};
+    }
+    Actions operator()(const HeldAt& event)
+    {
+        if (state.phase != Phase::Booting) return {};
+        state.held = event.step;
+        state.held_why = event.why;
+        return {Action::DisarmDeadline, Action::TellHeld, Action::Publish};
+    }
+    Actions operator()(const GoOnAsked&)
+    {
+        if (state.held.empty()) return {};
+        state.held.clear();
+        state.held_why.clear();
+        return {Action::GoOn, Action::ArmDeadline, Action::Publish};
     }
     Actions operator()(const HealthChanged& event) { return health_changed(state, event); }
 };
@@ -381,6 +397,19 @@ Result<> allow_exec(const State& state)
     TRY(allow_on_payload(state));
     if (state.frozen) return error(Errc::Busy, "the machine is frozen");
     return {};
+}
+
+Result<> allow_debug(const State& state)
+{
+    if (state.held.empty()) return allow_on_payload(state);
+    if (state.leader) return {};
+    return error(Errc::Busy, "the start is held at '{}', where the machine has no process yet: continue or abort it", state.held);
+}
+
+Result<> allow_held(const State& state)
+{
+    if (!state.held.empty()) return {};
+    return error(Errc::Busy, "the machine is {}: only a start that is held can be continued or aborted", describe_phase(state));
 }
 
 Result<> allow_reboot(const State& state)

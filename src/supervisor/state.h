@@ -87,6 +87,8 @@ struct State {
     bool ready = false;       // in this boot
     bool said_ready = false;  // its READY=1 came, maybe before the word that it was started
     bool frozen = false;
+    std::string held;      // Booting: the step at which holm-setup waits; "": it does not
+    std::string held_why;  // of a step that failed: a sentence
     Intent intent = Intent::None;
     bool again = false;                  // after Draining comes the next boot,
     bool retry = false;                  // by the policy of restarts
@@ -117,6 +119,10 @@ struct BootFailed {
     Error error;
     std::string step = {};  // of holm-setup
 };
+struct HeldAt {
+    std::string step, why;
+};
+struct GoOnAsked {};
 struct LeaderExited {
     WaitStatus status;
     bool out_of_memory = false;
@@ -137,8 +143,9 @@ struct FrozenChanged {
     bool frozen;
 };
 
-using Event = std::variant<PlanReady, Refused, FactsKnown, LeaderKnown, PayloadStarted, PayloadReady, BootFailed, LeaderExited, PayloadGone,
-                           DeadlinePassed, StopAsked, RebootAsked, TerminateAsked, SignalReplaced, FrozenChanged, HealthChanged>;
+using Event =
+    std::variant<PlanReady, Refused, FactsKnown, LeaderKnown, PayloadStarted, PayloadReady, BootFailed, LeaderExited, PayloadGone,
+                 DeadlinePassed, StopAsked, RebootAsked, TerminateAsked, SignalReplaced, FrozenChanged, HealthChanged, HeldAt, GoOnAsked>;
 
 // What is to be done, in this order.
 enum class Action {
@@ -153,6 +160,8 @@ enum class Action {
     TellStarted,   // "started" to the foreground client
     TellStopping,  // STOPPING=1
     TellHealth,    // to the journal and to systemd, as STATUS=
+    TellHeld,      // to the journal, and to systemd, whose deadline does not run meanwhile
+    GoOn,          // to holm-setup
     TellRest,      // the same: what went wrong, and when it is started again
     Publish,       // the state, to whoever subscribed
     End,           // result, last words, exit
@@ -179,6 +188,10 @@ const char* describe_phase(const State& state);
 // Whether exec, kill, freeze and the like make sense now. Errors: Busy, with the reason.
 Result<> allow_on_payload(const State& state);
 Result<> allow_exec(const State& state);
+// A shell in what there is of it: also while its start is held, once it has a process.
+Result<> allow_debug(const State& state);
+// continue and abort.
+Result<> allow_held(const State& state);
 Result<> allow_reboot(const State& state);
 
 }  // namespace holm::supervisor

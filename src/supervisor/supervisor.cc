@@ -171,6 +171,8 @@ void Supervisor::carry_out(Action action)
     case Action::TellReady: return tell_ready();
     case Action::TellStarted: return tell_started();
     case Action::TellHealth: return tell_health();
+    case Action::TellHeld: return tell_held();
+    case Action::GoOn: return payload_.go_on();
     case Action::TellRest: return tell_rest();
     case Action::TellStopping: return manager_.tell("STOPPING=1\nSTATUS=Stopping");
     case Action::Publish: return control_.publish();
@@ -225,6 +227,14 @@ void Supervisor::tell_health()
         journal_.log(LogLevel::Info, "the machine is healthy");
         manager_.tell_status("Running, healthy");
     }
+}
+
+void Supervisor::tell_held()
+{
+    manager_.extend_timeout(for_ever);
+    const std::string why = state_.held_why.empty() ? "" : ", which has failed: " + state_.held_why;
+    manager_.tell_status(fmt::format("Held at step '{}'{}", state_.held, why));
+    journal_.log(LogLevel::Info, fmt::format("the start is held at step '{}'{}", state_.held, why));
 }
 
 void Supervisor::tell_rest()

@@ -43,6 +43,7 @@ private:
     void tell_started();
     void tell_ready();
     void tell_health();
+    void tell_held();
     void tell_rest();
     void warn(const std::string& text);
     void tell_guest_status(std::string text);

@@ -17,13 +17,16 @@ protected:
     {
         const std::string text = "[root]\npath = \"/srv/x\"\n";
         std::map<std::string, Answer> answers;
-        for (const char* member : {"StartMachine", "StopMachine", "RestartMachine", "RebootMachine", "TerminateMachine", "FreezeMachine",
-                                   "ThawMachine", "OpenMachinePTY", "OpenMachineLogin", "GetMachineOSRelease", "GetConsole",
-                                   "DescribeMachine", "ReadDefinition", "RemoveMachine", "PlanMachine"})
+        for (const char* member : {"StartMachine",  "StopMachine",     "RestartMachine", "RebootMachine",    "TerminateMachine",
+                                   "FreezeMachine", "ThawMachine",     "OpenMachinePTY", "OpenMachineLogin", "GetMachineOSRelease",
+                                   "GetConsole",    "DescribeMachine", "ReadDefinition", "RemoveMachine",    "PlanMachine",
+                                   "PlanChanges",   "ConfirmChanges",  "RevertChanges",  "ContinueMachine",  "AbortMachine"})
             answers[member] = call(sender, member, name);
         for (const char* member : {"CreateMachine", "WriteDefinition", "Verify", "PlanDefinition"})
             answers[member] = call(sender, member, name, text);
         for (const char* member : {"EnableMachine", "DisableMachine"}) answers[member] = call(sender, member, name, false);
+        answers["ApplyChanges"] = call(sender, "ApplyChanges", name, uint64_t{0});
+        answers["StartMachineHeld"] = call(sender, "StartMachineHeld", name, "network");
         answers["KillMachine"] = call(sender, "KillMachine", name, "all", int32_t{15});
         answers["AttachMachine"] = call(sender, "AttachMachine", name, uint32_t{24}, uint32_t{80});
         answers["RunMachine"] = call(sender, "RunMachine", name, text, Options{}, std::vector<Fd>());

@@ -1,4 +1,4 @@
-// Definitions made of other programs' files: systemd-nspawn's, LXC's, OCI's and compose's. Pure.
+// Definitions made of other programs' files: LXC's, OCI's and compose's, and which of them a file is. Pure.
 #pragma once
 
 #include <string>
@@ -6,59 +6,30 @@
 #include <vector>
 
 #include "base/error.h"
-#include "machine/spec.h"
+#include "imports/import.h"
 
 namespace holm::cli {
 
-// A setting that is not in the definition.
-struct Dropped {
-    std::string setting;  // "[Exec] PivotRoot=/a"
-    std::string reason;
-    bool operator==(const Dropped&) const = default;
-};
-
-struct Imported {
-    machine::Spec spec;
-    std::vector<Dropped> dropped;
-
-    void drop(std::string setting, std::string_view reason) { dropped.push_back({std::move(setting), std::string(reason)}); }
-    // Puts the value where it belongs, or into `dropped` with why it is none.
-    template <typename T>
-    bool take(const std::string& setting, Result<T> value, auto&& put)
-    {
-        if (value) put(std::move(*value));
-        else drop(setting, value.error().text);
-        return value.has_value();
-    }
-};
+using imports::Dropped;
+using imports::first_network;
+using imports::Imported;
+using imports::name_made_of;
+using imports::parse_flag;
+using imports::parse_variable;
+using imports::split_words;
+using imports::take_capabilities;
+using imports::take_mount;
+using imports::take_resource;
 
 enum class ConfigKind { Nspawn, Lxc, Oci, Compose };
 // By the name of the file, and where that says nothing by how the text begins.
 ConfigKind kind_of_config(std::string_view path, std::string_view text);
 
 // Each gives spec.name only where the text has one. Errors: Invalid, where the text is not of its kind: with the line where there is one.
-Result<Imported> import_nspawn(std::string_view text);
 Result<Imported> import_lxc(std::string_view text);
 // `folder`: of the bundle, to which its paths are relative.
 Result<Imported> import_oci(const std::string& text, const std::string& folder);
 // One for each service.
 Result<std::vector<Imported>> import_compose(const std::string& text, const std::string& folder);
-
-// -- what they share ------------------------------------------------------------------------------------------------------------
-
-// The words of a line as a shell or systemd has them: quotes and backslashes taken off. Errors: Invalid, an open quote.
-Result<std::vector<std::string>> split_words(std::string_view line);
-// "yes", "true", "on", "1" and their opposites. Errors: Invalid.
-Result<bool> parse_flag(std::string_view text);
-// "K=V". Errors: Invalid.
-Result<std::pair<std::string, std::string>> parse_variable(std::string_view text);
-// A name that a machine may have, made of any text; "machine" where nothing is left.
-machine::MachineName name_made_of(std::string_view text);
-// A resource property, checked as a definition's.
-void take_resource(Imported& into, const std::string& setting, const std::string& name, const std::string& value);
-void take_mount(Imported& into, const std::string& setting, machine::MountSpec mount);
-void take_capabilities(Imported& into, const std::string& setting, const std::vector<std::string>& names, bool add);
-// The network of the machine; one that has been made already is left as it is.
-machine::NetworkSpec& first_network(Imported& into, std::string_view network);
 
 }  // namespace holm::cli

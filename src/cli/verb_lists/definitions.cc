@@ -50,6 +50,14 @@ const Options own_run_options = {
     {.name = "--pipe", .help = "pass standard input, output and error through as they are"},
 };
 
+const Options apply_options = {
+    {.name = "--confirm",
+     .kind = Maybe,
+     .value = "TIME",
+     .help = "take it back after TIME unless it is confirmed; without TIME: confirm it"},
+    {.name = "--revert", .help = "take back what waits to be confirmed"},
+};
+
 const Options cat_options = {
     {.name = "--effective", .help = "with profiles, drop-ins and defaults merged"},
     {.name = "--origin", .help = "with file and line of each key"},
@@ -99,7 +107,17 @@ std::vector<VerbInfo> definition_verbs()
          .synopsis = "[FILE…]",
          .help = "check definitions, without a daemon",
          .operands = count::any},
-        {.verb = Verb::Plan, .name = "plan", .synopsis = "NAME", .help = "print what a start would do", .operands = count::one},
+        {.verb = Verb::Plan,
+         .name = "plan",
+         .synopsis = "NAME",
+         .help = "print what a start would do, or what differs while it runs",
+         .operands = count::one},
+        {.verb = Verb::Apply,
+         .name = "apply",
+         .synopsis = "NAME",
+         .help = "make a machine that runs what its definition says",
+         .operands = count::one,
+         .options = apply_options},
         {.verb = Verb::ImportConfig,
          .name = "import-config",
          .synopsis = "FILE",

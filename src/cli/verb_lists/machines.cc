@@ -15,15 +15,18 @@ const Options list_options = {
 
 const Options status_options = {
     {.name = "--lines", .letter = 'n', .kind = Value, .value = "N", .help = "lines of the journal, 10 by default"},
+    {.name = "--output", .letter = 'o', .kind = Value, .value = "short|cat", .help = "how these look: with time and program, or bare"},
 };
 
 const Options show_options = {
     {.name = "--property", .letter = 'p', .kind = List, .value = "PROPERTY[,…]", .help = "only these"},
     {.name = "--value", .help = "only values, without names"},
+    {.name = "--all", .letter = 'a', .help = "all, which is what is shown anyway"},
 };
 
 const Options kill_options = {
     {.name = "--signal", .letter = 's', .kind = Value, .value = "SIGNAL", .help = "SIGTERM by default"},
+    {.name = "--kill-who", .kind = Value, .value = "leader|all", .help = "the same, as machinectl had it"},
     {.name = "--kill-whom", .kind = Value, .value = "leader|all", .help = "all by default"},
 };
 
@@ -58,6 +61,10 @@ const Options enable_options = {{.name = "--now", .help = "and start them now"}}
 
 const Options disable_options = {{.name = "--now", .help = "and stop them now"}};
 
+const Options start_options = {
+    {.name = "--hold", .kind = Value, .value = "mounts|network|init|on-fail", .help = "stop at that step, to be looked at"},
+};
+
 }  // namespace
 
 std::vector<VerbInfo> machine_verbs()
@@ -81,7 +88,18 @@ std::vector<VerbInfo> machine_verbs()
          .help = "properties of machines or the manager",
          .operands = count::any,
          .options = show_options},
-        {.verb = Verb::Start, .name = "start", .synopsis = "NAME…", .help = "start machines", .operands = count::some},
+        {.verb = Verb::Start,
+         .name = "start",
+         .synopsis = "NAME…",
+         .help = "start machines",
+         .operands = count::some,
+         .options = start_options},
+        {.verb = Verb::Continue,
+         .name = "continue",
+         .synopsis = "NAME…",
+         .help = "go on with starts that are held",
+         .operands = count::some},
+        {.verb = Verb::Abort, .name = "abort", .synopsis = "NAME…", .help = "take back starts that are held", .operands = count::some},
         {.verb = Verb::Stop,
          .name = "stop",
          .alias = "poweroff",

@@ -13,6 +13,15 @@ struct Change {
     const char* progress;  // "copying"
 };
 
+Result<int> change_image(Client& client, const Invocation& call, const Change& change)
+{
+    const std::string &name = call.operands[0], &other = call.operands[1], what = cannot(change.word, name);
+    const bool clones = std::string_view(change.word) == "clone";
+    if (clones) TRY(client.call_patiently("CloneImage", name, other, false), what);
+    else TRY(client.call_patiently("RenameImage", name, other), what);
+    return exit_done;
+}
+
 // Waits for the job of a change that is asked for with the operands of the command line.
 Result<int> change(const Invocation& call, const Change& change)
 {
@@ -21,11 +30,18 @@ Result<int> change(const Invocation& call, const Change& change)
     TRY(jobs.listen());
     const std::string &name = call.operands[0], &other = call.operands[1];
     auto ask = [&]() -> Result<std::string> { return TRY(client.ask<systemd::ObjectPath>(change.method, name, other)).text; };
-    TRY(jobs.begin({.machine = name, .goal = JobGoal::Changed, .what = cannot(change.word, name), .ask = ask}));
+    auto begun = jobs.begin({.machine = name, .goal = JobGoal::Changed, .what = cannot(change.word, name), .ask = ask});
+    if (!begun && is_only_image(client, name, begun.error())) return change_image(client, call, change);
+    TRY(begun);
     return TRY(jobs.wait_for_all(change.progress, call)) ? exit_done : exit_failed;
 }
 
 }  // namespace
+
+bool is_only_image(Client& client, const std::string& name, const Error& refusal)
+{
+    return refusal.code == Errc::NotFound && client.call("GetImage", name).has_value();
+}
 
 Result<int> rename(const Invocation& call)
 {

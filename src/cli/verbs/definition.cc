@@ -205,19 +205,13 @@ Result<int> verify(const Invocation& call)
     return status;
 }
 
-Result<int> plan(const Invocation& call)
-{
-    Client client = TRY(connect(call));
-    const std::string text = TRY(client.ask<std::string>("PlanMachine", call.operands[0]), cannot("plan", call.operands[0]));
-    TRY(print_paged(with_line_end(text), call));
-    return exit_done;
-}
-
 Result<int> remove(const Invocation& call)
 {
     Client client = TRY(connect(call));
     return for_each_machine(call, [&](const std::string& name) -> Result<> {
-        TRY(client.call("RemoveMachine", name), cannot("remove", name));
+        auto removed = client.call("RemoveMachine", name);
+        if (!removed && is_only_image(client, name, removed.error())) removed = client.call_patiently("RemoveImage", name);
+        TRY(std::move(removed), cannot("remove", name));
         return {};
     });
 }

@@ -10,6 +10,7 @@
 #include "cli/imports/import.h"
 #include "cli/output.h"
 #include "cli/verbs/verbs.h"
+#include "imports/nspawn.h"
 #include "machine/spec_file.h"
 
 namespace holm::cli::verbs {
@@ -48,7 +49,7 @@ Result<std::vector<Imported>> read_config(const Invocation& call, const std::fil
     const ConfigKind kind = kind_of_config(path.filename().string(), text);
     std::vector<Imported> all;
     switch (kind) {
-    case ConfigKind::Nspawn: all.push_back(TRY(import_nspawn(text))); break;
+    case ConfigKind::Nspawn: all.push_back(TRY(imports::import_nspawn(text))); break;
     case ConfigKind::Lxc: all.push_back(TRY(import_lxc(text))); break;
     case ConfigKind::Oci: all.push_back(TRY(cli::import_oci(text, path.parent_path().string()))); break;
     case ConfigKind::Compose: all = TRY(import_compose(text, path.parent_path().string())); break;

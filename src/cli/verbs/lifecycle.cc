@@ -4,6 +4,7 @@
 #include "cli/jobs.h"
 #include "cli/output.h"
 #include "cli/verbs/verbs.h"
+#include "launch/hold.h"
 #include "machine/grammar.h"
 
 #include <unistd.h>
@@ -21,6 +22,8 @@ struct JobCall {
     const char* progress;  // "starting"
     JobGoal goal;
 };
+
+constexpr JobCall starting{.method = "StartMachine", .word = "start", .progress = "starting", .goal = JobGoal::Running};
 
 // Asks for all jobs first, so that they run side by side, then waits for all.
 template <typename... T>
@@ -49,6 +52,21 @@ Result<int> call_each(const Invocation& call, const char* method, const char* wo
         TRY(client.call(method, name, more...), cannot(word, name));
         return {};
     });
+}
+
+// The same, and the end of each is seen.
+Result<int> end_each(const Invocation& call, const char* method, const char* word)
+{
+    std::vector<std::string> ended;
+    Client client = TRY(connect(call));
+    auto end_one = [&](const std::string& name) -> Result<> {
+        TRY(client.call(method, name), cannot(word, name));
+        ended.push_back(name);
+        return {};
+    };
+    const int status = TRY(for_each_machine(call, end_one));
+    for (const std::string& name : ended) TRY(wait_until_stopped(call, name), cannot("see the end of", name));
+    return status;
 }
 
 }  // namespace
@@ -91,7 +109,22 @@ Result<std::string> working_folder()
 
 Result<int> start(const Invocation& call)
 {
-    return run_jobs(call, {.method = "StartMachine", .word = "start", .progress = "starting", .goal = JobGoal::Running});
+    const std::string hold = call.value("--hold");
+    if (hold.empty()) return run_jobs(call, starting);
+    if (auto checked = launch::check_hold(hold); !checked) return usage_error(with_context(checked.error(), "--hold"));
+    JobCall held = starting;
+    held.method = "StartMachineHeld";
+    return run_jobs(call, held, hold);
+}
+
+Result<int> go_on(const Invocation& call)
+{
+    return run_jobs(call, {.method = "ContinueMachine", .word = "continue the start of", .progress = "starting", .goal = JobGoal::Running});
+}
+
+Result<int> abort(const Invocation& call)
+{
+    return end_each(call, "AbortMachine", "abort the start of");
 }
 
 Result<int> stop(const Invocation& call)
@@ -122,16 +155,7 @@ Result<int> reboot(const Invocation& call)
 }
 Result<int> terminate(const Invocation& call)
 {
-    std::vector<std::string> killed;
-    Client client = TRY(connect(call));
-    auto kill_one = [&](const std::string& name) -> Result<> {
-        TRY(client.call("TerminateMachine", name), cannot("terminate", name));
-        killed.push_back(name);
-        return {};
-    };
-    const int status = TRY(for_each_machine(call, kill_one));
-    for (const std::string& name : killed) TRY(wait_until_stopped(call, name), cannot("see the end of", name));
-    return status;
+    return end_each(call, "TerminateMachine", "terminate");
 }
 Result<int> freeze(const Invocation& call)
 {
@@ -146,7 +170,7 @@ Result<int> kill(const Invocation& call)
 {
     const auto signal = machine::parse_signal(call.value("--signal", "SIGTERM"));
     if (!signal) return usage_error(with_context(signal.error(), "--signal"));
-    const std::string whom = call.value("--kill-whom", "all");
+    const std::string whom = call.value("--kill-whom", call.value("--kill-who", "all"));
     if (whom != "leader" && whom != "all")
         return usage_error(error(Errc::Invalid, "--kill-whom= is leader or all, not '{}'", printable(whom)));
     return call_each(call, "KillMachine", "kill", whom, int32_t{*signal});

@@ -140,7 +140,8 @@ std::string describe_interface(const Properties& interface)
     return fmt::format("{}: in {}, out {}", printable(text_of(interface, "Name")), describe("Received"), describe("Sent"));
 }
 
-std::string last_lines(const std::string& name, uint64_t lines)
+// `bare`: the messages alone.
+std::string last_lines(const std::string& name, uint64_t lines, bool bare)
 {
     auto machine = machine::parse_name(name);
     if (lines == 0 || !machine) return {};
@@ -151,11 +152,11 @@ std::string last_lines(const std::string& name, uint64_t lines)
         auto entry = journal->next();
         if ((!entry || !*entry) && text.empty() && !may_read_journal()) return fmt::format("\n({})\n", journal_refused);
         if (!entry || !*entry) return text.empty() ? text : "\n" + text;
-        text += describe_entry(**entry, JsonStyle::Off);
+        text += bare ? printable((*entry)->message, 4096) + "\n" : describe_entry(**entry, JsonStyle::Off);
     }
 }
 
-std::string describe_machine(Client& client, const Properties& machine, uint64_t lines)
+std::string describe_machine(Client& client, const Properties& machine, uint64_t lines, bool bare)
 {
     const bool colour = colour_wanted(STDOUT_FILENO);
     std::string name = text_of(machine, "Name"), description = text_of(machine, "Description");
@@ -166,6 +167,8 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
     line("State", describe_machine_state(machine, colour));
     const std::string state = text_of(machine, "State");
     line(state == "stopped" || state == "failed" ? "Why" : "Last failure", printable(text_of(machine, "LastFailure"), 4096));
+    const std::string held = text_of(machine, "Held"), why = text_of(machine, "HeldWhy");
+    line("Held", held.empty() ? "" : fmt::format("at step '{}'{}{}", printable(held), why.empty() ? "" : ": ", printable(why, 4096)));
     line("Health", text_of(machine, "Health"));
     line("Last run", describe_last_run(machine));
     line("Unit", printable(text_of(machine, "Unit")));
@@ -181,7 +184,7 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
     line("Definition", printable(text_of(machine, "Definition"), 4096));
     line("Owner", printable(text_of(machine, "Owner")));
     if (auto labels = machine.find("Labels"); labels != machine.end()) line("Labels", describe_value(*labels));
-    return text + last_lines(name, lines);
+    return text + last_lines(name, lines, bare);
 }
 
 std::vector<std::string> wanted_properties(const Invocation& call)
@@ -227,6 +230,10 @@ Result<int> status(const Invocation& call)
 {
     auto lines = parse_number(call.value("--lines", std::to_string(default_lines)), 1'000'000);
     if (!lines) return usage_error(error(Errc::Invalid, "--lines={} is no number of lines", printable(call.value("--lines"))));
+    const std::string output = call.value("--output", "short");
+    if (output != "short" && output != "cat")
+        return usage_error(
+            error(Errc::Invalid, "--output= is short or cat, not '{}': 'holmctl logs --json=short' has the rest", printable(output)));
     Client client = TRY(connect(call));
     Properties all = Properties::array();
     std::string text;
@@ -234,7 +241,7 @@ Result<int> status(const Invocation& call)
         Properties machine = TRY(observe_machine(client, name), cannot("show the status of", name));
         add_network(client, machine);
         if (call.json != JsonStyle::Off) all.push_back(machine);
-        else text += (text.empty() ? "" : "\n") + describe_machine(client, machine, *lines);
+        else text += (text.empty() ? "" : "\n") + describe_machine(client, machine, *lines, output == "cat");
         return {};
     };
     int status = TRY(for_each_machine(call, add));

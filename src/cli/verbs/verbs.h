@@ -39,6 +39,8 @@ Result<int> show(const Invocation& call);
 Result<int> wait(const Invocation& call);
 
 Result<int> start(const Invocation& call);
+Result<int> go_on(const Invocation& call);
+Result<int> abort(const Invocation& call);
 Result<int> stop(const Invocation& call);
 Result<int> restart(const Invocation& call);
 Result<int> enable(const Invocation& call);
@@ -70,6 +72,7 @@ Result<int> create(const Invocation& call);
 Result<int> edit(const Invocation& call);
 Result<int> cat(const Invocation& call);
 Result<int> verify(const Invocation& call);
+Result<int> apply(const Invocation& call);
 Result<int> plan(const Invocation& call);
 Result<int> remove(const Invocation& call);
 Result<int> rename(const Invocation& call);
@@ -88,6 +91,8 @@ Result<int> doctor(const Invocation& call);
 Result<int> reload(const Invocation& call);
 
 // Says it, and gives the exit status of a command line that cannot be understood.
+// Whether what was refused to be done to a machine can be done to an image: as machinectl, whose machines are images, has it.
+bool is_only_image(Client& client, const std::string& name, const Error& refusal);
 int usage_error(const Error& failure);
 
 // A connection as the user wants it (--no-ask-password).

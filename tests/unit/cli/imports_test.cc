@@ -1,4 +1,5 @@
 #include "cli/imports/import.h"
+#include "imports/nspawn.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,6 +7,8 @@
 #include "machine/spec_file.h"
 
 namespace holm::cli {
+
+using imports::import_nspawn;
 
 namespace {
 
@@ -89,6 +92,51 @@ Port=udp:53
     ASSERT_EQ(spec.networks.size(), 1u);
     EXPECT_EQ(spec.networks[0].network, "bridge:br0");
     EXPECT_THAT(spec.networks[0].publish, ElementsAre("8080:80/tcp", "53:53/udp"));
+}
+
+// What came with an image gives nobody a privilege, a path of the host or another network; the administrator's file may.
+TEST(Nspawn, AFileBesideAnImageOpensNothing)
+{
+    const machine::Spec untouched = Imported().spec;
+    for (const char* setting : {"[Exec]\nCapability=CAP_SYS_ADMIN\n",
+                                "[Exec]\nAmbientCapability=CAP_SYS_ADMIN\n",
+                                "[Exec]\nPrivateUsers=no\n",
+                                "[Exec]\nPrivateUsers=identity\n",
+                                "[Exec]\nPrivateUsers=0:65536\n",
+                                "[Exec]\nSystemCallFilter=bpf\n",
+                                "[Exec]\nPivotRoot=/a\n",
+                                "[Exec]\nNoNewPrivileges=no\n",
+                                "[Exec]\nOOMScoreAdjust=-1000\n",
+                                "[Exec]\nLimitNOFILE=infinity\n",
+                                "[Exec]\nCPUAffinity=0-9\n",
+                                "[Exec]\nLinkJournal=host\n",
+                                "[Exec]\nNotifyAccess=all\n",
+                                "[Exec]\nSuppressSync=yes\n",
+                                "[Files]\nBind=/etc\n",
+                                "[Files]\nBindReadOnly=/etc/shadow:/x\n",
+                                "[Files]\nBindUser=root\n",
+                                "[Files]\nBindUserShell=yes\n",
+                                "[Files]\nOverlay=/a:/b:/c\n",
+                                "[Files]\nPrivateUsersOwnership=chown\n",
+                                "[Network]\nPrivate=no\n",
+                                "[Network]\nBridge=br0\n",
+                                "[Network]\nZone=x\n",
+                                "[Network]\nInterface=eth0\n",
+                                "[Network]\nMACVLAN=eth0\n",
+                                "[Network]\nIPVLAN=eth0\n",
+                                "[Network]\nPort=tcp:22:22\n",
+                                "[Network]\nNamespacePath=/proc/1/ns/net\n",
+                                "[Network]\nVirtualEthernetExtra=a:b\n",
+                                "[Exec]\nNoSuchKey=1\n"}) {
+        auto imported = imports::import_nspawn(setting, imports::Trust::Beside);
+        ASSERT_TRUE(imported) << setting;
+        EXPECT_EQ(imported->spec, untouched) << setting;
+        EXPECT_EQ(imported->dropped.size(), 1U) << setting;
+    }
+    auto imported = imports::import_nspawn("[Exec]\nBoot=yes\nHostname=web\n[Files]\nReadOnly=yes\n", imports::Trust::Beside);
+    ASSERT_TRUE(imported);
+    EXPECT_EQ(imported->spec.identity.hostname, "web");
+    EXPECT_THAT(imported->dropped, IsEmpty());
 }
 
 // Every key of systemd.nspawn(5) from 252 to 261 is known, with a counterpart or with a reason.

@@ -81,6 +81,48 @@ TEST(State, GuestIsReadyWhenItSaysSo)
     EXPECT_EQ(state.phase, Phase::Running);
 }
 
+State held_at(std::string step_name, std::string why = "")
+{
+    State state;
+    step(state, PlanReady{});
+    step(state, FactsKnown{guest()});
+    step(state, LeaderKnown{4711});
+    EXPECT_EQ(step(state, HeldAt{std::move(step_name), std::move(why)}), (std::vector{DisarmDeadline, TellHeld, Publish}));
+    return state;
+}
+
+TEST(State, AStartThatIsHeldHasNoDeadlineAndGoesOn)
+{
+    State state = held_at("network");
+    EXPECT_STREQ(describe_phase(state), "starting");
+    EXPECT_TRUE(allow_debug(state));
+    EXPECT_TRUE(allow_held(state));
+    EXPECT_FALSE(allow_exec(state));
+    EXPECT_EQ(step(state, GoOnAsked{}), (std::vector{GoOn, ArmDeadline, Publish}));
+    EXPECT_EQ(state.held, "");
+    EXPECT_TRUE(step(state, GoOnAsked{}).empty());
+    EXPECT_FALSE(allow_held(state));
+    step(state, PayloadStarted{});
+    EXPECT_EQ(state.phase, Phase::Started);
+    EXPECT_TRUE(step(state, HeldAt{"init", ""}).empty()) << "too late";
+}
+
+TEST(State, AStartThatIsHeldIsAbortedOrFails)
+{
+    State state = held_at("root", "cannot mount");
+    EXPECT_TRUE(has(step(state, TerminateAsked{}), KillPayload));
+    EXPECT_TRUE(state.outcome.asked);
+    EXPECT_EQ(state.held, "");
+    State failing = held_at("root", "cannot mount");
+    step(failing, GoOnAsked{});
+    EXPECT_TRUE(has(step(failing, BootFailed{error(Errc::Failed, "cannot mount"), "root"}), KillPayload));
+    EXPECT_EQ(failing.outcome.step, "root");
+    State without_process;
+    step(without_process, PlanReady{});
+    step(without_process, HeldAt{"lock", "in use"});
+    EXPECT_EQ(allow_debug(without_process).error().code, Errc::Busy);
+}
+
 // READY=1 comes by another socket than "started" and may overtake it.
 TEST(State, ReadyMayComeBeforeStarted)
 {

@@ -1,4 +1,4 @@
-#include "cli/imports/import.h"
+#include "imports/import.h"
 
 #include <algorithm>
 
@@ -7,19 +7,7 @@
 #include "machine/identifiers.h"
 #include "machine/resources.h"
 
-namespace holm::cli {
-
-ConfigKind kind_of_config(std::string_view path, std::string_view text)
-{
-    if (path.ends_with(".nspawn")) return ConfigKind::Nspawn;
-    if (path.ends_with(".json")) return ConfigKind::Oci;
-    if (path.ends_with(".yml") || path.ends_with(".yaml")) return ConfigKind::Compose;
-    const std::string_view begin = trim(text);
-    if (begin.starts_with('{')) return ConfigKind::Oci;
-    if (begin.starts_with("[Exec]") || begin.starts_with("[Files]") || begin.starts_with("[Network]")) return ConfigKind::Nspawn;
-    if (begin.starts_with("services:") || begin.find("\nservices:") != begin.npos) return ConfigKind::Compose;
-    return ConfigKind::Lxc;
-}
+namespace holm::imports {
 
 Result<std::vector<std::string>> split_words(std::string_view line)
 {
@@ -112,4 +100,4 @@ machine::NetworkSpec& first_network(Imported& into, std::string_view network)
     return into.spec.networks.front();
 }
 
-}  // namespace holm::cli
+}  // namespace holm::imports

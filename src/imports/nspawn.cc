@@ -1,15 +1,15 @@
-// .nspawn files: systemd.nspawn(5) of systemd 252 to 261, every key of it.
+#include "imports/nspawn.h"
+
 #include <algorithm>
 #include <array>
 #include <functional>
 
 #include "base/text.h"
-#include "cli/imports/import.h"
 #include "machine/grammar.h"
 #include "machine/identifiers.h"
 #include "machine/network_grammar.h"
 
-namespace holm::cli {
+namespace holm::imports {
 
 namespace {
 
@@ -304,6 +304,17 @@ void take_setting(Imported& into, const Setting& setting)
     into.drop(setting.text(), "systemd.nspawn(5) does not have it");
 }
 
+// What a file beside an image may say: nothing that opens the host to who has made the image, and nothing of its networks.
+constexpr auto harmless = std::to_array<std::string_view>(
+    {"Boot", "DropCapability", "Environment", "Ephemeral", "Hostname", "Inaccessible", "KillSignal", "MachineID", "NotifyReady", "Parameters",
+     "ProcessTwo", "ReadOnly", "ResolvConf", "TemporaryFileSystem", "Timezone", "User", "VirtualEthernet", "Volatile", "WorkingDirectory"});
+
+bool is_harmless(const Setting& setting)
+{
+    if (setting.key == "NoNewPrivileges") return parse_flag(setting.value).value_or(false);
+    return std::ranges::find(harmless, setting.key) != harmless.end();
+}
+
 // What several settings together mean.
 void settle(Imported& into)
 {
@@ -324,12 +335,15 @@ void settle(Imported& into)
 
 }  // namespace
 
-Result<Imported> import_nspawn(std::string_view text)
+Result<Imported> import_nspawn(std::string_view text, Trust trust)
 {
     Imported imported;
-    for (const Setting& setting : TRY(read_settings(text))) take_setting(imported, setting);
+    for (const Setting& setting : TRY(read_settings(text))) {
+        if (trust == Trust::Whole || setting.value.empty() || is_harmless(setting)) take_setting(imported, setting);
+        else imported.drop(setting.text(), "a file beside an image is not trusted with it: put it into /etc/systemd/nspawn");
+    }
     settle(imported);
     return imported;
 }
 
-}  // namespace holm::cli
+}  // namespace holm::imports

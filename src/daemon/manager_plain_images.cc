@@ -1,0 +1,135 @@
+// ManagerObject: images that are folders or disk images in holm's or machinectl's places, not of the store: copies, names, removal. With
+// each goes its .nspawn file.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/text.h"
+#include "daemon/manager_object.h"
+#include "machine/identifiers.h"
+#include "rootfs/copy_tree.h"
+#include "rootfs/remove.h"
+
+namespace holm::daemon {
+
+namespace {
+
+constexpr std::chrono::seconds plain_deadline = std::chrono::hours(24);  // a large tree takes its time
+
+// Where an image is, and what it is called there.
+struct Plain {
+    std::string folder, file, name, ending;
+};
+
+Plain plain_of(const ImageView& image)
+{
+    const size_t slash = image.path.rfind('/');
+    return {.folder = image.path.substr(0, slash),
+            .file = image.path.substr(slash + 1),
+            .name = image.name,
+            .ending = image.type == "raw" ? ".raw" : ""};
+}
+
+// Beside each other in one folder; what is half there has a name that no image has.
+Result<> copy_plain(const Plain& image, const std::string& to)
+{
+    Fd folder = TRY(open_file(image.folder, O_PATH | O_DIRECTORY));
+    const std::string half = fmt::format(".{}.half", to);
+    TRY(rootfs::remove_tree(folder.get(), half));
+    if (::mkdirat(folder.get(), half.c_str(), 0700)) return sys_error("cannot make '{}/{}'", image.folder, half);
+    Fd from = TRY(open_at(folder.get(), image.file, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), image.name);
+    Fd made = TRY(open_at(folder.get(), half, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    auto copied = rootfs::copy_tree(from.get(), made.get(), [](const std::string&, const rootfs::Copied&) {});
+    if (!copied) {
+        static_cast<void>(rootfs::remove_tree(folder.get(), half));
+        return copied.error();
+    }
+    if (::renameat2(folder.get(), half.c_str(), folder.get(), to.c_str(), RENAME_NOREPLACE))
+        return sys_error("cannot name the copy '{}'", to);
+    return {};
+}
+
+Result<> move_plain(const Plain& image, const std::string& to)
+{
+    Fd folder = TRY(open_file(image.folder, O_PATH | O_DIRECTORY));
+    if (::renameat2(folder.get(), image.file.c_str(), folder.get(), (to + image.ending).c_str(), RENAME_NOREPLACE))
+        return sys_error("cannot rename '{}'", image.name);
+    const std::string settings = image.name + ".nspawn";
+    if (::renameat2(folder.get(), settings.c_str(), folder.get(), (to + ".nspawn").c_str(), RENAME_NOREPLACE) && errno != ENOENT)
+        return sys_error("image '{}' is renamed, but not its settings '{}/{}'", image.name, image.folder, settings);
+    return {};
+}
+
+Result<> delete_plain(const Plain& image)
+{
+    Fd folder = TRY(open_file(image.folder, O_PATH | O_DIRECTORY));
+    TRY(rootfs::remove_tree(folder.get(), image.file));
+    if (::unlinkat(folder.get(), (image.name + ".nspawn").c_str(), 0) && errno != ENOENT) return sys_error("cannot remove its settings");
+    return {};
+}
+
+Worker::Job as_job(std::function<Result<>()> act)
+{
+    return [act = std::move(act)](const Worker::LookingAt&) -> Result<kernel::Message> {
+        TRY(act());
+        return kernel::Message("ok");
+    };
+}
+
+}  // namespace
+
+// Nothing runs on it, and its new name, if it is to have one, is a machine's and free.
+Result<> ManagerObject::check_plain(const ImageView& image, const std::string& new_name)
+{
+    for (const MachineEntry* machine : lifecycle_.all()) {
+        if (!is_active(machine->life) || !machine->plan) continue;
+        if (std::ranges::find(machine->plan->rootfs.lower, image.path) != machine->plan->rootfs.lower.end())
+            return error(Errc::Busy, "machine '{0}' runs on image '{1}': 'holmctl stop {0}' first", machine->name.text(), image.name);
+    }
+    if (new_name.empty()) return {};
+    TRY(machine::parse_file_name(new_name));
+    if (auto taken = images_.find(new_name)) return error(Errc::Exists, "image '{}' exists already: {}", new_name, taken->path);
+    return {};
+}
+
+void ManagerObject::change_plain(Reply reply, const std::string& what, const Worker::Job& job)
+{
+    auto place = workers_.emplace(workers_.end());
+    *place = Worker::start(host_.loop, what, plain_deadline, job,
+                           [this, place, reply = std::move(reply)](const Result<kernel::Message>& done) mutable {
+                               auto ended = std::move(*place);
+                               workers_.erase(place);
+                               if (done) reply.ok();
+                               else reply.fail(done.error());
+                           });
+}
+
+void ManagerObject::clone_plain(Reply reply, const ImageView& image, const std::string& new_name)
+{
+    if (image.type != "directory")
+        return reply.fail(
+            error(Errc::NotSupported, "image '{}' is '{}': copy that file, as with 'cp --reflink=auto'", image.name, image.path));
+    if (auto free = check_plain(image, new_name); !free) return reply.fail(free.error());
+    change_plain(std::move(reply), fmt::format("copying image '{}'", image.name),
+                 as_job([plain = plain_of(image), new_name] { return copy_plain(plain, new_name); }));
+}
+
+void ManagerObject::rename_plain(Reply reply, const ImageView& image, const std::string& new_name)
+{
+    if (auto free = check_plain(image, new_name); !free) return reply.fail(free.error());
+    change_plain(std::move(reply), fmt::format("renaming image '{}'", image.name),
+                 as_job([plain = plain_of(image), new_name] { return move_plain(plain, new_name); }));
+}
+
+void ManagerObject::remove_plain(Reply reply, const ImageView& image)
+{
+    if (auto free = check_plain(image, ""); !free) return reply.fail(free.error());
+    if (image.read_only) return reply.fail(error(Errc::Denied, "image '{}' is read-only: 'chmod u+w {}' first", image.name, image.path));
+    change_plain(std::move(reply), fmt::format("removing image '{}'", image.name),
+                 as_job([plain = plain_of(image)] { return delete_plain(plain); }));
+}
+
+}  // namespace holm::daemon
