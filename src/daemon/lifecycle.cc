@@ -199,7 +199,8 @@ void Lifecycle::on_job_removed(const std::string& unit, const std::string& resul
     if (name && result == "done") enqueue([this, name = *name] { meet_supervisor(name); });
     if (result != "failed" && result != "timeout" && result != "dependency") return;
     const MachineEntry* machine = name ? find(*name) : nullptr;
-    if (!machine || machine->control || unit_of(*machine) != unit) return;
+    // What was asked for here tells its own end; this may be the job of the start before.
+    if (!machine || machine->control || machine->start_operation || unit_of(*machine) != unit) return;
     Event event{.kind = EventKind::UnitFailed};
     if (auto failed = systemd::result_of_job(unit, result); !failed) event.why = failed.error().text;
     post(*name, std::move(event));

@@ -174,10 +174,12 @@ void Lifecycle::start_scope(MachineEntry& machine)
 {
     if (!machine.control) return;  // the spawn has failed
     const MachineName name = machine.name;
-    auto started = [this, name](Result<> done) {
-        enqueue([this, name, done = std::move(done)] {
+    auto started = [this, name, number = ++machine.starts](Result<> done) {
+        enqueue([this, name, number, done = std::move(done)] {
             MachineEntry& entered = entry(name);
+            if (entered.starts != number) return;
             entered.deadline.reset();
+            entered.start_operation.reset();
             if (done) return handle(name, {.kind = EventKind::UnitStarted});
             entered.failure = done.error();
             handle(name, {.kind = EventKind::UnitFailed, .why = done.error().text});
@@ -229,13 +231,15 @@ void Lifecycle::go(MachineEntry& machine)
 void Lifecycle::start_service(MachineEntry& machine)
 {
     const MachineName name = machine.name;
-    auto started = [this, name](Result<> done) {
-        enqueue([this, name, done = std::move(done)] {
+    auto started = [this, name, number = ++machine.starts](Result<> done) {
+        enqueue([this, name, number, done = std::move(done)] {
+            MachineEntry& asked = entry(name);
+            if (asked.starts != number) return;
+            asked.start_operation.reset();
             if (done) return handle(name, {.kind = EventKind::UnitStarted});
             if (done.error().code == Errc::Unavailable) return;  // no bus: its supervisor tells, or on_connected() asks again
-            MachineEntry& failed = entry(name);
-            if (failed.control) return;  // its supervisor has the last word, or is lost
-            if (!failed.failure) failed.failure = done.error();
+            if (asked.control) return;                           // its supervisor has the last word, or is lost
+            if (!asked.failure) asked.failure = done.error();
             handle(name, {.kind = EventKind::UnitFailed, .asked = done.error().sys_errno == ECANCELED, .why = done.error().text});
         });
     };

@@ -75,6 +75,7 @@ struct MachineEntry {
     Fd supervisor;                                      // pidfd of it from then on, where this holmd has started it
     systemd::Source supervisor_exit;
     systemd::Operation start_operation, stop_operation, kill_operation, restart_operation, properties_operation, empty_operation;
+    unsigned starts = 0;       // asked of systemd: what it says of an earlier one is about no life that there is
     systemd::Source deadline;  // of the present wait
 
     uint32_t start_job = 0, stop_job = 0, restart_job = 0;
