@@ -18,7 +18,9 @@ constexpr const char* relay_service = "holm-relay.service";
 void NetworkServices::follow()
 {
     std::set<std::string> wanted, missing, gone;
-    for (const network::Segment& segment : list_segments(Place::Up))
+    const std::vector<network::Segment> up = list_segments(Place::Up);
+    followed_(up);
+    for (const network::Segment& segment : up)
         if (segment.dns || segment.dhcp) wanted.insert(api::network_service_name(segment.name));
     if (has_relayed()) wanted.insert(relay_service);
     std::ranges::set_difference(wanted, started_, std::inserter(missing, missing.end()));

@@ -2,17 +2,22 @@
 // (holm-network@NAME.service), and the relay of ports of the loopback (holm-relay.service). Effects: bus calls.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
+#include "network/segment.h"
 #include "systemd/unit.h"
 
 namespace holm::daemon {
 
 class NetworkServices {
 public:
-    explicit NetworkServices(systemd::Units& units) : units_(units) {}
+    // `followed` is given the networks that are up, each time that something may have changed.
+    using Followed = std::function<void(std::span<const network::Segment> up)>;
+    NetworkServices(systemd::Units& units, Followed followed) : units_(units), followed_(std::move(followed)) {}
 
     // Starts what has come to be needed and stops what is not any more, as /run/holm/networks and /run/holm/relay say now. A service that
     // cannot be started is said: machines go on without it.
@@ -26,6 +31,7 @@ private:
     void change(systemd::UnitVerb verb, const std::string& unit);
 
     systemd::Units& units_;
+    Followed followed_;
     std::set<std::string> started_;
     std::map<std::string, systemd::Operation> operations_;  // by unit
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ Result<> join_networks(const machine::MachineName& name, const network::Plan& pl
 // The machine is off the networks that `leaving` has joined; a network that was its alone goes. Of a machine that goes on `staying` is
 // what it keeps. Idempotent, by name.
 Result<> leave_networks(const machine::MachineName& name, const network::Plan& leaving, const network::Plan& staying = {});
+// The tunnels of these networks lead where their peers_files say now. Of a bad one what was said before goes on to hold, and the reason is
+// kept in peers.toml.
+Result<> follow_peers(const std::set<std::string>& networks);
 // The host as the plans in /run say: after a start of holmd, or where somebody has taken our tables or a bridge away.
 Result<> restore_networks(Firewall firewall);
 

@@ -44,7 +44,13 @@ Service::Service(systemd::Loop& loop)
       machined_(bus_),
       jobs_(bus_),
       authority_(bus_),
-      network_services_(units_),
+      network_services_(units_,
+                        [this](std::span<const network::Segment> up) {
+                            peers_watch_.follow(up);
+                            name_exchange_.follow(up);
+                        }),
+      peers_watch_(loop),
+      name_exchange_(loop),
       network_watch_(loop,
                      [this](const std::set<std::string>& bridges) {
                          log_warning(

@@ -15,7 +15,9 @@
 #include "daemon/lifecycle.h"
 #include "daemon/machine_object.h"
 #include "daemon/manager_object.h"
+#include "daemon/name_exchange.h"
 #include "daemon/network_watch.h"
+#include "daemon/peers_watch.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
 #include "systemd/loop.h"
@@ -58,6 +60,8 @@ private:
     Jobs jobs_;
     Authority authority_;
     NetworkServices network_services_;
+    PeersWatch peers_watch_;
+    NameExchange name_exchange_;
     NetworkWatch network_watch_;
     Host host_;
     Lifecycle lifecycle_;

@@ -23,7 +23,7 @@ Holmd::Holmd(systemd::Loop& loop_, const std::string& prefix)
       machined(bus),
       jobs(bus),
       authority(bus),
-      network_services(units),
+      network_services(units, [](std::span<const network::Segment>) {}),
       host{.loop = loop,
            .bus = bus,
            .units = units,
