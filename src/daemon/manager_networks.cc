@@ -6,7 +6,9 @@
 #include "base/text.h"
 #include "daemon/manager_object.h"
 #include "daemon/network_definitions.h"
+#include "daemon/network_files.h"
 #include "daemon/network_view.h"
+#include "network/frr.h"
 
 namespace holm::daemon {
 
@@ -26,6 +28,24 @@ std::set<std::string> users_of_network(const Host& host, const std::string& netw
         if (is_default || std::ranges::find(networks, network, &machine::NetworkSpec::network) != networks.end()) users.insert(name.text());
     }
     return users;
+}
+
+// What a VXLAN has beyond a bridge: which one it is, and where its tunnels lead.
+void add_tunnel(const network::Segment& segment, systemd::Options& all)
+{
+    const network::Tunnel& tunnel = segment.tunnel;
+    if (tunnel.id == 0) return;
+    const auto read = read_peers(segment.name);
+    std::vector<std::string> addresses;
+    for (const network::Address& peer : read && *read ? (*read)->addresses : tunnel.peers) addresses.push_back(network::describe(peer));
+    all.insert({{"VxlanId", tunnel.id},
+                {"VxlanPort", uint32_t{tunnel.port}},
+                {"Tunnel", tunnel.interface},
+                {"Local", network::describe(tunnel.local)},
+                {"Evpn", tunnel.evpn},
+                {"Peers", addresses},
+                {"Frr", network::describe_frr(segment)}});
+    if (read && *read && !(*read)->problem.empty()) all.insert({"PeersProblem", (*read)->problem});
 }
 
 }  // namespace
@@ -63,7 +83,9 @@ void ManagerObject::describe_network(Reply reply, const std::string& text)
                         {"Dns", known.dns},
                         {"Dhcp", known.dhcp},
                         {"Isolated", known.isolated},
-                        {"Persistent", known.persistent}});
+                        {"Persistent", known.persistent},
+                        {"Mtu", known.mtu}});
+            add_tunnel(known, all);
         }
         granted.ok(all, view->members);
     });

@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::string_view lease_suffix = ".lease";
 constexpr const char* segment_file = "/segment.toml";
+constexpr const char* peers_file = "/peers.toml";
 constexpr const char* published_file = "/published";
 constexpr size_t most_bytes = 64 << 10;  // of one of these files
 
@@ -96,6 +97,20 @@ std::vector<Segment> list_segments(Place place)
         else if (*segment) segments.push_back(std::move(**segment));
     }
     return segments;
+}
+
+Result<std::optional<network::Peers>> read_peers(const std::string& network)
+{
+    const std::string path = network_folder(Place::Up, network) + peers_file;
+    auto text = read_regular_file(path, most_bytes);
+    if (!text && text.error().sys_errno == ENOENT) return std::optional<network::Peers>();
+    if (!text) return text.error();
+    return std::optional(TRY(network::read_peers(*text, path)));
+}
+
+Result<> write_peers(const std::string& network, const network::Peers& peers)
+{
+    return replace_file(network_folder(Place::Up, network) + peers_file, network::describe_peers(peers), 0644, Durable::No);
 }
 
 Result<> write_lease(const std::string& network, const Lease& lease)

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "machine/name.h"
 #include "network/lease.h"
+#include "network/peers.h"
 #include "network/ruleset.h"
 #include "network/segment.h"
 
@@ -28,6 +29,10 @@ Result<std::optional<network::Segment>> read_segment(Place place, const std::str
 Result<> write_segment(Place place, const network::Segment& segment);
 // All of a place, sorted by name. A broken one is said and skipped: it must not stop the others.
 std::vector<network::Segment> list_segments(Place place);
+
+// Where the tunnels of a network with a peers_file lead, while it is up. None where nothing was read yet.
+Result<std::optional<network::Peers>> read_peers(const std::string& network);
+Result<> write_peers(const std::string& network, const network::Peers& peers);
 
 // MACHINE@INTERFACE.lease of a network.
 Result<> write_lease(const std::string& network, const network::Lease& lease);

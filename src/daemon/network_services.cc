@@ -18,7 +18,8 @@ constexpr const char* relay_service = "holm-relay.service";
 void NetworkServices::follow()
 {
     std::set<std::string> wanted, missing, gone;
-    for (const network::Segment& segment : list_segments(Place::Up))
+    const std::vector<network::Segment> up = list_segments(Place::Up);
+    for (const network::Segment& segment : up)
         if (segment.dns || segment.dhcp) wanted.insert(api::network_service_name(segment.name));
     if (has_relayed()) wanted.insert(relay_service);
     std::ranges::set_difference(wanted, started_, std::inserter(missing, missing.end()));
@@ -26,7 +27,7 @@ void NetworkServices::follow()
     for (const std::string& unit : missing) change(systemd::UnitVerb::Start, unit);
     for (const std::string& unit : gone) change(systemd::UnitVerb::Stop, unit);
     started_ = std::move(wanted);
-    if (followed_) followed_();
+    if (followed_) followed_(up);
 }
 
 void NetworkServices::restart(const std::set<std::string>& networks)

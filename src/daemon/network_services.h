@@ -5,16 +5,19 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
+#include "network/segment.h"
 #include "systemd/unit.h"
 
 namespace holm::daemon {
 
 class NetworkServices {
 public:
-    // `followed` is called after each follow().
-    explicit NetworkServices(systemd::Units& units, std::function<void()> followed = {}) : units_(units), followed_(std::move(followed)) {}
+    // `followed` is given the networks that are up, each time that something may have changed.
+    using Followed = std::function<void(std::span<const network::Segment> up)>;
+    explicit NetworkServices(systemd::Units& units, Followed followed = {}) : units_(units), followed_(std::move(followed)) {}
 
     // Starts what has come to be needed and stops what is not any more, as /run/holm/networks and /run/holm/relay say now. A service that
     // cannot be started is said: machines go on without it.
@@ -28,7 +31,7 @@ private:
     void change(systemd::UnitVerb verb, const std::string& unit);
 
     systemd::Units& units_;
-    std::function<void()> followed_;
+    Followed followed_;
     std::set<std::string> started_;
     std::map<std::string, systemd::Operation> operations_;  // by unit
 };

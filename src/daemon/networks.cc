@@ -13,10 +13,12 @@
 #include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/name_exchange.h"
 #include "daemon/network_files.h"
 #include "network/apply_flows.h"
 #include "network/apply_host.h"
 #include "network/apply_machine.h"
+#include "network/apply_tunnel.h"
 #include "network/name_service.h"
 #include "network/observe.h"
 #include "rootfs/remove.h"
@@ -51,6 +53,8 @@ Result<Segment> draw_segment(const NetworkRequest& request, const std::string& n
     TRY(network::check_supported(definition));
     const auto before = TRY(read_segment(Place::Drawn, network));
     const uint64_t random = TRY(draw_random());
+    host.underlay.reset();
+    if (definition.type == network::Type::Vxlan) host.underlay = TRY(network::observe_underlay(definition));
     Segment segment =
         TRY(network::plan_segment(definition, before ? &*before : nullptr, host, random, request.pool ? &*request.pool : nullptr));
     std::erase_if(host.segments, [&](const Segment& other) { return other.name == network; });
@@ -109,18 +113,42 @@ Result<> write_service(const Segment& segment)
 {
     auto before = read_segment(Place::Up, segment.name);
     if (before && *before == std::optional(segment)) return {};
+    // What the definition was before it was edited.
+    if (before && *before && (*before)->tunnel.interface != segment.tunnel.interface) TRY(network::take_down_tunnel(**before));
     const std::string folder = network_folder(Place::Up, segment.name);
     TRY(make_folders(folder + "/hosts"));
     TRY(make_folders(folder + "/dhcp"));
+    if (segment.tunnel.id != 0) TRY(make_folders(folder + "/peers"));
     TRY(replace_file(folder + "/dnsmasq.conf", network::describe_dnsmasq(segment, folder, host_name()), 0644, Durable::No));
     return write_segment(Place::Up, segment);
+}
+
+Result<std::vector<network::Address>> read_peers_file(const network::Tunnel& tunnel)
+{
+    return network::parse_peers(TRY(read_regular_file(tunnel.peers_file, network::most_peers_bytes)), tunnel.peers_file, tunnel.local);
+}
+
+// A bad file is no reason to be without the tunnels that there are.
+Result<> follow_peers_file(const Segment& segment)
+{
+    if (segment.tunnel.peers_file.empty()) return {};
+    const auto before = TRY(read_peers(segment.name));
+    network::Peers peers = before ? *before : network::Peers();
+    peers.problem.clear();
+    if (auto read = read_peers_file(segment.tunnel)) peers.addresses = std::move(*read);
+    else peers.problem = read.error().text;
+    if (!peers.problem.empty() && (!before || before->problem != peers.problem))
+        log_warning("network '{}' keeps the {} peers that it has: {}", segment.name, peers.addresses.size(), peers.problem);
+    if (before != std::optional(peers)) TRY(write_peers(segment.name, peers));
+    return network::lead_to(segment, peers.addresses);
 }
 
 // The files first: a bridge that nothing names would be left for ever by a process that is killed.
 Result<> serve(const Segment& segment)
 {
     TRY(write_service(segment));
-    return network::bring_up(segment);
+    TRY(network::bring_up(segment));
+    return follow_peers_file(segment);
 }
 
 // A kernel without nftables: what an admin can do about it.
@@ -154,6 +182,7 @@ bool joins(const MachineEndpoints& machine, const std::string& network)
 
 Result<> end_service(const Segment& segment)
 {
+    if (auto said = say_farewell(segment); !said) log_warning("network '{}': {}", segment.name, said.error().text);
     TRY(network::take_down(segment));
     if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::describe_removal(segment)));
     Fd parent = TRY(open_file(api::runtime_networks_folder, O_PATH | O_DIRECTORY));
@@ -172,6 +201,7 @@ Result<> restore_segment(const Segment& segment, std::span<const MachineEndpoint
     auto joined = [&](const MachineEndpoints& machine) { return joins(machine, segment.name); };
     if (!segment.persistent && std::ranges::none_of(machines, joined)) return end_service(segment);
     TRY(network::bring_up(segment));
+    TRY(follow_peers_file(segment));
     for (const MachineEndpoints& machine : machines) TRY(network::attach_ports(segment, machine.endpoints));
     return {};
 }
@@ -263,6 +293,14 @@ Result<> end_network(const std::string& network)
     if (!segment) return {};
     TRY(end_service(*segment));
     return end_ruleset();
+}
+
+Result<> follow_peers(const std::set<std::string>& networks)
+{
+    Fd lock = TRY(lock_networks());
+    for (const std::string& network : networks)
+        if (const auto segment = TRY(read_segment(Place::Up, network))) TRY(follow_peers_file(*segment));
+    return {};
 }
 
 Result<> restore_networks(Firewall firewall)

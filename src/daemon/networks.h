@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ Result<> join_networks(const machine::MachineName& name, const network::Plan& pl
 Result<> leave_networks(const machine::MachineName& name, const network::Plan& leaving, const network::Plan& staying = {});
 // Takes a network down that no machine is on; one that is not up is left alone. Under the lock.
 Result<> end_network(const std::string& network);
+// The tunnels of these networks lead where their peers_files say now. Of a bad one what was said before goes on to hold, and the reason is
+// kept in peers.toml.
+Result<> follow_peers(const std::set<std::string>& networks);
 // The host as the plans in /run say: after a start of holmd, or where somebody has taken our tables or a bridge away.
 Result<> restore_networks(Firewall firewall);
 

@@ -46,10 +46,14 @@ Service::Service(systemd::Loop& loop)
       authority_(bus_),
       host_names_(bus_),
       network_services_(units_,
-                        [this] {
-                            network_objects_.refresh();
+                        [this](std::span<const network::Segment> up) {
+                            peers_watch_.follow(up);
+                            name_exchange_.follow(up);
                             host_names_.follow();
+                            network_objects_.refresh();
                         }),
+      peers_watch_(loop),
+      name_exchange_(loop),
       network_watch_(loop,
                      [this](const std::set<std::string>& bridges) {
                          log_warning(

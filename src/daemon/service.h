@@ -16,8 +16,10 @@
 #include "daemon/lifecycle.h"
 #include "daemon/machine_object.h"
 #include "daemon/manager_object.h"
+#include "daemon/name_exchange.h"
 #include "daemon/network_object.h"
 #include "daemon/network_watch.h"
+#include "daemon/peers_watch.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
 #include "systemd/loop.h"
@@ -61,6 +63,8 @@ private:
     Authority authority_;
     HostNames host_names_;
     NetworkServices network_services_;
+    PeersWatch peers_watch_;
+    NameExchange name_exchange_;
     NetworkWatch network_watch_;
     Host host_;
     Lifecycle lifecycle_;

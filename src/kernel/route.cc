@@ -52,6 +52,17 @@ Route read_route(const NetlinkAnswer& answer)
     return route;
 }
 
+// No route is no error: `reader` is not called.
+Result<> ask_route(Netlink& netlink, const IpBytes& address, const Netlink::Reader& reader)
+{
+    rtmsg body{.rtm_family = family_of(address), .rtm_dst_len = static_cast<uint8_t>(8 * address.size())};
+    NetlinkRequest request(RTM_GETROUTE, 0, body, fmt::format("cannot look for the route to {}", describe_bytes(address)));
+    request.put(RTA_DST, address);
+    auto asked = netlink.ask(request, reader);
+    if (!asked && asked.error().sys_errno != ENETUNREACH && asked.error().sys_errno != EHOSTUNREACH) return asked.error();
+    return {};
+}
+
 }  // namespace
 
 Result<std::vector<LinkAddress>> list_addresses(Netlink& netlink, int index)
@@ -84,13 +95,32 @@ NetlinkRequest address_request(const NewAddress& address)
 
 Result<bool> has_local(Netlink& netlink, const IpBytes& address)
 {
-    rtmsg body{.rtm_family = family_of(address), .rtm_dst_len = static_cast<uint8_t>(8 * address.size())};
-    NetlinkRequest request(RTM_GETROUTE, 0, body, fmt::format("cannot look for the route to {}", describe_bytes(address)));
-    request.put(RTA_DST, address);
     bool local = false;
-    auto asked = netlink.ask(request, [&](const NetlinkAnswer& answer) { local = answer.body<rtmsg>().rtm_type == RTN_LOCAL; });
-    if (!asked && asked.error().sys_errno != ENETUNREACH && asked.error().sys_errno != EHOSTUNREACH) return asked.error();
+    TRY(ask_route(netlink, address, [&](const NetlinkAnswer& answer) { local = answer.body<rtmsg>().rtm_type == RTN_LOCAL; }));
     return local;
+}
+
+Result<int> find_holder(Netlink& netlink, const IpBytes& address)
+{
+    int index = 0;
+    NetlinkRequest request(RTM_GETADDR, 0, ifaddrmsg{.ifa_family = family_of(address)}, "cannot list the addresses");
+    auto reader = [&](const NetlinkAnswer& answer) {
+        if (read_address(answer).address == address) index = static_cast<int>(answer.body<ifaddrmsg>().ifa_index);
+    };
+    TRY(netlink.list(request, reader, [&] { index = 0; }));
+    return index;
+}
+
+Result<Path> find_path(Netlink& netlink, const IpBytes& destination)
+{
+    Path path;
+    TRY(ask_route(netlink, destination, [&](const NetlinkAnswer& answer) {
+        const auto attributes = answer.attributes<rtmsg>();
+        path = {.index = attributes.number<int>(RTA_OIF),
+                .source = bytes_of(attributes.find(RTA_PREFSRC).value_or("")),
+                .mtu = attributes.nest(RTA_METRICS).number<uint32_t>(RTAX_MTU)};
+    }));
+    return path;
 }
 
 NetlinkRequest default_route_request(const DefaultRoute& route)

@@ -32,6 +32,17 @@ NetlinkRequest address_request(const NewAddress& address);
 // Whether packets to it are taken as the host's own. Of IPv6 a worker of the kernel's makes the route that says so.
 Result<bool> has_local(Netlink& netlink, const IpBytes& address);
 
+// The index of the interface that has this address; 0: none has.
+Result<int> find_holder(Netlink& netlink, const IpBytes& address);
+
+// How packets to an address leave the host.
+struct Path {
+    int index = 0;  // of the interface; 0: there is no route
+    IpBytes source;
+    uint32_t mtu = 0;  // of the route; 0: the interface's
+};
+Result<Path> find_path(Netlink& netlink, const IpBytes& destination);
+
 struct DefaultRoute {
     int index = 0;
     IpBytes gateway;

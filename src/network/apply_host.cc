@@ -12,6 +12,7 @@
 #include "kernel/link.h"
 #include "kernel/sysctl.h"
 #include "network/apply_machine.h"
+#include "network/apply_tunnel.h"
 #include "network/ip_bytes.h"
 
 namespace holm::network {
@@ -24,12 +25,6 @@ using kernel::Sysctl;
 constexpr int gateway_attempts = 20;
 constexpr unsigned gateway_pause = 250;  // microseconds
 
-// By which a bridge is known as ours: no other is changed or removed.
-std::string mark_of(const Segment& segment)
-{
-    return "holm:" + segment.name;
-}
-
 bool has_family(const Segment& segment, Family family)
 {
     return std::ranges::any_of(segment.subnets, [&](const Subnet& subnet) { return subnet.block.address.family == family; });
@@ -41,6 +36,8 @@ Mac mac_of(const Segment& segment)
 {
     std::string identity = segment.name;
     for (const Subnet& subnet : segment.subnets) identity += " " + describe(subnet.gateway);
+    // One of several hosts: what the others send to theirs is not for this one.
+    if (segment.tunnel.id != 0) identity += " " + describe(segment.tunnel.local);
     uint64_t hash = 0xcbf29ce484222325;
     for (char letter : identity) hash = (hash ^ static_cast<uint8_t>(letter)) * 0x100000001b3;
     Mac mac{0x02};  // locally administered
@@ -172,6 +169,7 @@ Result<> configure(kernel::Netlink& netlink, const Segment& segment, const Link&
     const auto changes = TRY(find_changes(netlink, segment, link));
     TRY(netlink.change(changes));
     if (!changes.empty()) TRY(wait_for_gateways(netlink, segment));
+    TRY(bring_up_tunnel(netlink, segment, link));
     const std::vector<Sysctl> forwarding = TRY(find_forwarding(segment));
     return write_sysctls(forwarding);
 }
@@ -197,7 +195,10 @@ Result<> bring_up(const Segment& segment)
         return {};
     }
     const Link made = TRY(make_bridge(netlink, segment), what);
-    Undo removal([&] { (void)kernel::remove_link(netlink, made); });
+    Undo removal([&] {
+        (void)take_down_tunnel(netlink, segment);
+        (void)kernel::remove_link(netlink, made);
+    });
     TRY(configure(netlink, segment, made), what);
     removal.keep();
     return {};
@@ -209,6 +210,7 @@ Result<> take_down(const Segment& segment)
     kernel::Netlink netlink = TRY(kernel::open_netlink());
     auto link = TRY(kernel::find_link(netlink, segment.interface));
     TRY(check_foreign(segment, link));
+    TRY(take_down_tunnel(netlink, segment));
     return link ? kernel::remove_link(netlink, *link) : Result<>();
 }
 
@@ -230,7 +232,7 @@ Result<bool> has_bridge(const Segment& segment)
 {
     if (!segment.ours) return true;
     kernel::Netlink netlink = TRY(kernel::open_netlink());
-    return TRY(kernel::find_link(netlink, segment.interface)).has_value();
+    return TRY(kernel::find_link(netlink, segment.interface)).has_value() && TRY(has_tunnel(netlink, segment));
 }
 
 Result<bool> is_up(const Segment& segment)

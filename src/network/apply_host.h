@@ -13,13 +13,13 @@ namespace holm::network {
 
 // The bridge (STP off, no multicast snooping querier, accept_ra 0, stable MAC), its gateways' addresses (nodad), up; forwarding of the
 // families that it has (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding with accept_ra=2 kept on the host's other interfaces that
-// had 1). Errors: Exists, where an interface of that name is no bridge of ours.
+// had 1); of a VXLAN the tunnel. Errors: Exists, where an interface of that name is no bridge of ours.
 Result<> bring_up(const Segment& segment);
-// Removes a bridge that is ours; one that is not there is no error. sysctls stay.
+// Removes a bridge that is ours, and its tunnel; one that is not there is no error. sysctls stay.
 Result<> take_down(const Segment& segment);
 // Those of the endpoints that are on it are ports of it again, where the bridge was made anew. One that is gone is no error.
 Result<> attach_ports(const Segment& segment, std::span<const Endpoint> endpoints);
-// Whether its bridge is there; of one that is not ours nothing is expected.
+// Whether its bridge is there, and its tunnel; of one that is not ours nothing is expected.
 Result<bool> has_bridge(const Segment& segment);
 // Whether it is up as bring_up leaves it.
 Result<bool> is_up(const Segment& segment);

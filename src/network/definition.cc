@@ -8,6 +8,7 @@
 #include "machine/network_grammar.h"
 #include "machine/toml_schema.h"
 #include "network/address.h"
+#include "network/peers.h"
 
 namespace holm::network {
 
@@ -67,11 +68,16 @@ Result<std::string> parse_gateway(std::string_view text)
     return describe(TRY(parse_ip(text)));
 }
 
+Result<std::string> parse_station(std::string_view text)
+{
+    return describe(TRY(parse_peer(text)));
+}
+
 constexpr Field<VxlanDefinition> vxlan_fields[] = {
     field<&VxlanDefinition::id, Integer<uint32_t, 1, 16777215>>("id"),
     field<&VxlanDefinition::port, Integer<uint16_t, 1, 65535>>("port"),
-    field<&VxlanDefinition::local, Text<parse_gateway>>("local"),
-    field<&VxlanDefinition::peers, List<Text<parse_gateway>, 256>>("peers"),
+    field<&VxlanDefinition::local, Text<parse_station>>("local"),
+    field<&VxlanDefinition::peers, List<Text<parse_station>, most_peers>>("peers"),
     field<&VxlanDefinition::peers_file, Text<machine::parse_path>>("peers_file"),
     field<&VxlanDefinition::evpn, Boolean>("evpn"),
 };
@@ -155,9 +161,18 @@ Result<> check_vxlan(const Definition& definition)
 {
     const VxlanDefinition& vxlan = definition.vxlan;
     if (definition.type != Type::Vxlan && vxlan != VxlanDefinition{}) return at(definition, "vxlan", "is for type = \"vxlan\"");
-    if (definition.type == Type::Vxlan && vxlan.id == 0) return at(definition, "vxlan", "has no id");
+    if (definition.type != Type::Vxlan) return {};
+    if (vxlan.id == 0) return at(definition, "vxlan", "has no id");
     if (!vxlan.peers.empty() && !vxlan.peers_file.empty())
         return at(definition, "vxlan.peers_file", "only one of peers and peers_file can be given");
+    if (vxlan.evpn && !vxlan.peers_file.empty())
+        return at(definition, "vxlan.peers_file", "is of no use with evpn, which learns the peers");
+    if (vxlan.local.empty() && vxlan.peers.empty())
+        return at(definition, "vxlan", "has no local address, and no peers that would tell which one leads to them");
+    const std::string& first = vxlan.local.empty() ? vxlan.peers.front() : vxlan.local;
+    for (size_t i = 0; i < vxlan.peers.size(); ++i)
+        if (vxlan.peers[i].contains(':') != first.contains(':'))
+            return at(definition, fmt::format("vxlan.peers[{}]", i), "'{}' and '{}' are not of one family", vxlan.peers[i], first);
     return {};
 }
 
@@ -179,9 +194,9 @@ Result<Definition> parse_definition(const machine::MachineName& name, std::span<
 
 Result<> check_supported(const Definition& definition)
 {
-    if (definition.type == Type::Bridge) return {};
+    if (definition.type == Type::Bridge || definition.type == Type::Vxlan) return {};
     auto origin = definition.origins.find("type");
-    return error(Errc::NotSupported, "{}not supported yet: 'type' of network '{}'; use \"bridge\"",
+    return error(Errc::NotSupported, "{}not supported yet: 'type' of network '{}'; use \"bridge\" or \"vxlan\"",
                  origin == definition.origins.end() ? "" : machine::describe_position(origin->second), definition.name.text());
 }
 

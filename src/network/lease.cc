@@ -59,9 +59,11 @@ Result<Mac> plan_mac(const Draw& draw)
         return mac;
     }
     if (draw.before && is_unicast(draw.before->mac) && !find_holder(draw.others, draw.before->mac)) return draw.before->mac;
+    // Where several hosts have the network a machine may come up on another one, where it has another uuid and the same name.
+    const std::string& identity = draw.segment.tunnel.id == 0 ? request.uuid : request.machine;
     unsigned attempt = 0;
-    Mac mac = derive_mac(request.uuid, draw.segment.name, request.interface, attempt);
-    while (find_holder(draw.others, mac)) mac = derive_mac(request.uuid, draw.segment.name, request.interface, ++attempt);
+    Mac mac = derive_mac(identity, draw.segment.name, request.interface, attempt);
+    while (find_holder(draw.others, mac)) mac = derive_mac(identity, draw.segment.name, request.interface, ++attempt);
     return mac;
 }
 

@@ -43,6 +43,7 @@ void append_dns(const Segment& segment, const std::string& folder, const std::st
     lines.add("cache-size=1000");
     lines.add("no-hosts");
     lines.add("hostsdir={}/hosts", folder);
+    if (segment.tunnel.id != 0) lines.add("hostsdir={}/peers", folder);
     if (segment.isolated) lines.add("no-resolv");
     std::string gateways;
     for (const Subnet& subnet : segment.subnets) gateways += fmt::format(",{}", describe(subnet.gateway));

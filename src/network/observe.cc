@@ -6,6 +6,7 @@
 
 #include "kernel/link.h"
 #include "kernel/route.h"
+#include "network/ip_bytes.h"
 
 namespace holm::network {
 
@@ -24,6 +25,33 @@ Cidr destination_of(const kernel::Route& route)
     return cidr;
 }
 
+Address address_of(const kernel::IpBytes& bytes)
+{
+    Address address{.family = bytes.size() == 4 ? Family::V4 : Family::V6};
+    std::ranges::copy(bytes, address.bytes.begin());
+    return address;
+}
+
+// Another host than this one, by which the way out is found.
+Result<std::optional<Address>> find_first_peer(kernel::Netlink& netlink, const VxlanDefinition& vxlan)
+{
+    for (const std::string& text : vxlan.peers) {
+        const Address peer = TRY(parse_ip(text));
+        if (!TRY(kernel::has_local(netlink, bytes_of(peer)))) return peer;
+    }
+    return std::optional<Address>();
+}
+
+// Of a host whose addresses are its loopback's: by where everything goes that has no place of its own.
+int find_default(const std::vector<kernel::Route>& routes, Family family)
+{
+    auto found = std::ranges::find_if(routes, [&](const kernel::Route& route) {
+        return route.length == 0 && route.index != 0 && (route.destination.size() == 4) == (family == Family::V4) &&
+               route.type == RTN_UNICAST;
+    });
+    return found == routes.end() ? 0 : found->index;
+}
+
 }  // namespace
 
 Result<HostNetworks> observe_host()
@@ -36,6 +64,33 @@ Result<HostNetworks> observe_host()
     for (const kernel::Route& route : routes)
         if (route.length && route.table != RT_TABLE_LOCAL) host.routes.emplace_back(destination_of(route), name_of(links, route.index));
     return host;
+}
+
+Result<std::optional<Underlay>> observe_underlay(const Definition& definition)
+{
+    const VxlanDefinition& vxlan = definition.vxlan;
+    kernel::Netlink netlink = TRY(kernel::open_netlink());
+    const std::vector<kernel::Link> links = TRY(kernel::list_links(netlink));
+    kernel::Path path;
+    if (const auto peer = TRY(find_first_peer(netlink, vxlan))) path = TRY(kernel::find_path(netlink, bytes_of(*peer)));
+    if (!vxlan.local.empty()) {
+        path.source = bytes_of(TRY(parse_ip(vxlan.local)));
+        const int holder = TRY(kernel::find_holder(netlink, path.source));
+        if (holder == 0)
+            return error(Errc::NotFound, "the local address {} of network '{}' is none of this host", vxlan.local, definition.name.text());
+        if (path.index == 0) path.index = holder;
+    }
+    if (path.source.empty()) return std::optional<Underlay>();
+    auto is_loopback = [&](int index) { return name_of(links, index) == "lo"; };
+    const Address local = address_of(path.source);
+    if (is_loopback(path.index)) {
+        const std::vector<kernel::Route> routes = TRY(kernel::list_routes(netlink));
+        if (const int way_out = find_default(routes, local.family)) path.index = way_out;
+    }
+    auto link = std::ranges::find(links, path.index, &kernel::Link::index);
+    if (link == links.end()) return std::optional<Underlay>();
+    const uint32_t mtu = path.mtu ? std::min(path.mtu, link->mtu) : link->mtu;
+    return Underlay{.local = local, .interface = link->name, .mtu = mtu};
 }
 
 }  // namespace holm::network

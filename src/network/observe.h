@@ -9,4 +9,9 @@ namespace holm::network {
 // Routes of all tables but local's own and `default`, and interfaces, by rtnetlink. `segments` is left empty.
 Result<HostNetworks> observe_host();
 
+// Of a VXLAN with this definition: the local address that it gives, or the one that the route to its first peer says; and by which
+// interface its frames leave: that of the route to the first peer, else that which has the local address. None where no route leads to the
+// peers. Errors: NotFound, where no interface has the local address.
+Result<std::optional<Underlay>> observe_underlay(const Definition& definition);
+
 }  // namespace holm::network

@@ -121,8 +121,9 @@ table inet holm {
 }
 )";
 
-// Before anything else looks at the frame, and before addresses are translated. Frames of other kinds than these three are dropped: a
-// tagged one would carry to a sibling what is not looked at here.
+// Each host of a VXLAN is the gateway of its own machines, with the same address, and answers their DHCP: none of that goes through the
+// tunnel. Before anything else looks at the frame, and before addresses are translated. Frames of other kinds than these three are dropped:
+// a tagged one would carry to a sibling what is not looked at here.
 constexpr std::string_view bridge_table = R"(add table bridge holm
 delete table bridge holm
 table bridge holm {
@@ -134,6 +135,7 @@ table bridge holm {
     counter neighbour { }
     counter router { }
     counter dhcp_server { }
+    counter tunnel_services { }
     counter denied { }
 
     set ports { type ifname; }
@@ -143,6 +145,10 @@ table bridge holm {
     set targets { typeof iifname . @th,64,128; }
     set unaddressed4 { type ifname; }
     set unaddressed6 { type ifname; }
+    set tunnels { type ifname; }
+    set tunnel_gateways4 { type ifname . ipv4_addr; }
+    set tunnel_gateways6 { type ifname . ipv6_addr; }
+    set tunnel_targets { typeof iifname . @th,64,128; }
     map rules_in { type ifname : verdict; }
     map rules_out { type ifname : verdict; }
 
@@ -175,12 +181,30 @@ table bridge holm {
         counter name protocol drop
     }
 
+    chain own_services {
+        udp dport { 67, 68, 546, 547 } counter name tunnel_services drop
+        icmpv6 type { nd-router-solicit, nd-router-advert, nd-redirect } counter name tunnel_services drop
+    }
+    chain from_tunnel {
+        iifname . arp saddr ip @tunnel_gateways4 counter name tunnel_services drop
+        iifname . ip6 saddr @tunnel_gateways6 counter name tunnel_services drop
+        icmpv6 type nd-neighbor-advert iifname . @th,64,128 @tunnel_targets counter name tunnel_services drop
+        goto own_services
+    }
+    chain to_tunnel {
+        oifname . arp daddr ip @tunnel_gateways4 counter name tunnel_services drop
+        icmpv6 type nd-neighbor-solicit oifname . @th,64,128 @tunnel_targets counter name tunnel_services drop
+        goto own_services
+    }
+
     chain prerouting {
         type filter hook prerouting priority filter; policy accept;
         iifname @ports goto from_machine
+        iifname @tunnels goto from_tunnel
     }
     chain forward {
         type filter hook forward priority filter; policy accept;
+        oifname @tunnels jump to_tunnel
         iifname vmap @rules_out
         oifname vmap @rules_in
     }

@@ -145,12 +145,17 @@ std::string describe_elements(const Segment& segment, Change change)
     batch.element(inet, "bridges", name);
     batch.element(inet, "within", fmt::format("{0} . {0}", name));
     if (segment.isolated) batch.element(inet, "isolated", name);
+    const std::string tunnel = quoted(segment.tunnel.interface);
+    if (segment.tunnel.id != 0) batch.element(bridge, "tunnels", tunnel);
     for (const Subnet& subnet : segment.subnets) {
         const Family family = subnet.block.address.family;
         const std::string block = describe(subnet.block), gateway = describe(subnet.gateway);
         batch.element(inet, of_family("gateways", family), gateway);
         batch.element(inet, of_family("own_gateways", family), fmt::format("{} . {}", name, gateway));
         batch.element(inet, of_family("siblings", family), fmt::format("{0} . {0}", block));
+        if (segment.tunnel.id != 0) batch.element(bridge, of_family("tunnel_gateways", family), fmt::format("{} . {}", tunnel, gateway));
+        if (segment.tunnel.id != 0 && family == Family::V6)
+            batch.element(bridge, "tunnel_targets", fmt::format("{} . {}", tunnel, describe_number(subnet.gateway)));
         if (segment.nat && !segment.isolated) batch.element(inet, of_family("masqueraded", family), block);
     }
     return batch.take();

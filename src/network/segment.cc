@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "machine/grammar.h"
 #include "machine/identifiers.h"
 #include "machine/network_grammar.h"
 #include "network/codecs.h"
+#include "network/peers.h"
 #include "network/stable_hash.h"
 
 namespace holm::network {
@@ -16,13 +18,18 @@ constexpr uint8_t first_pool = 213, last_pool = 223;  // of 10.x.0.0/16
 
 // The least and most that an interface's name has: IFNAMSIZ less the NUL.
 constexpr size_t longest_interface = 15;
+constexpr uint32_t least_mtu_of_ipv6 = 1280;
+
+std::string fit(std::string_view prefix, const std::string& name)
+{
+    if (prefix.size() + name.size() <= longest_interface) return fmt::format("{}{}", prefix, name);
+    constexpr size_t hashed = 6;
+    return fmt::format("{}{}{:06x}", prefix, name.substr(0, longest_interface - prefix.size() - hashed), stable_hash({name}) & 0xffffff);
+}
 
 std::string interface_of(const Definition& definition)
 {
-    const std::string& name = definition.name.text();
-    if (!definition.interface.empty()) return definition.interface;
-    if (name.size() + 5 <= longest_interface) return "holm-" + name;
-    return fmt::format("holm-{}{:06x}", name.substr(0, 4), stable_hash({name}) & 0xffffff);
+    return definition.interface.empty() ? fit("holm-", definition.name.text()) : definition.interface;
 }
 
 // What lies where the block would: "the route 10.0.0.0/8 of 'tun0'", or "network 'lan' (10.213.0.0/16)"; "": nothing.
@@ -137,6 +144,51 @@ bool is_foreign(const Definition& definition, const Segment& segment, const Segm
     return !definition.interface.empty() && std::ranges::find(host.interfaces, segment.interface) != host.interfaces.end();
 }
 
+// Outer Ethernet is the device's own; within its MTU are IP, UDP and VXLAN, and the inner Ethernet header.
+uint32_t overhead_of(const Address& local)
+{
+    return local.family == Family::V4 ? 50 : 70;
+}
+
+Error refuse(const Definition& definition, const std::string& key, const std::string& why)
+{
+    auto origin = definition.origins.find(key);
+    return error(Errc::Invalid, "{}network '{}': {}", origin == definition.origins.end() ? "" : machine::describe_position(origin->second),
+                 definition.name.text(), why);
+}
+
+Result<> plan_tunnel(const Definition& definition, const HostNetworks& host, Segment& segment)
+{
+    if (definition.type != Type::Vxlan) return {};
+    const VxlanDefinition& wanted = definition.vxlan;
+    if (!segment.ours)
+        return refuse(definition, "interface",
+                      fmt::format("the interface '{}' is not holm's, and a VXLAN is a bridge of its own", segment.interface));
+    if (!host.underlay) return refuse(definition, "vxlan.peers", "no route of the host leads to its peers");
+    const Underlay& underlay = *host.underlay;
+    segment.tunnel = {.interface = fit("vx-", segment.name),
+                      .id = wanted.id,
+                      .port = wanted.port,
+                      .local = underlay.local,
+                      .peers = {},
+                      .peers_file = wanted.peers_file,
+                      .evpn = wanted.evpn};
+    for (const std::string& text : wanted.peers)
+        if (const Address peer = TRY(parse_ip(text)); peer != underlay.local) segment.tunnel.peers.push_back(peer);
+    const uint32_t most = underlay.mtu - std::min(underlay.mtu, overhead_of(underlay.local));
+    if (definition.mtu > most)
+        return refuse(definition, "mtu",
+                      fmt::format("an MTU of {} is more than the {} that interface '{}' has room for in a tunnel", definition.mtu, most,
+                                  printable(underlay.interface)));
+    if (definition.mtu == 0) segment.mtu = std::min<uint32_t>(most, 65535);
+    for (const Subnet& subnet : segment.subnets)
+        if (subnet.block.address.family == Family::V6 && segment.mtu < least_mtu_of_ipv6)
+            return refuse(definition, "mtu",
+                          fmt::format("the MTU of {} that interface '{}' has room for in a tunnel is below {}, the least of IPv6",
+                                      segment.mtu, printable(underlay.interface), least_mtu_of_ipv6));
+    return {};
+}
+
 std::string describe_text(const std::string& text)
 {
     return text;
@@ -155,6 +207,16 @@ constexpr machine::Field<Subnet> subnet_fields[] = {
     field<&Subnet::drawn, machine::Boolean>("drawn"),
 };
 
+constexpr machine::Field<Tunnel> tunnel_fields[] = {
+    field<&Tunnel::interface, machine::Text<machine::parse_interface>>("interface"),
+    field<&Tunnel::id, machine::Integer<uint32_t, 1, 16777215>>("id"),
+    field<&Tunnel::port, machine::Integer<uint16_t, 1, 65535>>("port"),
+    field<&Tunnel::local, AddressText>("local"),
+    field<&Tunnel::peers, machine::List<AddressText, most_peers>>("peers"),
+    field<&Tunnel::peers_file, machine::Text<machine::parse_path>>("peers_file"),
+    field<&Tunnel::evpn, machine::Boolean>("evpn"),
+};
+
 constexpr machine::Field<Segment> fields[] = {
     field<&Segment::name, machine::Text<parse_segment_name, describe_text>>("name"),
     field<&Segment::interface, machine::Text<machine::parse_interface>>("interface"),
@@ -167,6 +229,7 @@ constexpr machine::Field<Segment> fields[] = {
     field<&Segment::domain, machine::Text<machine::parse_domain>>("domain"),
     field<&Segment::mtu, machine::Integer<uint32_t, 0, 65535>>("mtu"),
     machine::tables_field<&Segment::subnets, subnet_fields>("subnet"),
+    machine::table_field<&Segment::tunnel, tunnel_fields>("tunnel"),
 };
 
 }  // namespace
@@ -188,10 +251,18 @@ Result<Segment> plan_segment(const Definition& definition, const Segment* before
     segment.dns = definition.dns && segment.ours, segment.dhcp = definition.dhcp && segment.ours;
     std::vector<std::string> subnets = definition.subnets;
     if (subnets.empty() && segment.ours) subnets = {"auto4", "auto"};
+    // All hosts of a VXLAN are to draw the same, without a word between them.
+    const uint64_t drawn = definition.type == Type::Vxlan ? stable_hash({segment.name, fmt::format("{}", definition.vxlan.id)}) : random;
     for (const std::string& subnet : subnets)
-        segment.subnets.push_back(TRY(plan_subnet(subnet, segment, {.before = before, .host = host, .random = random, .pool = pool})));
+        segment.subnets.push_back(TRY(plan_subnet(subnet, segment, {.before = before, .host = host, .random = drawn, .pool = pool})));
     TRY(place_gateways(definition, segment));
+    TRY(plan_tunnel(definition, host, segment));
     return segment;
+}
+
+std::string mark_of(const Segment& segment)
+{
+    return "holm:" + segment.name;
 }
 
 std::string describe_segment(const Segment& segment)

@@ -71,12 +71,19 @@ std::string describe_network(const Properties& network, const std::vector<Member
     line("Interface", text_of(network, "Interface"));
     line("Subnets", describe_list(network, "Subnets"));
     line("Gateways", describe_list(network, "Gateways"));
+    if (number_of(network, "Mtu") != 0) line("MTU", describe_list(network, "Mtu"));
     line("Domain", text_of(network, "Domain"));
     if (network.contains("Nat")) {
         line("NAT", flag("Nat"));
         line("DNS", flag("Dns"));
         line("DHCP", flag("Dhcp"));
         line("Isolated", flag("Isolated"));
+    }
+    if (network.contains("VxlanId")) {
+        line("VXLAN", fmt::format("{} by '{}'", describe_list(network, "VxlanId"), text_of(network, "Tunnel")));
+        line("Local", fmt::format("{}:{}", text_of(network, "Local"), describe_list(network, "VxlanPort")));
+        line("Peers", flag_of(network, "Evpn") ? "as EVPN tells" : describe_list(network, "Peers"));
+        line("Problem", text_of(network, "PeersProblem"));
     }
     for (auto& [machine, interface, mac, addresses] : members)
         line("Machine", fmt::format("{} ({} {}) {}", machine, interface, mac, fmt::join(addresses, " ")));
@@ -94,6 +101,14 @@ Result<int> show_one(Client& client, const std::string& name, const Invocation& 
     const MessageHandle answer = TRY(client.call("DescribeNetwork", name), what);
     Properties network = TRY(read_properties(answer.get()), what);
     const auto members = TRY(systemd::read<std::vector<Member>>(answer.get()), what);
+    if (call.has("--frr")) {
+        const std::string text = text_of(network, "Frr");
+        if (text.empty())
+            return error(Errc::Invalid, "network '{}' is not left to FRR: it has no 'evpn = true', or has not been up yet",
+                         printable(name));
+        TRY(print(text));
+        return exit_done;
+    }
     add_firewall(network);
     if (call.json == JsonStyle::Off) {
         TRY(print(describe_network(network, members)));

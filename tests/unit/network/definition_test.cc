@@ -82,6 +82,14 @@ TEST(Definition, Refusals)
                             "[vxlan]\nid = 5",
                             "type = \"vxlan\"",
                             "type = \"vxlan\"\n[vxlan]\nid = 16777216",
+                            "type = \"vxlan\"\n[vxlan]\nid = 5",
+                            "type = \"vxlan\"\n[vxlan]\nid = 5\npeers = [\"224.0.0.1\"]",
+                            "type = \"vxlan\"\n[vxlan]\nid = 5\npeers = [\"127.0.0.1\"]",
+                            "type = \"vxlan\"\n[vxlan]\nid = 5\nlocal = \"192.0.2.1\"\npeers = [\"2001:db8::1\"]",
+                            "type = \"vxlan\"\n[vxlan]\nid = 5\nlocal = \"192.0.2.1\"\npeers = [\"192.0.2.2\"]\npeers_file = \"/p\"",
+                            "type = \"vxlan\"\n[vxlan]\nid = 5\npeers_file = \"/p\"",
+                            "type = \"vxlan\"\n[vxlan]\nid = 5\nlocal = \"192.0.2.1\"\npeers_file = \"p\"",
+                            "type = \"vxlan\"\n[vxlan]\nid = 5\nlocal = \"192.0.2.1\"\npeers_file = \"/p\"\nevpn = true",
                             "type = \"bond\"",
                             "nat = 1",
                             "gateway = \"10.0.0.1\""})
@@ -93,9 +101,9 @@ TEST(Definition, Refusals)
 TEST(Definition, LaterTypesAreRefusedByName)
 {
     EXPECT_TRUE(check_supported(*parse("")));
-    auto refused = check_supported(*parse("type = \"vxlan\"\n[vxlan]\nid = 88"));
+    auto refused = check_supported(*parse("type = \"ipvlan\""));
     EXPECT_EQ(refused.error().code, Errc::NotSupported);
-    EXPECT_EQ(refused.error().text, "lan.toml:1:1: not supported yet: 'type' of network 'lan'; use \"bridge\"");
+    EXPECT_EQ(refused.error().text, "lan.toml:1:1: not supported yet: 'type' of network 'lan'; use \"bridge\" or \"vxlan\"");
 }
 
 }  // namespace
