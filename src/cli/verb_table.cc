@@ -54,13 +54,11 @@ const Verbs& table()
 constexpr auto later = std::to_array<std::string_view>({
     "abort",
     "apply",
-    "commit",
     "continue",
     "copy-image",
     "import-raw",
     "network-create",
     "network-remove",
-    "rebase",
     "record",
 });
 // clang-format on

@@ -62,6 +62,8 @@ enum class Verb {
     Snapshot,
     Snapshots,
     Rollback,
+    Commit,
+    Rebase,
     ListVolumes,
     VolumeCreate,
     VolumeRemove,

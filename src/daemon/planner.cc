@@ -13,6 +13,7 @@
 #include "base/handle.h"
 #include "base/text.h"
 #include "base/undo.h"
+#include "daemon/commit.h"
 #include "daemon/host_facts.h"
 #include "daemon/identity.h"
 #include "daemon/image_root.h"
@@ -111,14 +112,19 @@ Result<ImageRoot> observe_image(const PlanRequest& request, const Spec& spec)
     return observe_image_root(spec);
 }
 
-// What was sealed of its upper. The start of the machine makes the snapshot that was put off to it.
-Result<rootfs::History> history_of(const PlanRequest& request, const rootfs::UpperPlace& place)
+// What was put off to the start of the machine: a snapshot, an image of it. Before the store is held, which the latter changes.
+Result<> do_what_was_put_off(const PlanRequest& request, const Spec& spec, std::vector<std::string>& warnings)
 {
-    if (request.mode == PlanRequest::Mode::PlanOnly) return rootfs::read_history(place);
-    rootfs::History history = TRY(rootfs::settle_history(place));
-    if (history.next_start.empty()) return history;
-    TRY(seal_now(place, history.next_start), fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
-    return rootfs::read_history(place);
+    const auto place = rootfs::place_upper(spec, api::state_path(request.name));
+    if (rootfs::layers_folder(place).empty()) return {};
+    looking_at(request, rootfs::layers_folder(place));
+    const rootfs::History history = TRY(rootfs::settle_history(place));
+    if (!history.next_start.empty())
+        TRY(seal_now(place, history.next_start), fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
+    if (history.next_image.empty()) return {};
+    if (auto committed = commit_at_start(request.name, spec, request.looking_at); !committed)
+        warnings.push_back(fmt::format("it was not committed: {}", committed.error().text));
+    return {};
 }
 
 Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec, const ImageRoot& image, const std::string& zone)
@@ -127,7 +133,7 @@ Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec,
     const auto place = rootfs::place_upper(spec, input.state);
     if (!rootfs::layers_folder(place).empty()) {
         looking_at(request, rootfs::layers_folder(place));
-        const rootfs::History history = TRY(history_of(request, place));
+        const rootfs::History history = TRY(rootfs::read_history(place));
         input.own_layers = rootfs::layer_paths(place, history);
     }
     using machine::UsersKind;
@@ -219,7 +225,8 @@ Result<launch::Plan> complete_plan(const PlanRequest& request, const Spec& spec,
 // Draws, writes and saves under the locks of networks and ranges; takes back what it has made if a step fails. Who joins networks waits
 // for others that do before it takes the ranges, which every start needs, and gives these back before it joins, and before a filter is
 // compiled that no machine has had yet.
-Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const ImageRoot& image, launch::Facts facts)
+Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const ImageRoot& image, launch::Facts facts,
+                           std::vector<std::string> warnings)
 {
     Fd networks_lock;
     if (!network::networks_of(spec).empty()) networks_lock = TRY(lock_networks());
@@ -229,7 +236,6 @@ Result<launch::Plan> claim(const PlanRequest& request, const Spec& spec, const I
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     const NetworkRequest wanted = TRY(network_request(request, facts));
-    std::vector<std::string> warnings;
     facts.network = TRY(draw_networks(wanted, spec, warnings));
     launch::Plan plan = TRY(complete_plan(request, spec, facts, warnings));
     warn_of_stale_unit(request, spec, plan);
@@ -266,16 +272,17 @@ Result<launch::Plan> prepare(const PlanRequest& request)
 {
     Spec spec = TRY(resolve_spec(request));
     launch::Facts facts;
+    std::vector<std::string> warnings;
     facts.host = TRY(observe_host());
+    if (request.mode == PlanRequest::Mode::Claim) TRY(do_what_was_put_off(request, spec, warnings));
     const ImageRoot image = TRY(observe_image(request, spec));
     if (image.config) TRY(image::apply_payload_defaults(*image.config, spec), fmt::format("image '{}'", spec.root.image));
     facts.rootfs = TRY(observe_root(request, spec, image, facts.host.zone));
     facts.fresh_id = TRY(draw_uuid());
-    if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, image, std::move(facts));
+    if (request.mode == PlanRequest::Mode::Claim) return claim(request, spec, image, std::move(facts), std::move(warnings));
     looking_at(request, "users of the host");
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     const NetworkRequest wanted = TRY(network_request(request, facts));
-    std::vector<std::string> warnings;
     facts.network = TRY(draw_networks(wanted, spec, warnings));
     return complete_plan(request, spec, facts, warnings);
 }
