@@ -14,7 +14,7 @@ __holmctl_images() { holmctl list-images --no-legend --no-pager 2>/dev/null | aw
 __holmctl_machines() {
     local wanted='1'
     case $1 in
-    start | rename | clone | rollback) wanted='$4 == "stopped" || $4 == "failed"' ;;
+    start | rename | clone | rollback | rebase) wanted='$4 == "stopped" || $4 == "failed"' ;;
     stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | debug | login | attach | copy-to | copy-from | bind | unbind | connect | disconnect | publish | unpublish | apply | continue | abort)
         wanted='$4 != "stopped" && $4 != "failed"'
         ;;
@@ -104,6 +104,10 @@ _holmctl() {
     connect | disconnect)
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_networks)" -- "$current")); fi
+        ;;
+    commit | rebase)
+        if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
+        else COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$current")); fi
         ;;
     exec | shell | debug | login | attach | logs | edit | plan | apply | publish | unpublish | set | rename | clone | snapshot | rollback)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))

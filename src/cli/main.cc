@@ -82,6 +82,8 @@ Result<int> dispatch(const Invocation& call)
     case Verb::Snapshot: return verbs::snapshot(call);
     case Verb::Snapshots: return verbs::snapshots(call);
     case Verb::Rollback: return verbs::rollback(call);
+    case Verb::Commit: return verbs::commit(call);
+    case Verb::Rebase: return verbs::rebase(call);
     case Verb::ListVolumes: return verbs::list_volumes(call);
     case Verb::VolumeCreate: return verbs::volume_create(call);
     case Verb::VolumeRemove: return verbs::volume_remove(call);

@@ -53,10 +53,8 @@ const Verbs& table()
 
 // clang-format off: one a line
 constexpr auto later = std::to_array<std::string_view>({
-    "commit",
     "copy-image",
     "import-raw",
-    "rebase",
     "record",
 });
 // clang-format on

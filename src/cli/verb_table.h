@@ -67,6 +67,8 @@ enum class Verb {
     Snapshot,
     Snapshots,
     Rollback,
+    Commit,
+    Rebase,
     ListVolumes,
     VolumeCreate,
     VolumeRemove,

@@ -17,6 +17,17 @@ bool ended_without_a_word(const Error& error)
 void ImageJobs::begin(Reply reply, JobKind kind, const std::string& image, kernel::Message request)
 {
     const uint32_t id = jobs_.begin_image(image, kind);
+    work(id, std::move(request));
+    reply.ok(id, systemd::ObjectPath{job_path(id)});
+}
+
+void ImageJobs::hash_layers()
+{
+    work(jobs_.begin_image("", JobKind::Hash), kernel::Message("hash"));
+}
+
+void ImageJobs::work(uint32_t id, kernel::Message request)
+{
     auto finished = [this, id](Result<kernel::Message> result) {
         auto ended = running_.extract(id);
         if (result) {
@@ -29,7 +40,6 @@ void ImageJobs::begin(Reply reply, JobKind kind, const std::string& image, kerne
     running_[id] = StoreProcess::start(loop_, std::move(request),
                                        {.progress = [this, id](uint64_t bytes, uint64_t total) { jobs_.note_progress(id, bytes, total); },
                                         .finished = std::move(finished)});
-    reply.ok(id, systemd::ObjectPath{job_path(id)});
 }
 
 void ImageJobs::ask(Reply reply, kernel::Message request, Done done)
@@ -57,12 +67,15 @@ bool ImageJobs::cancel(uint32_t job)
 void ImageJobs::clean_up()
 {
     auto place = asked_.emplace(asked_.end());
-    *place = StoreProcess::start(loop_, kernel::Message("clean"),
-                                 {.progress = {}, .finished = [this, place](const Result<kernel::Message>& done) {
-                                      auto ended = std::move(*place);
-                                      asked_.erase(place);
-                                      if (!done) log_warning("the image store cannot be cleaned up: {}", done.error().text);
-                                  }});
+    kernel::Message request("clean");
+    request.add("hash", "1");
+    *place =
+        StoreProcess::start(loop_, std::move(request), {.progress = {}, .finished = [this, place](const Result<kernel::Message>& done) {
+                                                            auto ended = std::move(*place);
+                                                            asked_.erase(place);
+                                                            if (!done)
+                                                                log_warning("the image store cannot be cleaned up: {}", done.error().text);
+                                                        }});
 }
 
 }  // namespace holm::daemon

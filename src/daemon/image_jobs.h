@@ -23,12 +23,15 @@ public:
     // Does it, then answers: with nothing, or by `done` with what came of it.
     using Done = std::move_only_function<void(Reply, kernel::Message)>;
     void ask(Reply reply, kernel::Message request, Done done = {});
+    // A job that nobody has asked for: the digests of layers that were sealed.
+    void hash_layers();
     // False: it is no job of these.
     bool cancel(uint32_t job);
-    // Removes what imports of a holmd that has died, or of one that was killed, have left.
+    // Removes what imports of a holmd that has died, or of one that was killed, have left; and hashes what it has not.
     void clean_up();
 
 private:
+    void work(uint32_t id, kernel::Message request);
     systemd::Loop& loop_;
     Jobs& jobs_;
     std::map<uint32_t, std::unique_ptr<StoreProcess>> running_;  // by job

@@ -2,8 +2,10 @@
 
 #include "api/names.h"
 #include "image/identifiers.h"
+#include "image/stack.h"
 #include "rootfs/observe.h"
 #include "rootfs/plan.h"
+#include "rootfs/seal.h"
 
 namespace holm::daemon {
 
@@ -16,14 +18,25 @@ bool keeps_upper(const machine::Spec& spec)
     return place.upper == rootfs::Upper::Directory && !place.empty_at_end;
 }
 
+// Its definition still says what it was made on, or names what it was moved to.
+bool is_named(const machine::Spec& spec, const image::Store& store, const image::Stack& stack, const std::string& manifest)
+{
+    if (stack.reference == spec.root.image) return true;
+    auto named = store.find(spec.root.image);
+    return named && named->digest == manifest && manifest != stack.manifest;
+}
+
 Result<ImageRoot> observe_stack(const machine::Spec& spec, const image::Store& store, const image::Stack& stack)
 {
-    if (stack.reference != spec.root.image)
+    const rootfs::History history = TRY(rootfs::read_history(rootfs::place_upper(spec, api::state_path(spec.name))));
+    const std::string& used = history.manifest.empty() ? stack.manifest : history.manifest;
+    if (!is_named(spec, store, stack, used))
         return error(Errc::Invalid, "its upper was made on the image '{}' and means nothing on '{}'{}: 'holmctl rebase' moves it",
                      stack.reference, spec.root.image, describe_origin(spec, "root.image"));
     ImageRoot root{.stored = true};
-    root.layers = TRY(store.trees(stack.layers));
-    if (auto manifest = store.read_manifest(stack.manifest)) root.config = std::move(manifest->config);
+    const auto ids = TRY(image::layers_below(store, stack, history.manifest));
+    root.layers = TRY(store.trees(ids));
+    if (auto manifest = store.read_manifest(used)) root.config = std::move(manifest->config);
     return root;
 }
 

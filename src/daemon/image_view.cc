@@ -62,13 +62,16 @@ std::optional<ImageView> Images::read_stored(const std::string& reference)
         known = manifests_.emplace(named->manifest, std::move(*manifest)).first;
     }
     const uint64_t created = known->second.created * microseconds;
+    uint64_t usage = known->second.size;
+    for (const std::string& id : known->second.layers)  // those that were sealed had no size yet as the manifest was written
+        if (auto info = image::is_drawn(id) ? store.read_layer(id) : Result<image::LayerInfo>(Error())) usage += info->size;
     return ImageView{.name = reference,
                      .type = "layers",
                      .path = store.name(reference),
                      .read_only = named->read_only,
                      .created = created,
                      .modified = created,
-                     .usage = known->second.size,
+                     .usage = usage,
                      .digest = named->manifest,
                      .manifest = known->second};
 }

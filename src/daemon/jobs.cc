@@ -33,6 +33,9 @@ std::string_view describe_kind(JobKind kind)
     case JobKind::Rename: return "rename";
     case JobKind::Snapshot: return "snapshot";
     case JobKind::Rollback: return "rollback";
+    case JobKind::Commit: return "commit";
+    case JobKind::Rebase: return "rebase";
+    case JobKind::Hash: return "hash";
     }
     std::unreachable();
 }

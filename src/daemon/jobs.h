@@ -13,7 +13,7 @@
 
 namespace holm::daemon {
 
-enum class JobKind { Start, Stop, Restart, Clone, Rename, Snapshot, Rollback, Import, Export };
+enum class JobKind { Start, Stop, Restart, Clone, Rename, Snapshot, Rollback, Commit, Rebase, Import, Export, Hash };
 enum class JobResult {
     Done,
     Failed,

@@ -60,6 +60,9 @@ struct ChangeRequest {
     std::string what;                            // "cloning machine 'web'"
     std::optional<machine::MachineName> result;  // the machine that there is then; nobody else is given the name meanwhile
     Worker::Job work;
+    // What is done when the machine goes on again, with what `work` gave. Until then it is not started either.
+    std::function<Result<kernel::Message>(const kernel::Message&, const Worker::LookingAt&)> rest;
+    std::function<void(uint32_t job, const kernel::Message&)> done;  // in holmd, when all of it was done
     std::string tag;                         // of the snapshot, which the reply tells before the job; "": it does not
     std::shared_ptr<uint64_t> frozen_since;  // Frozen: set for `work`, µs of CLOCK_MONOTONIC, where the machine runs
 };
@@ -162,7 +165,9 @@ private:
     void ask_to(const char* request, MachineEntry& machine, std::move_only_function<void(Result<>)> then);
     void answer_change(MachineEntry& machine, Result<> answer);
     void sweep(const std::string& layers);
-    void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, Result<> result);
+    void worked(const machine::MachineName& name, const ChangeRequest& request, uint32_t job,
+                const std::shared_ptr<Result<kernel::Message>>& done);
+    void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<kernel::Message>& done);
     void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);
     bool refuse_changing(const machine::MachineName& name, Reply& reply) const;
 

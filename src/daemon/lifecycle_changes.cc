@@ -127,13 +127,26 @@ void Lifecycle::start_work(const MachineName& name, ChangeRequest request, uint3
     const std::string what = request.what;
     const Worker::Job work = request.work;
     auto finished = [this, name, job, request = std::move(request)](Result<kernel::Message> done) {
-        enqueue([this, name, job, request, result = done ? Result<>() : Result<>(done.error()),
-                 layers = done ? std::string(done->get("sweep")) : ""] {
-            if (!layers.empty()) sweep(layers);
-            thaw_again(entry(name), [this, name, request, job, result] { changed(name, request, job, result); });
-        });
+        auto shared = std::make_shared<Result<kernel::Message>>(std::move(done));
+        enqueue([this, name, job, request, shared] { worked(name, request, job, shared); });
     };
     entry(name).changer = Worker::start(host_.loop, what, change_deadline, work, std::move(finished));
+}
+
+// What is left to do holds nobody up.
+void Lifecycle::worked(const MachineName& name, const ChangeRequest& request, uint32_t job,
+                       const std::shared_ptr<Result<kernel::Message>>& done)
+{
+    if (*done)
+        if (const std::string layers((*done)->get("sweep")); !layers.empty()) sweep(layers);
+    thaw_again(entry(name), [this, name, request, job, done] {
+        if (!*done || !request.rest) return changed(name, request, job, *done);
+        ChangeRequest rest = request;
+        rest.work = [rest = std::exchange(rest.rest, nullptr), done](const Worker::LookingAt& looking_at) {
+            return rest(**done, looking_at);
+        };
+        start_work(name, std::move(rest), job);
+    });
 }
 
 // Where we have frozen it. `then` finds it going on, or gone.
@@ -177,14 +190,16 @@ void Lifecycle::sweep(const std::string& layers)
 }
 
 // systemd reads its units again where definitions have come or gone.
-void Lifecycle::changed(const MachineName& name, const ChangeRequest& request, uint32_t job, Result<> result)
+void Lifecycle::changed(const MachineName& name, const ChangeRequest& request, uint32_t job, const Result<kernel::Message>& done)
 {
     MachineEntry& machine = entry(name);
     machine.changer.reset();
+    if (done && request.done) request.done(job, *done);
+    const Result<> result = done ? Result<>() : Result<>(done.error());
     if (!result || !request.result) return end_change(name, request, job, result);
-    machine.reload_operation = host_.units.reload([this, name, request, job](const Result<>& done) {
-        enqueue([this, name, request, job, done] {
-            if (!done) log_warning("systemd does not read its units again: {}", done.error().text);
+    machine.reload_operation = host_.units.reload([this, name, request, job](const Result<>& reloaded) {
+        enqueue([this, name, request, job, reloaded] {
+            if (!reloaded) log_warning("systemd does not read its units again: {}", reloaded.error().text);
             end_change(name, request, job, {});
         });
     });

@@ -133,8 +133,9 @@ private:
         Fd source = TRY(kernel::open_source(from, O_RDONLY | O_DIRECTORY));
         TRY(make_folders(staged_ + to, 0700));
         Fd target = TRY(open_file(staged_ + to, O_RDONLY | O_DIRECTORY));
-        auto progress = [&](const std::string& path, const Copied&) {
+        auto progress = [&](const std::string& path, const Copied&) -> Result<> {
             if (request_.looking_at) request_.looking_at(from + path);
+            return {};
         };
         const Copied copied = TRY(rootfs::copy_tree(source.get(), target.get(), progress), fmt::format("'{}'", printable(from)));
         copied_.files += copied.files, copied_.bytes += copied.bytes, copied_.shared += copied.shared;
@@ -292,6 +293,16 @@ std::vector<std::string> names_in(const char* path)
     return names;
 }
 
+// A sealing of its upper that was cut off.
+void settle(const std::string& machine)
+{
+    const rootfs::UpperPlace place{.upper = rootfs::Upper::Directory,
+                                   .path = fmt::format("{}/{}/upper", api::state_machines_folder, machine),
+                                   .work = "",
+                                   .ours = true};
+    if (auto settled = rootfs::settle_history(place); !settled) log_error("machine '{}': {}", machine, settled.error().text);
+}
+
 // Of replace_file(): the definitions that holmd writes, and their drop-ins. What lies in a machine's own folder is written over.
 void remove_half_written(const std::string& folder)
 {
@@ -335,6 +346,7 @@ void finish_changes()
 {
     for (const char* kind : {"machines", "networks"}) remove_half_written(fmt::format("{}/{}", api::etc_folder, kind));
     for (const std::string& folder : names_in(api::state_machines_folder)) {
+        if (machine::parse_name(folder)) settle(folder);
         if (!exists(fmt::format("{}/{}{}", api::state_machines_folder, folder, renaming_file))) continue;
         log_info("machine '{}': its renaming is brought to its end", printable(folder));
         if (auto finished = finish_one(folder); !finished)

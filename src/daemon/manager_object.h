@@ -157,6 +157,11 @@ private:
     void remove_snapshot(Reply reply, const std::string& name, const std::string& tag);
     void rollback(Reply reply, const std::string& name, const std::string& tag);
     void diff(Reply reply, const std::string& name, const std::string& since);
+
+    // machines and images (manager_roots.cc)
+    void commit(Reply reply, const std::string& name, const std::string& image, const systemd::Options& options);
+    void compare_rebase(Reply reply, const std::string& name, const std::string& image);
+    void rebase(Reply reply, const std::string& name, const std::string& image, const systemd::Options& options);
     void change_snapshots(Reply reply, const char* verb, const std::string& name, const std::string& tag, ChangeRequest change,
                           Result<> (*work)(const SnapshotRequest&));
     void with_spec(Reply reply, Privilege privilege, const char* verb, const std::string& name,

@@ -126,7 +126,7 @@ void ManagerObject::list_snapshots(Reply reply, const std::string& name)
             kernel::Message answer("ok");
             for (const rootfs::Snapshot& one : history.snapshots)
                 answer.add("snapshot", fmt::format("{} {} {} {} {}", one.tag, one.created, one.frozen, one.layers.size(),
-                                                   one.layers == history.layers ? 1 : 0));
+                                                   one.layers == history.layers && one.manifest == history.manifest ? 1 : 0));
             return answer;
         };
         answer_with(std::move(granted), fmt::format("reading the snapshots of machine '{}'", spec.name.text()), job,

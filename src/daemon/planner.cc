@@ -13,6 +13,7 @@
 #include "base/handle.h"
 #include "base/text.h"
 #include "base/undo.h"
+#include "daemon/commit.h"
 #include "daemon/host_facts.h"
 #include "daemon/identity.h"
 #include "daemon/image_root.h"
@@ -131,14 +132,19 @@ Result<ImageRoot> observe_image(const PlanRequest& request, const Spec& spec)
     return observe_image_root(spec);
 }
 
-// What was sealed of its upper. The start of the machine makes the snapshot that was put off to it.
-Result<rootfs::History> history_of(const PlanRequest& request, const rootfs::UpperPlace& place)
+// What was put off to the start of the machine: a snapshot, an image of it. Before the store is held, which the latter changes.
+Result<> do_what_was_put_off(const PlanRequest& request, const Spec& spec, std::vector<std::string>& warnings)
 {
-    if (request.mode == PlanRequest::Mode::PlanOnly) return rootfs::read_history(place);
-    rootfs::History history = TRY(rootfs::settle_history(place));
-    if (history.next_start.empty()) return history;
-    TRY(seal_now(place, history.next_start), fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
-    return rootfs::read_history(place);
+    const auto place = rootfs::place_upper(spec, api::state_path(request.name));
+    if (rootfs::layers_folder(place).empty()) return {};
+    looking_at(request, rootfs::layers_folder(place));
+    const rootfs::History history = TRY(rootfs::settle_history(place));
+    if (!history.next_start.empty())
+        TRY(seal_now(place, history.next_start), fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
+    if (history.next_image.empty()) return {};
+    if (auto committed = commit_at_start(request.name, spec, request.looking_at); !committed)
+        warnings.push_back(fmt::format("it was not committed: {}", committed.error().text));
+    return {};
 }
 
 Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec, const ImageRoot& image, const std::string& zone)
@@ -147,7 +153,7 @@ Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec,
     const auto place = rootfs::place_upper(spec, input.state);
     if (!rootfs::layers_folder(place).empty()) {
         looking_at(request, rootfs::layers_folder(place));
-        const rootfs::History history = TRY(history_of(request, place));
+        const rootfs::History history = TRY(rootfs::read_history(place));
         input.own_layers = rootfs::layer_paths(place, history);
     }
     using machine::UsersKind;
@@ -296,6 +302,7 @@ Result<Observed> observe(const PlanRequest& request)
     Observed seen;
     seen.spec = TRY(resolve_spec(request, seen.warnings));
     seen.facts.host = TRY(observe_host());
+    if (request.mode == PlanRequest::Mode::Claim) TRY(do_what_was_put_off(request, seen.spec, seen.warnings));
     seen.image = TRY(observe_image(request, seen.spec));
     const std::string& image = seen.spec.root.image;
     if (seen.image.config) TRY(image::apply_payload_defaults(*seen.image.config, seen.spec), fmt::format("image '{}'", image));

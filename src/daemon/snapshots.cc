@@ -98,8 +98,9 @@ Result<> copy_snapshot(const SnapshotRequest& request, uint64_t since)
     const std::string id = TRY(rootfs::draw_layer_id());
     Snapshot snapshot{.tag = request.tag, .created = microseconds_of(CLOCK_REALTIME), .layers = {}};
     TRY(rootfs::plan_copy(history, id, snapshot));  // so that it fails before anything is copied
-    auto progress = [&](const std::string& path, const rootfs::Copied&) {
+    auto progress = [&](const std::string& path, const rootfs::Copied&) -> Result<> {
         if (request.looking_at) request.looking_at(place.path + path);
+        return {};
     };
     TRY(rootfs::copy_upper(place, id, progress));
     snapshot.frozen = std::max<uint64_t>(monotonic_now() - since, 1);

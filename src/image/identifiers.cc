@@ -31,6 +31,16 @@ Result<std::string> parse_layer_id(std::string_view text)
     return error(Errc::Invalid, "'{}' is no id of a layer: 64 hex digits, or 'r-' and 32", printable(text, 100));
 }
 
+std::string id_of_sealed(std::string_view id)
+{
+    return std::string(drawn).append(id);
+}
+
+bool is_drawn(std::string_view id)
+{
+    return id.starts_with(drawn);
+}
+
 bool is_digest(std::string_view reference)
 {
     return reference.starts_with(algorithm) && is_hex(reference.substr(algorithm.size()), 64);

@@ -14,6 +14,9 @@ Result<std::string> parse_digest(std::string_view text);
 // A layer's id, which is the name of its folder: the 64 hex digits of its digest, or, of a layer that was sealed before anybody
 // had hashed it, "r-" and 32 random hex digits. An id is for ever: a digest that is known later stands in the layer's layer.toml.
 Result<std::string> parse_layer_id(std::string_view text);
+// "r-…" of the id that a machine's sealed upper has in its history.
+std::string id_of_sealed(std::string_view id);
+bool is_drawn(std::string_view id);
 
 // What a user calls an image: NAME, NAME:TAG, or the digest of its manifest. ":latest" is left away: NAME is NAME:latest.
 Result<std::string> parse_reference(std::string_view text);

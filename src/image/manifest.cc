@@ -1,5 +1,7 @@
 #include "image/manifest.h"
 
+#include <algorithm>
+
 #include "image/identifiers.h"
 #include "machine/grammar.h"
 #include "machine/identifiers.h"
@@ -66,6 +68,7 @@ constexpr Field<Stack> stack_fields[] = {
     field<&Stack::reference, Argument>("reference"),
     field<&Stack::manifest, Digest>("manifest"),
     field<&Stack::layers, Layers>("layers"),
+    field<&Stack::others, List<Digest>>("others"),
 };
 
 template <typename Target, size_t count>
@@ -87,6 +90,11 @@ std::string describe_document(const Target& target, const Field<Target> (&fields
 }
 
 }  // namespace
+
+bool extends(const std::vector<std::string>& layers, const Manifest& other)
+{
+    return layers.size() >= other.layers.size() && std::equal(other.layers.rbegin(), other.layers.rend(), layers.rbegin());
+}
 
 std::string describe_manifest(const Manifest& manifest)
 {

@@ -39,6 +39,8 @@ struct Manifest {
     bool operator==(const Manifest&) const = default;
 };
 std::string describe_manifest(const Manifest& manifest);
+// Whether an image of these layers has all those of the other at its bottom: then it is the other with more done to it.
+bool extends(const std::vector<std::string>& layers, const Manifest& other);
 // `file` names the text in errors. Strict, as all files of holm. Errors of all parse_ here: Invalid.
 Result<Manifest> parse_manifest(std::string_view text, std::string_view file);
 
@@ -67,7 +69,8 @@ Result<LayerInfo> parse_layer_info(std::string_view text, std::string_view file)
 struct Stack {
     std::string reference;            // root.image as the definition had it
     std::string manifest;             // digest of the image that the lowest layers are those of
-    std::vector<std::string> layers;  // ids, topmost first: sealed ones of the machine, then those of the image
+    std::vector<std::string> layers;  // ids, topmost first: those of the image
+    std::vector<std::string> others;  // digests of images that it was moved to, or that an earlier state of it lies on
     bool operator==(const Stack&) const = default;
 };
 std::string describe_stack(const Stack& stack);

@@ -9,12 +9,12 @@
 //   images/NAME           a plain folder, which is used as it is; not of the store
 //   machines/NAME/stack.toml     the layers that a machine's upper lies on (Stack)
 //
-// A layer exists when layers/ID/tree does. To seal the upper of a machine that does not run: layers/ID with layer.toml first, fsync,
-// then rename(2) of the upper to layers/ID/tree, fsync of both parents, then stack.toml with ID before its layers: a kill between the
-// two leaves a layer that no stack names and a machine without an upper, which the same seal is repeated from.
-// What nothing refers to any more (no manifest of a name, no stack, no plan of a machine) is taken away by `prune` and `remove-image`.
-// To add a layer and then what refers to it, hold the lock shared over both; to take layers away, hold it alone, look, rename what
-// goes to layers/.removed-…, and let it go before the removal.
+// A layer exists when layers/ID/tree is a folder. What was sealed of a machine's upper lies with the machine (rootfs/history.h) until it is
+// committed: then layers/r-ID is made with a link in the place of its tree, and the two change places in one step (RENAME_EXCHANGE), so
+// that the machine finds it under its old name at any moment. That link is what refers to it. What nothing refers to any more (no manifest
+// of a name, no stack, no plan of a machine) is taken away by `prune` and `remove-image`. To add a layer and then what refers to it, hold
+// the lock shared over both; to take layers away, hold it alone, look, rename what goes to layers/.removed-…, and let it go before the
+// removal.
 #pragma once
 
 #include <string>

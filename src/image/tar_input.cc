@@ -41,7 +41,17 @@ ssize_t TarInput::read_input(struct archive*, void* self, const void** bytes) no
 
 ssize_t TarInput::read_tar(struct archive*, void* self, const void** bytes) noexcept
 {
-    return static_cast<TarInput*>(self)->unpack(bytes);
+    auto& input = *static_cast<TarInput*>(self);
+    const ssize_t size = input.unpack(bytes);
+    if (size == 0) input.starved_ = true;
+    if (size > 0) input.count_zeros({static_cast<const char*>(*bytes), static_cast<size_t>(size)});
+    return size;
+}
+
+void TarInput::count_zeros(std::string_view bytes)
+{
+    const size_t last = bytes.find_last_not_of('\0');
+    zeros_ = last == bytes.npos ? zeros_ + bytes.size() : bytes.size() - last - 1;
 }
 
 // One block of the decompressed stream. Holes, which a raw stream has none of, would be an error of libarchive's.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -32,6 +33,8 @@ public:
     };
     // The next piece of the entry's content; empty at its end.
     Result<std::optional<Piece>> read();
+    // When there is no next entry: whether that was all there is, without the empty blocks that end an archive.
+    bool is_cut() const { return starved_ && zeros_ < 512; }
     // Reads what stands behind the last entry, so that both digests are of the whole.
     Result<> drain();
 
@@ -48,6 +51,7 @@ private:
     static ssize_t read_input(struct archive*, void* self, const void** bytes) noexcept;
     static ssize_t read_tar(struct archive*, void* self, const void** bytes) noexcept;
     ssize_t unpack(const void** bytes);
+    void count_zeros(std::string_view bytes);
     Error failure(struct archive* archive);
 
     int fd_;
@@ -55,6 +59,8 @@ private:
     std::string buffer_;
     Sha256 input_hash_, tar_hash_;
     uint64_t read_ = 0, unpacked_ = 0;
+    uint64_t zeros_ = 0;          // that the tar ends with, as far as it was read
+    bool starved_ = false;        // more of it was asked for than there is
     std::optional<Error> error_;  // of a callback
 };
 

@@ -44,6 +44,9 @@ public:
                 return error(Errc::Invalid, "the archive has more than {} entries", input_.most_entries);
             report();
         }
+        // Of a layer its digest tells.
+        if (archive_.is_cut() && input_.whiteouts == Whiteouts::AsFiles)
+            return error(Errc::Invalid, "the archive ends behind an entry, and not with an empty block: it was cut");
         TRY(archive_.drain());
         TRY(later_.flush());
         result_.compression = archive_.compression();

@@ -2,12 +2,14 @@
 // Applies; outside.
 #pragma once
 
+#include <functional>
+
 #include "base/error.h"
 #include "rootfs/copy_tree.h"
 
 namespace holm::rootfs {
 
-// Adds to `copied`. Errors: Invalid, where `from` is no regular file.
-Result<> copy_content(int from, int to, Copied& copied);
+// Adds to `copied`, and asks between two steps of a large file whether to go on. Errors: its own; Invalid, where `from` is no regular file.
+Result<> copy_content(int from, int to, Copied& copied, const std::function<Result<>()>& go_on);
 
 }  // namespace holm::rootfs

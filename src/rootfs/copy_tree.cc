@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <climits>
@@ -22,15 +23,28 @@ namespace {
 
 constexpr size_t from_tree = 0, to_tree = 1;
 
-// What overlayfs notes of a file that it has copied up from a layer: true of that layer and of that upper alone.
-bool is_note(std::string_view attribute)
+constexpr uint64_t progress_step = 16 << 20;  // bytes of content
+
+// All but what overlayfs notes of a file that it has copied up from a layer: true of that layer and of that upper alone.
+bool is_no_note(std::string_view attribute)
 {
-    return attribute.starts_with("trusted.overlay.") && attribute != "trusted.overlay.opaque";
+    return !attribute.starts_with("trusted.overlay.") || attribute == "trusted.overlay.opaque";
+}
+
+bool is_left_out(const struct stat& status, CopyRules::Devices devices)
+{
+    if (S_ISSOCK(status.st_mode)) return devices != CopyRules::Devices::All;
+    if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) return false;
+    const bool whiteout = S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0);
+    return devices == CopyRules::Devices::None || (devices == CopyRules::Devices::Whiteouts && !whiteout);
 }
 
 class Copying {
 public:
-    Copying(Descent& descent, const CopyProgress& progress) : descent_(descent), progress_(progress) {}
+    Copying(Descent& descent, const CopyProgress& progress, const CopyRules& rules)
+        : descent_(descent), progress_(progress), rules_(rules), keeps_(rules.keeps ? rules.keeps : is_no_note)
+    {
+    }
 
     Result<Copied> run()
     {
@@ -61,7 +75,11 @@ private:
     {
         struct stat status;
         if (::fstatat(from(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot look at it");
-        if (++copied_.files % 256 == 0 && progress_) progress_(path_, copied_);
+        if (is_left_out(status, rules_.devices)) {
+            copied_.devices += S_ISSOCK(status.st_mode) ? 0 : 1;
+            return {};
+        }
+        if (++copied_.files % 256 == 0) TRY(tell());
         if (S_ISDIR(status.st_mode)) {
             if (::mkdirat(to(), name.c_str(), 0700)) return sys_error("cannot make the folder");
             TRY(descent_.enter(name, {true, true}));
@@ -74,12 +92,19 @@ private:
         return {};
     }
 
+    Result<> tell()
+    {
+        told_ = copied_.bytes;
+        return progress_ ? progress_(path_, copied_) : Result<>();
+    }
+
     Result<> make(const std::string& name, const struct stat& status)
     {
         if (S_ISREG(status.st_mode)) {
             Fd source = TRY(open_at(from(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME));
             Fd target = TRY(open_at(to(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-            return copy_content(source.get(), target.get(), copied_);
+            return copy_content(source.get(), target.get(), copied_,
+                                [this] { return copied_.bytes < told_ + progress_step ? Result<>() : tell(); });
         }
         if (S_ISLNK(status.st_mode)) {
             std::string target(PATH_MAX, '\0');
@@ -98,8 +123,16 @@ private:
         const char* path = name.empty() ? "." : name.c_str();
         if (::fchownat(to(), path, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot set the owner");
         if (!S_ISLNK(status.st_mode) && ::fchmodat(to(), path, status.st_mode & 07777, 0)) return sys_error("cannot set the mode");
-        for (auto& [attribute, value] : TRY(kernel::read_attributes(from(), name)))
-            if (!is_note(attribute)) TRY(kernel::write_attribute(to(), name, attribute, value));
+        for (auto& [attribute, value] : TRY(kernel::read_attributes(from(), name))) {
+            if (!keeps_(attribute)) {
+                copied_.attributes += attribute == "security.selinux" || !is_no_note(attribute) ? 0 : 1;
+                continue;
+            }
+            auto written = kernel::write_attribute(to(), name, attribute, value);
+            if (written) continue;
+            if (!rules_.keeps || written.error().sys_errno != EOPNOTSUPP) return written;
+            ++copied_.attributes;  // of another file system, which has more
+        }
         const timespec times[] = {status.st_atim, status.st_mtim};
         if (::utimensat(to(), path, times, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot set the times");
         return {};
@@ -135,6 +168,9 @@ private:
 
     Descent& descent_;
     const CopyProgress& progress_;
+    const CopyRules& rules_;
+    bool (*keeps_)(std::string_view attribute);
+    uint64_t told_ = 0;                               // bytes, when progress_ was last told
     std::vector<std::vector<std::string>> pending_;   // names that are still to be copied, of each folder from the top down
     std::map<std::pair<dev_t, ino_t>, Copy> copies_;  // of files with several names
     std::string path_;                                // where it is, for people
@@ -143,12 +179,13 @@ private:
 
 }  // namespace
 
-Result<Copied> copy_tree(int from, int to, const CopyProgress& progress)
+Result<Copied> copy_tree(int from, int to, const CopyProgress& progress, const CopyRules& rules)
 {
     std::vector<Fd> tops;
     for (int folder : {from, to}) tops.push_back(TRY(kernel::clone_mount(folder, kernel::Subtree::Alone)));
     Descent descent(std::move(tops));
-    Copied copied = TRY(Copying(descent, progress).run());
+    Copied copied = TRY(Copying(descent, progress, rules).run());
+    if (!rules.synced) return copied;
     Fd own = TRY(open_at(to, ".", O_RDONLY | O_DIRECTORY));
     if (::syncfs(own.get())) return sys_error("cannot sync the copy");
     return copied;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "machine/identifiers.h"
 #include "machine/toml_schema.h"
 
 namespace holm::rootfs {
@@ -28,12 +29,16 @@ constexpr machine::Field<Snapshot> snapshot_fields[] = {
     field<&Snapshot::created, Microseconds>("created"),
     field<&Snapshot::frozen, Microseconds>("frozen"),
     field<&Snapshot::layers, Layers>("layers"),
+    field<&Snapshot::manifest, machine::Text<machine::parse_argument>>("manifest"),
 };
 
 constexpr machine::Field<History> fields[] = {
     field<&History::layers, Layers>("layers"),
+    field<&History::manifest, machine::Text<machine::parse_argument>>("manifest"),
     field<&History::sealing, machine::Text<parse_maybe_id>>("sealing"),
     field<&History::next_start, machine::Text<parse_maybe_tag>>("next_start"),
+    field<&History::next_image, machine::Text<machine::parse_argument>>("next_image"),
+    field<&History::next_force, machine::Boolean>("next_force"),
     machine::tables_field<&History::snapshots, snapshot_fields>("snapshot"),
 };
 
@@ -117,14 +122,20 @@ const Snapshot* find_snapshot(const History& history, std::string_view tag)
     return found == history.snapshots.end() ? nullptr : &*found;
 }
 
-Result<History> plan_seal(History history, const std::string& id, Snapshot snapshot)
+Result<History> plan_layer(History history, const std::string& id)
 {
-    if (!id.empty()) {
-        history.layers.insert(history.layers.begin(), id);
-        history.sealing = id;
-    }
+    if (id.empty()) return history;
+    history.layers.insert(history.layers.begin(), id);
+    history.sealing = id;
     TRY(check_depth(history.layers));
+    return history;
+}
+
+Result<History> plan_seal(History before, const std::string& id, Snapshot snapshot)
+{
+    History history = TRY(plan_layer(std::move(before), id));
     snapshot.layers = history.layers;
+    snapshot.manifest = history.manifest;
     if (history.next_start == snapshot.tag) history.next_start.clear();
     TRY(add_snapshot(history, std::move(snapshot)));
     return history;
@@ -133,9 +144,19 @@ Result<History> plan_seal(History history, const std::string& id, Snapshot snaps
 Result<History> plan_copy(History history, const std::string& id, Snapshot snapshot)
 {
     snapshot.layers = history.layers;
+    snapshot.manifest = history.manifest;
     snapshot.layers.insert(snapshot.layers.begin(), id);
     TRY(check_depth(snapshot.layers));
     TRY(add_snapshot(history, std::move(snapshot)));
+    return history;
+}
+
+Result<History> plan_rebase(History before, const std::string& id, Snapshot snapshot, const std::string& manifest,
+                            const std::vector<std::string>& layers)
+{
+    History history = TRY(plan_seal(std::move(before), id, std::move(snapshot)));
+    history.manifest = manifest;
+    if (!layers.empty()) history.layers = layers;
     return history;
 }
 
@@ -144,6 +165,7 @@ Result<History> plan_rollback(History history, const std::string& id, std::strin
     const Snapshot* snapshot = find_snapshot(history, tag);
     if (!snapshot) return no_snapshot(history, tag);
     history.layers = snapshot->layers;
+    history.manifest = snapshot->manifest;
     history.sealing = id;
     history.next_start.clear();
     return history;

@@ -17,13 +17,17 @@ struct Snapshot {
     uint64_t created = 0;             // µs, CLOCK_REALTIME
     uint64_t frozen = 0;              // µs for which the machine stood still; 0: it did not run
     std::vector<std::string> layers;  // ids over the machine's own root, topmost first: that is its state
+    std::string manifest;             // of the image that they lie on, as in History
     bool operator==(const Snapshot&) const = default;
 };
 
 struct History {
     std::vector<std::string> layers;  // ids below the upper as it is now, topmost first
+    std::string manifest;             // digest of the image that it was moved to (rebase); "": it lies on what it was made on
     std::string sealing;              // the id that the upper is being given, to make room for an empty one; "": none
     std::string next_start;           // tag of the snapshot that the next start makes; "": none
+    std::string next_image;           // the image that the next start makes; "": none
+    bool next_force = false;          // that replaces an image of the name
     std::vector<Snapshot> snapshots;  // oldest first
     bool operator==(const History&) const = default;
 };
@@ -48,8 +52,13 @@ const Snapshot* find_snapshot(const History& history, std::string_view tag);
 // The upper, which becomes the layer `id` ("": it is empty), with a snapshot of that. Errors: Exists (the tag), NotSupported (too
 // many layers).
 Result<History> plan_seal(History history, const std::string& id, Snapshot snapshot);
-// The same where the upper is copied to the layer `id` and stays.
+// The same without a snapshot.
+Result<History> plan_layer(History history, const std::string& id);
+// A snapshot where the upper is copied to the layer `id` and stays.
 Result<History> plan_copy(History history, const std::string& id, Snapshot snapshot);
+// A seal, and all on another image from then on. `layers`: what takes the place of those there were, as far as it is not empty.
+Result<History> plan_rebase(History history, const std::string& id, Snapshot snapshot, const std::string& manifest,
+                            const std::vector<std::string>& layers);
 // The snapshot's state again; the upper becomes the layer `id`, which nobody needs. Errors: NotFound, with the tags that there are.
 Result<History> plan_rollback(History history, const std::string& id, std::string_view tag);
 // Without the snapshot. Errors: as above.

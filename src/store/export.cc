@@ -12,7 +12,8 @@
 #include "image/sha256.h"
 #include "image/write_oci.h"
 #include "kernel/path.h"
-#include "store/copy_tree.h"
+#include "rootfs/copy_tree.h"
+#include "store/hash_layers.h"
 #include "store/landing.h"
 #include "store/merged_root.h"
 #include "store/oci_layout.h"
@@ -166,12 +167,13 @@ Result<kernel::Message> export_oci(const Job& job, const image::Store& store)
     if (as_folder) TRY(check_empty(output));
     else TRY(check_writable(output));
     const image::Stored image = TRY(store.find(job.request().get("name")));
+    TRY(hash_layers(job, store, image.manifest.layers));
     const Incoming stage = TRY(Incoming::make(store));
     std::string digest = TRY(LayoutWriter(job, store, stage.tree()).write(image, compression));
     const auto go_on = [&job](uint64_t) { return job.go_on(); };
     if (as_folder) {
         Fd folder = TRY(kernel::open_in_root(output, "", O_RDONLY | O_DIRECTORY, kernel::Links::Refuse));
-        TRY(copy_tree(stage.tree(), folder.get(), go_on));
+        TRY(rootfs::copy_tree(stage.tree(), folder.get(), [&job](const std::string&, const rootfs::Copied&) { return job.go_on(); }));
     } else digest = TRY(image::pack_tar({.tree = stage.tree(), .output = output}, go_on)).digest;
     return std::move(kernel::Message("ok").add("digest", digest));
 }

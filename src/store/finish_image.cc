@@ -1,5 +1,6 @@
 #include "store/finish_image.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 #include <csignal>
@@ -10,6 +11,7 @@
 #include "kernel/path.h"
 #include "kernel/process.h"
 #include "machine/os_release.h"
+#include "store/remove.h"
 
 namespace holm::store {
 
@@ -54,11 +56,23 @@ std::map<std::string, std::string> read_os_release(int tree)
     return {};
 }
 
+std::map<std::string, std::string> read_os_release_of(const image::Store& store, const std::vector<std::string>& layers)
+{
+    for (const std::string& id : layers) {
+        auto tree = open_file(store.tree(id), O_PATH | O_DIRECTORY);
+        auto found = tree ? read_os_release(tree->get()) : std::map<std::string, std::string>();
+        if (!found.empty()) return found;
+    }
+    return {};
+}
+
 Result<std::string> name_image(const image::Store& store, const Target& target, image::Manifest manifest)
 {
     manifest.created = static_cast<uint64_t>(::time(nullptr));
+    const auto old = store.find(target.name);
     std::string digest = TRY(write_manifest(store, manifest));
     TRY(write_name(store, target.name, {.manifest = digest, .read_only = target.read_only}));
+    if (old && old->digest != digest) static_cast<void>(drop_unreferenced(store, *old));  // else prune does
     return digest;
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "image/store.h"
@@ -31,7 +32,11 @@ Result<NewLayer> digest_and_sync(const Job& job, const Incoming& incoming);
 // os-release(5) of a root; empty where it has none.
 std::map<std::string, std::string> read_os_release(int tree);
 
-// Writes the manifest, whose time is now, and gives it the name. The caller holds the store's lock alone. Gives the digest.
+// The same of the topmost of the layers that has one.
+std::map<std::string, std::string> read_os_release_of(const image::Store& store, const std::vector<std::string>& layers);
+
+// Writes the manifest, whose time is now, and gives it the name; what only the image that had it needed is dropped. The caller holds the
+// store's lock alone. Gives the digest.
 Result<std::string> name_image(const image::Store& store, const Target& target, image::Manifest manifest);
 
 }  // namespace holm::store

@@ -3,10 +3,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "image/attributes.h"
 #include "image/identifiers.h"
 #include "kernel/path.h"
 #include "machine/os_release.h"
-#include "store/copy_tree.h"
+#include "rootfs/copy_tree.h"
 #include "store/finish_image.h"
 #include "store/landing.h"
 #include "store/unpack_child.h"
@@ -51,12 +52,12 @@ Result<kernel::Message> import_folder(const Job& job, const image::Store& store)
     // Opened anew: the descriptor may be one of O_PATH.
     Fd source = TRY(kernel::open_in_root(folder, "", O_RDONLY | O_DIRECTORY, kernel::Links::Refuse), "what is to be imported");
     Incoming incoming = TRY(Incoming::make(store));
-    uint64_t copied = 0, reported = 0;
-    const Copied left_out = TRY(copy_tree(source.get(), incoming.tree(), [&](uint64_t bytes) -> Result<> {
-        copied += bytes;
-        if (copied >= reported + (16 << 20)) job.progress(reported = copied);
+    auto progress = [&job](const std::string&, const rootfs::Copied& so_far) -> Result<> {
+        job.progress(so_far.bytes + so_far.shared);
         return job.go_on();
-    }));
+    };
+    const rootfs::CopyRules rules{.devices = rootfs::CopyRules::Devices::None, .keeps = image::is_kept_attribute, .synced = false};
+    const rootfs::Copied left_out = TRY(rootfs::copy_tree(source.get(), incoming.tree(), progress, rules));
     kernel::Message done = TRY(finish(job, store, target, std::move(incoming)));
     done.add("devices", static_cast<int64_t>(left_out.devices)).add("attributes", static_cast<int64_t>(left_out.attributes));
     return done;

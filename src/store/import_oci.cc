@@ -90,16 +90,6 @@ Result<> land_all(const image::Store& store, std::vector<Part>& parts)
     return {};
 }
 
-std::map<std::string, std::string> read_os_release_of(const image::Store& store, const std::vector<std::string>& layers)
-{
-    for (const std::string& id : layers) {
-        auto tree = open_file(store.tree(id), O_PATH | O_DIRECTORY);
-        auto found = tree ? read_os_release(tree->get()) : std::map<std::string, std::string>();
-        if (!found.empty()) return found;
-    }
-    return {};
-}
-
 // The layout as a folder: an archive of one is unpacked beside the layers, and goes with `staging`.
 Result<Fd> open_layout(const Job& job, const image::Store& store, std::optional<Incoming>& staging)
 {

@@ -22,6 +22,9 @@ public:
     Result<int> input() const;
     int socket() const { return socket_; }
 
+    // It goes on after its answer, whether anybody listens or not.
+    void go_on_alone() { alone_ = true; }
+
     // Tells how far it is: of `total` bytes, where that is known.
     void progress(uint64_t bytes, uint64_t total = 0) const;
     // Errors: Busy, where holmd has hung up: the job was cancelled, or nobody is left who wants it.
@@ -29,6 +32,7 @@ public:
 
 private:
     int socket_;
+    bool alone_ = false;
     kernel::Message request_;
 };
 

@@ -13,11 +13,13 @@
 #include "base/text.h"
 #include "image/sha256.h"
 #include "rootfs/remove.h"
+#include "store/layer_index.h"
 
 namespace holm::store {
 
 namespace {
 
+constexpr unsigned most_attempts = 8;
 constexpr std::string_view incoming_prefix = ".incoming-", removed_prefix = ".removed-";
 
 Result<std::string> draw(std::string_view prefix)
@@ -40,6 +42,21 @@ bool exists(const std::string& path)
     return ::lstat(path.c_str(), &status) == 0;
 }
 
+bool is_link(const std::string& path)
+{
+    struct stat status;
+    return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+// Errors: NotFound, Busy, where somebody who cleans up took it for litter before it was locked.
+Result<Fd> make_locked(const std::string& path)
+{
+    if (::mkdir(path.c_str(), 0700)) return sys_error("cannot make '{}'", path);
+    Fd folder = TRY(open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (::flock(folder.get(), LOCK_EX | LOCK_NB)) return sys_error("cannot lock '{}'", path);
+    return exists(path) ? Result<Fd>(std::move(folder)) : Result<Fd>(error(Errc::NotFound, "'{}' was removed", path));
+}
+
 }  // namespace
 
 Result<Incoming> Incoming::make(const image::Store& store)
@@ -47,12 +64,15 @@ Result<Incoming> Incoming::make(const image::Store& store)
     Incoming incoming;
     incoming.parent_ = store.layers();
     TRY(make_folders(incoming.parent_, 0700));
-    const std::string name = TRY(draw(incoming_prefix)), path = fmt::format("{}/{}", incoming.parent_, name);
-    if (::mkdir(path.c_str(), 0700)) return sys_error("cannot make '{}'", path);
-    incoming.name_ = name;
-    incoming.folder_ = TRY(open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (::flock(incoming.folder_.get(), LOCK_EX | LOCK_NB)) return sys_error("cannot lock '{}'", path);
-    if (::mkdirat(incoming.folder_.get(), "tree", 0755)) return sys_error("cannot make '{}/tree'", path);
+    for (unsigned attempt = 0; !incoming.folder_; ++attempt) {
+        const std::string name = TRY(draw(incoming_prefix));
+        auto folder = make_locked(fmt::format("{}/{}", incoming.parent_, name));
+        if (!folder && attempt == most_attempts) return folder.error();
+        if (!folder) continue;
+        incoming.name_ = name;
+        incoming.folder_ = std::move(*folder);
+    }
+    if (::mkdirat(incoming.folder_.get(), "tree", 0755)) return sys_error("cannot make '{}/tree'", incoming.name_);
     incoming.tree_ = TRY(open_at(incoming.folder_.get(), "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     return incoming;
 }
@@ -76,6 +96,28 @@ Result<> Incoming::land(const image::Store& store, std::string_view id, const im
         return sys_error("cannot put the layer '{}' in place", id);
     name_.clear();
     return sync_path(parent_);
+}
+
+Result<> move_layer(const image::Store& store, const std::string& from, const std::string& id)
+{
+    if (is_link(from)) return store.trees({id}) ? Result<>() : store.trees({id}).error();
+    const std::string tree = store.tree(id);
+    Incoming incoming = TRY(Incoming::make(store));
+    if (::unlinkat(incoming.folder(), "tree", AT_REMOVEDIR) || ::symlinkat(tree.c_str(), incoming.folder(), "tree"))
+        return sys_error("cannot make the place of the layer '{}'", id);
+    TRY(incoming.land(store, id, {}));
+    if (!is_link(tree)) return error(Errc::Exists, "there is a layer '{}' already", id);
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, tree.c_str(), RENAME_EXCHANGE))
+        return sys_error("cannot put '{}' in its place as the layer '{}'", from, id);
+    TRY(sync_path(store.layer(id)));
+    return sync_path(from.substr(0, from.rfind('/')));
+}
+
+Result<> drop_unfinished(const image::Store& store)
+{
+    for (const std::string& id : TRY(list_layers(store)))
+        if (is_link(store.tree(id))) TRY(drop_layer(store, id));
+    return {};
 }
 
 Result<> sync_folder(int folder)

@@ -42,6 +42,13 @@ private:
     Fd folder_, tree_;
 };
 
+// What lies in the folder `from` becomes the layer `id`, which nobody has hashed yet; a link to it stays in its place. Of the same file
+// system. Takes the same time whatever is in it; a death in between is made good by the next call, or by drop_unfinished. The caller holds
+// the store's lock alone.
+Result<> move_layer(const image::Store& store, const std::string& from, const std::string& id);
+// Layers that a move has made and not filled. The caller holds the store's lock alone.
+Result<> drop_unfinished(const image::Store& store);
+
 // Makes all that was written below a folder survive a power cut (syncfs(2)).
 Result<> sync_folder(int folder);
 

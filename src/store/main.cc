@@ -9,10 +9,13 @@
 
 #include "api/names.h"
 #include "image/store.h"
+#include "store/commit.h"
 #include "store/export.h"
+#include "store/hash_layers.h"
 #include "store/import.h"
 #include "store/import_oci.h"
 #include "store/job.h"
+#include "store/landing.h"
 #include "store/remove.h"
 #include "store/upkeep.h"
 
@@ -29,6 +32,8 @@ Result<kernel::Message> perform(const Job& job)
     if (kind == "import-oci") return import_oci(job, store);
     if (kind == "export-tar") return export_tar(job, store);
     if (kind == "export-oci") return export_oci(job, store);
+    if (kind == "commit") return commit_machine(job, store);
+    if (kind == "hash") return hash_all(job, store);
     if (kind == "prune") return prune(job, store);
     if (kind == "usage") return observe_usage(job, store);
     if (kind == "check") return check_store(job, store);
@@ -46,6 +51,15 @@ Result<kernel::Message> perform_safely(const Job& job)
     } catch (const std::exception& failure) {  // of libraries, and of memory that is not there
         return error(Errc::Failed, "{}", failure.what());
     }
+}
+
+// What nobody waits for: the removal of what an image had that was replaced, the digests of layers that were sealed.
+void tidy(Job& job)
+{
+    const image::Store store;
+    job.go_on_alone();
+    if (job.request().get("force") == "1" || job.request().kind == "commit") static_cast<void>(clean(store));
+    if (job.request().get("hash") == "1") static_cast<void>(hash_all(job, store));
 }
 
 // Folders within each other cost a descriptor each.
@@ -66,11 +80,13 @@ int run()
     Fd socket(job_descriptor);
     auto request = kernel::receive_message(socket.get());
     if (!request) return 1;
-    const Job job(socket.get(), std::move(*request));
+    Job job(socket.get(), std::move(*request));
     auto result = perform_safely(job);
     const bool good = result.has_value();
     if (!good) result = kernel::error_message(result.error());
-    return kernel::send_message(socket.get(), *result) && good ? 0 : 1;
+    const bool told = kernel::send_message(socket.get(), *result).has_value();
+    if (good) tidy(job);
+    return told && good ? 0 : 1;
 }
 
 }  // namespace

@@ -8,10 +8,12 @@
 
 #include "api/names.h"
 #include "base/text.h"
+#include "image/stack.h"
 #include "kernel/mount.h"
 #include "kernel/namespace.h"
 #include "kernel/path.h"
 #include "machine/identifiers.h"
+#include "rootfs/seal.h"
 #include "store/landing.h"
 
 namespace holm::store {
@@ -33,7 +35,11 @@ Result<RootSource> find_machine(const image::Store& store, std::string_view text
         return error(Errc::Busy, "machine '{}' runs, and changes what it would be read from: stop it first", name.text());
     const image::Stack stack = TRY(store.read_stack(name), fmt::format("machine '{}' has no image below its upper", name.text()));
     RootSource source{.folders = {upper}, .upper = upper};
-    for (std::string& tree : TRY(store.trees(stack.layers))) source.folders.push_back(std::move(tree));
+    const rootfs::UpperPlace place{.upper = rootfs::Upper::Directory, .path = upper, .ours = true};
+    const rootfs::History history = TRY(rootfs::read_history(place));
+    for (std::string& sealed : rootfs::layer_paths(place, history)) source.folders.push_back(std::move(sealed));
+    const auto below = TRY(image::layers_below(store, stack, history.manifest));
+    for (std::string& tree : TRY(store.trees(below))) source.folders.push_back(std::move(tree));
     return source;
 }
 

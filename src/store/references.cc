@@ -1,6 +1,7 @@
 #include "store/references.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include "base/handle.h"
 #include "base/text.h"
 #include "image/identifiers.h"
+#include "image/stack.h"
 #include "kernel/definition_files.h"
 #include "launch/plan_file.h"
 #include "machine/spec_file.h"
@@ -91,16 +93,32 @@ void find_definitions(const image::Store& store, const image::Stored& image, std
 
 }  // namespace
 
+std::vector<std::string> committed_layers(const image::Store& store, const MachineName& name)
+{
+    std::vector<std::string> ids;
+    const std::string place = fmt::format("{}/machines/{}/layers", store.state(), name.text());
+    Handle<DIR, closedir> listing(::opendir(place.c_str()));
+    while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
+        struct stat status;
+        auto id = image::parse_layer_id(image::id_of_sealed(entry->d_name));
+        if (id && ::lstat(fmt::format("{}/{}", place, entry->d_name).c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+            ids.push_back(std::move(*id));
+    }
+    return ids;
+}
+
 Result<References> observe_references(const image::Store& store)
 {
     References references;
     for (const std::string& name : TRY(store.names())) references.manifests.insert(TRY(store.find(name), "references of images").digest);
     for (const MachineName& name : TRY(machines_in(fmt::format("{}/machines", store.state())))) {
+        for (std::string& id : committed_layers(store, name)) references.layers.insert(std::move(id));
         auto stack = store.read_stack(name);
         if (!stack && stack.error().sys_errno == ENOENT) continue;
         if (!stack) return stack.error();
         references.layers.insert(stack->layers.begin(), stack->layers.end());
         if (!stack->manifest.empty() && store.read_manifest(stack->manifest)) references.manifests.insert(stack->manifest);
+        references.manifests.insert(stack->others.begin(), stack->others.end());
     }
     for (const std::string& digest : references.manifests) {
         const image::Manifest manifest = TRY(store.read_manifest(digest));
@@ -122,7 +140,7 @@ Result<std::vector<std::string>> find_dependants(const image::Store& store, cons
     };
     for (const MachineName& name : TRY(machines_in(fmt::format("{}/machines", store.state())))) {
         auto stack = store.read_stack(name);
-        if (stack && stack->manifest == image.digest) found.push_back(lies_on_it(name));
+        if (stack && image::lies_on(*stack, image.digest)) found.push_back(lies_on_it(name));
     }
     for (const MachineName& name : TRY(machines_in(api::runtime_machines_folder)))
         if (!store.read_stack(name) && std::ranges::any_of(layers_of_plan(store, api::plan_path(name)), is_only_here))

@@ -18,7 +18,8 @@ Result<> check_unused(const image::Store& store, const image::Stored& image)
     return error(Errc::Busy, "image '{}' is in use: {}", image.name, fmt::join(dependants, "; "));
 }
 
-// What the image alone had, after its name is gone.
+}  // namespace
+
 Result<> drop_unreferenced(const image::Store& store, const image::Stored& image)
 {
     const References left = TRY(observe_references(store));
@@ -29,8 +30,6 @@ Result<> drop_unreferenced(const image::Store& store, const image::Stored& image
         if (!left.layers.contains(id)) TRY(drop_layer(store, id));
     return {};
 }
-
-}  // namespace
 
 Result<kernel::Message> remove_image(const Job& job, const image::Store& store)
 {
@@ -49,6 +48,10 @@ Result<kernel::Message> remove_image(const Job& job, const image::Store& store)
 
 Result<kernel::Message> clean_up(const image::Store& store)
 {
+    {
+        auto hold = TRY(store.lock(image::Holding::Alone));
+        TRY(drop_unfinished(store));
+    }
     TRY(clean(store));
     return kernel::Message("ok");
 }

@@ -85,6 +85,14 @@ Result<> check_names(const image::Store& store, kernel::Message& answer)
     return {};
 }
 
+// Layers of the machine's own that were committed.
+void check_committed(const image::Store& store, const machine::MachineName& machine, kernel::Message& answer)
+{
+    for (const std::string& id : committed_layers(store, machine))
+        if (auto trees = store.trees({id}); !trees)
+            add_item(answer, "problem", fmt::format("machine '{}': {}", machine.text(), trees.error().text));
+}
+
 Result<> check_stacks(const image::Store& store, kernel::Message& answer)
 {
     const std::string place = fmt::format("{}/machines", store.state());
@@ -92,11 +100,14 @@ Result<> check_stacks(const image::Store& store, kernel::Message& answer)
     while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
         auto name = machine::parse_name(entry->d_name);
         if (!name) continue;
+        check_committed(store, *name, answer);
         auto stack = store.read_stack(*name);
         if (!stack && stack.error().sys_errno == ENOENT) continue;
         if (!stack) add_item(answer, "problem", fmt::format("machine '{}': {}", name->text(), stack.error().text));
         else if (auto trees = store.trees(stack->layers); !trees)
             add_item(answer, "problem", fmt::format("machine '{}': {}", name->text(), trees.error().text));
+        if (!stack) continue;
+        for (const std::string& digest : stack->others) check_manifest(store, digest, fmt::format("machine '{}'", name->text()), answer);
     }
     return {};
 }

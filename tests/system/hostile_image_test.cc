@@ -2,6 +2,9 @@
 // host stays as it was, and the store has nothing of it.
 #include <sys/xattr.h>
 
+#include <algorithm>
+#include <random>
+
 #include "archive.h"
 #include "base/text.h"
 #include "host.h"
@@ -115,7 +118,7 @@ TEST_F(HostileImageTest, WhatLeadsOutOrContradictsItselfIsRefused)
 TEST_F(HostileImageTest, WhatIsDamagedIsRefused)
 {
     const std::string good = tar_of({{.name = "x", .content = std::string(600, 'x')}, {.name = "y", .content = "y"}});
-    for (size_t cut : {size_t{100}, size_t{512}, size_t{700}, size_t{1536 + 100}}) {
+    for (size_t cut : {size_t{100}, size_t{512}, size_t{700}, size_t{1536}, size_t{1536 + 100}, good.size() - 1024}) {
         write_file(folder() + "/cut.tar", good.substr(0, cut));
         EXPECT_TRUE(refuses(holmctl({"import-tar", folder() + "/cut.tar", "hostile"}), 1, "hostile")) << cut;
         expect_nothing_left("cut");
@@ -152,6 +155,44 @@ TEST_F(HostileImageTest, WhatIsOddStaysInside)
               "setuid regular file 4755\npipe fifo 644\n.wh.passwd regular empty file 644\n");
     for (const char* folder : {"/d", "/e"}) EXPECT_EQ(::listxattr((root + folder).c_str(), nullptr, 0), 0) << folder;
     EXPECT_FALSE(exists(root + "/disk") || exists(root + "/null"));
+}
+
+// A byte of a header is another, and the checksum holds again: what our reader takes GNU tar takes too, with the same names, kinds and
+// sizes.
+TEST_F(HostileImageTest, NoOtherReaderSeesAnotherTree)
+{
+    const std::vector<Member> members = {{.name = "d", .type = '5', .mode = 0755},
+                                         {.name = "d/one", .content = std::string(700, 'x')},
+                                         pax("size", "600"),
+                                         {.name = "two", .content = std::string(600, 'y')},
+                                         pax("path", "d/long"),
+                                         {.name = "three", .content = "z"},
+                                         {.name = "d/link", .type = '2', .link = "one"},
+                                         {.name = "hard", .type = '1', .link = "d/one"},
+                                         {.name = "last", .content = std::string(512, 'l')}};
+    const std::string good = tar_of(members), archive = folder() + "/mutated.tar", unpacked = folder() + "/unpacked";
+    std::mt19937 draw(1);
+    int taken = 0, compared = 0;
+    for (int i = 0; i < count(2000, 60); ++i) {
+        std::string bad = good;
+        const size_t header = draw() % (bad.size() / 512) * 512;
+        for (unsigned changes = 1 + draw() % 3; changes > 0; --changes) bad[header + draw() % 345] = "0123457x/.\0\200"[draw() % 12];
+        std::fill_n(bad.begin() + static_cast<ptrdiff_t>(header) + 148, 8, ' ');
+        unsigned sum = 0;
+        for (char c : std::string_view(bad).substr(header, 512)) sum += static_cast<unsigned char>(c);
+        bad.replace(header + 148, 8, fmt::format("{:06o}", sum) + std::string("\0 ", 2));
+        write_file(archive, bad);
+        if (holmctl({"import-tar", "--force", archive, "hostile"}).code != 0) continue;
+        ++taken;
+        const char* list = "find . ! -name . -printf '%P %y %l ' \\( -type f -printf '%s\\n' -o -printf '\\n' \\) | sort";
+        const std::string ours = sh("cd " + tree() + " && " + list).out;
+        Outcome theirs = sh(fmt::format("rm -rf {0} && mkdir {0} && tar -C {0} -xf {1} && cd {0} && {2}", unpacked, archive, list));
+        if (theirs.code != 0) continue;
+        ++compared;
+        EXPECT_EQ(ours, theirs.out) << "archive " << i;
+    }
+    printf("%d taken, %d of them by GNU tar too\n", taken, compared);
+    EXPECT_GT(compared, 10);
 }
 
 TEST_F(HostileImageTest, BombsAreRefusedInBoundedSpace)

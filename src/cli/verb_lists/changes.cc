@@ -16,6 +16,17 @@ const Options snapshot_options = {
     {.name = "--at-next-start", .help = "take it when the machine is started again, in no time"},
 };
 
+const Options commit_options = {
+    {.name = "--force", .help = "replace an image that the machine does not lie on"},
+    {.name = "--at-next-start", .help = "do it when the machine is started again, in no time"},
+};
+
+const Options rebase_options = {
+    {.name = "--dry-run", .help = "only say what would become of each change"},
+    {.name = "--take", .kind = List, .value = "PATH", .help = "what the image has there, and not what the machine has made of it"},
+    {.name = "--undo", .help = "what the machine was before its last rebase"},
+};
+
 const Options snapshots_options = {
     {.name = "--remove", .kind = List, .value = "TAG", .help = "remove that snapshot"},
 };
@@ -48,6 +59,18 @@ std::vector<VerbInfo> change_verbs()
          .synopsis = "NAME TAG",
          .help = "give a stopped machine the files of a snapshot again",
          .operands = count::two},
+        {.verb = Verb::Commit,
+         .name = "commit",
+         .synopsis = "NAME IMAGE",
+         .help = "make an image of the machine's files, or add to one",
+         .operands = count::two,
+         .options = commit_options},
+        {.verb = Verb::Rebase,
+         .name = "rebase",
+         .synopsis = "NAME IMAGE",
+         .help = "put the machine's changes on another image",
+         .operands = {1, 2},
+         .options = rebase_options},
     };
 }
 

@@ -81,6 +81,8 @@ Result<int> diff(const Invocation& call);
 Result<int> snapshot(const Invocation& call);
 Result<int> snapshots(const Invocation& call);
 Result<int> rollback(const Invocation& call);
+Result<int> commit(const Invocation& call);
+Result<int> rebase(const Invocation& call);
 Result<int> list_volumes(const Invocation& call);
 Result<int> volume_create(const Invocation& call);
 Result<int> volume_remove(const Invocation& call);

@@ -17,10 +17,10 @@ namespace {
 
 class CopyTree : public test::Workbench {
 protected:
-    static Result<Copied> copy()
+    static Result<Copied> copy(const CopyRules& rules = {})
     {
         folder("to");
-        return copy_tree(open("from").get(), open("to").get(), {});
+        return copy_tree(open("from").get(), open("to").get(), {}, rules);
     }
     static struct stat look(std::string_view path)
     {
@@ -102,6 +102,33 @@ TEST_F(CopyTree, DepthCostsNoDescriptors)
     Fd deepest = open("to");
     for (int level = 0; level < depth; ++level) deepest = Fd(openat(deepest.get(), "a", O_PATH | O_DIRECTORY | O_CLOEXEC));
     EXPECT_TRUE(deepest);
+}
+
+TEST_F(CopyTree, TheRulesSayWhatIsLeftOut)
+{
+    file("from/a"), whiteout("from/gone");
+    ASSERT_EQ(mknod(at("from/device").c_str(), S_IFIFO | 0644, 0), 0);
+    ASSERT_EQ(setxattr(at("from/a").c_str(), "user.kept", "1", 1, 0), 0);
+    ASSERT_EQ(setxattr(at("from/a").c_str(), "user.dropped", "1", 1, 0), 0);
+    const CopyRules rules{.devices = CopyRules::Devices::None, .keeps = [](std::string_view name) { return name == "user.kept"; }};
+    auto copied = copy(rules);
+    ASSERT_TRUE(copied) << copied.error().text;
+    EXPECT_EQ(copied->devices, 1u);
+    EXPECT_EQ(copied->attributes, 1u);
+    EXPECT_EQ(attribute("to/a", "user.kept"), "1");
+    EXPECT_EQ(attribute("to/a", "user.dropped"), "");
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(at("to/gone"))));
+    EXPECT_TRUE(S_ISFIFO(look("to/device").st_mode)) << "a FIFO is no device";
+}
+
+TEST_F(CopyTree, WhoIsToldMayEndIt)
+{
+    for (int i = 0; i < 300; ++i) file(fmt::format("from/f{}", i).c_str());
+    folder("to");
+    auto stop = [](const std::string&, const Copied&) { return Result<>(error(Errc::Busy, "enough")); };
+    auto copied = copy_tree(open("from").get(), open("to").get(), stop);
+    ASSERT_FALSE(copied);
+    EXPECT_EQ(copied.error().code, Errc::Busy);
 }
 
 TEST_F(CopyTree, WhatIsThereAlreadyIsAnError)

@@ -77,7 +77,7 @@ TEST(Parse, HelpIsAVerbToo)
 
 TEST(Parse, VerbOfALaterVersionIsNoUsageError)
 {
-    EXPECT_EQ(refused({"rebase", "web"}, Errc::NotSupported), "'rebase' is not supported yet");
+    EXPECT_EQ(refused({"copy-image", "web"}, Errc::NotSupported), "'copy-image' is not supported yet");
 }
 
 TEST(Parse, UnknownOptionNamesTheNearest)

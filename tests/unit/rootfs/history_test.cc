@@ -36,6 +36,34 @@ TEST(History, ACopyLeavesTheUpperWhereItIs)
     EXPECT_EQ(find_snapshot(history, "b")->layers, (std::vector{two, one}));
 }
 
+TEST(History, ALayerWithoutASnapshotIsOneAllTheSame)
+{
+    const History history = *plan_layer({}, one);
+    EXPECT_EQ(history.layers, std::vector{one});
+    EXPECT_EQ(history.sealing, one);
+    EXPECT_TRUE(history.snapshots.empty());
+    EXPECT_EQ(*plan_layer(history, ""), history);
+    History deep;
+    for (size_t i = 0; i < most_sealed; ++i) deep.layers.push_back(one);
+    EXPECT_EQ(plan_layer(deep, two).error().code, Errc::NotSupported);
+}
+
+TEST(History, ARebaseIsUndoneByARollback)
+{
+    const std::string image = "sha256:" + std::string(64, 'a');
+    History before = *plan_seal({}, one, tagged("a"));
+    before.sealing.clear();
+    History after = *plan_rebase(before, two, tagged("before"), image, {});
+    EXPECT_EQ(after.layers, (std::vector{two, one}));
+    EXPECT_EQ(after.manifest, image);
+    EXPECT_EQ(*parse_history(describe_history(after), "history.toml"), after);
+    after.sealing.clear();
+    const History undone = *plan_rollback(after, "", "before");
+    EXPECT_EQ(undone.layers, (std::vector{two, one}));
+    EXPECT_EQ(undone.manifest, "");
+    EXPECT_EQ(plan_rebase(before, two, tagged("before"), image, {three, one})->layers, (std::vector{three, one}));
+}
+
 TEST(History, RollbackGoesThereAndBack)
 {
     History history = *plan_seal(*plan_seal({}, one, tagged("a")), two, tagged("b"));

@@ -1,0 +1,18 @@
+#include "image/stack.h"
+
+#include <algorithm>
+
+namespace holm::image {
+
+Result<std::vector<std::string>> layers_below(const Store& store, const Stack& stack, const std::string& moved_to)
+{
+    if (moved_to.empty()) return stack.layers;
+    return TRY(store.read_manifest(moved_to)).layers;
+}
+
+bool lies_on(const Stack& stack, const std::string& manifest)
+{
+    return stack.manifest == manifest || std::ranges::find(stack.others, manifest) != stack.others.end();
+}
+
+}  // namespace holm::image

@@ -1,0 +1,281 @@
+// Images of what machines have changed: commit, and what becomes of it on the way through archives.
+#include "base/text.h"
+#include "host.h"
+
+namespace holm::test {
+
+namespace {
+
+// What a machine does to its root: adds, changes, deletes, replaces a folder, links, leaves holes and attributes.
+constexpr const char* changes =
+    "mkdir -p /data/x; echo hello >/data/x/y; ln /data/x/y /data/z; rm /etc/hidden; rm -r /old; mkdir /old; "
+    "echo new >/old/new; chown 5:6 /data/x; chmod 4755 /etc/changed; ln -s nowhere /data/link; mkfifo /data/fifo; "
+    "truncate -s 1M /data/hole; touch -d @1000000000 /data/x/y";
+// Each path with what it is, and the content.
+constexpr const char* listing =
+    "cd /; find data etc/changed etc/hidden old ! -type d -exec stat -c '%n %f %u:%g %h %s %Y %N' {} + 2>&1 | sort; "
+    "find data old -type d -exec stat -c '%n %f %u:%g' {} + | sort; find data old etc -type f -exec sha256sum "
+    "{} + | grep -v ' etc/\\(resolv.conf\\|machine-id\\|hosts\\|hostname\\)$' | sort";
+
+}  // namespace
+
+class CommitTest : public SystemTest {
+protected:
+    void SetUp() override
+    {
+        sh("mkdir -p -m 700 /var/lib/holm/images/.manifests /var/lib/holm/layers && touch /var/lib/holm/layers/.lock && chmod 600 "
+           "/var/lib/holm/layers/.lock");
+        SystemTest::SetUp();
+        const std::string root = busybox();
+        sh(fmt::format("cd {} && mkdir -p old etc && echo lower >old/gone && echo lower >etc/hidden && echo same >etc/changed", root));
+        ASSERT_TRUE(succeeds(holmctl({"import-fs", root, base_})));
+    }
+    void TearDown() override
+    {
+        for (const std::string& machine : mine_) take_away(machine);
+        for (const char* image : {"base", "first", "second", "third"}) holmctl({"remove-image", image});
+        EXPECT_TRUE(succeeds(holmctl({"prune"})));
+        EXPECT_TRUE(eventually([] { return sh("ls -A /var/lib/holm/layers").out == ".lock\n"; })) << sh("ls -lA /var/lib/holm/layers").out;
+        SystemTest::TearDown();
+    }
+    // A machine of the image that is stopped and has done `script`.
+    std::string stopped(const std::string& script, const std::string& image = "base")
+    {
+        mine_.push_back(name());
+        EXPECT_TRUE(
+            succeeds(holmctl({"run", "--name=" + mine_.back(), "--network=none", "--image=" + image, "--", "/bin/sh", "-c", script})));
+        return mine_.back();
+    }
+    static std::string tree_of(const std::string& image)
+    {
+        Outcome outcome = holmctl({"run", "--rm", "--network=none", "--image=" + image, "--", "/bin/sh", "-c", listing});
+        EXPECT_TRUE(succeeds(outcome));
+        return outcome.out;
+    }
+    const std::string base_ = "base";
+    std::vector<std::string> mine_;
+};
+
+TEST_F(CommitTest, TheTreeIsTheSameOnEachWay)
+{
+    const std::string machine = stopped(changes);
+    const std::string tree = tree_of("base");
+    EXPECT_TRUE(has(tree, "etc/hidden"));
+    const std::string diff = holmctl({"diff", machine}).out;
+    for (const char* line : {"D /etc/hidden\n", "O /old", "A /data/z\n", "C /etc/changed (mode"}) EXPECT_TRUE(has(diff, line));
+
+    Outcome committed = holmctl({"commit", machine, "first"});
+    ASSERT_TRUE(succeeds(committed));
+    EXPECT_TRUE(committed.out.starts_with("sha256:"));
+    const std::string wanted = tree_of("first");
+    EXPECT_TRUE(has(wanted, "data/x/y 81a4 0:0 2 6 1000000000"));
+    EXPECT_TRUE(has(wanted, "etc/changed 89ed"));
+    EXPECT_FALSE(has(wanted, "old/gone"));
+    EXPECT_TRUE(has(wanted, "data/x 41ed 5:6"));
+    EXPECT_EQ(holmctl({"diff", machine}).out, diff) << "the machine is what it was";
+
+    const std::string layout = folder() + "/layout", archive = folder() + "/tree.tar";
+    ASSERT_TRUE(succeeds(holmctl({"export-oci", "first", layout})));
+    ASSERT_TRUE(succeeds(holmctl({"export-tar", "first", archive})));
+    ASSERT_TRUE(succeeds(holmctl({"remove-image", "first"})));
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout, "second"})));
+    ASSERT_TRUE(succeeds(holmctl({"import-tar", archive, "third"})));
+    EXPECT_EQ(tree_of("second"), wanted);
+    EXPECT_EQ(tree_of("third"), wanted);
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine}))) << "it runs on what was sealed of it";
+    EXPECT_TRUE(wait_for_state(machine, "stopped"));
+}
+
+TEST_F(CommitTest, TheDigestFollows)
+{
+    const std::string machine = stopped(changes);
+    ASSERT_TRUE(succeeds(holmctl({"commit", machine, "first"})));
+    const std::string layer = std::string(trim(sh("echo /var/lib/holm/layers/r-*").out));
+    EXPECT_TRUE(eventually([&] { return has(content_of(layer + "/layer.toml"), "digest = \"sha256:"); }));
+    EXPECT_TRUE(has(holmctl({"--json=short", "list-images"}).out, "\"first\""));
+    // Damage is found by its digest.
+    write_file(layer + "/tree/data/x/y", "other\n");
+    EXPECT_TRUE(refuses(holmctl({"fsck", "--deep"}), 1, "another content"));
+    sh(fmt::format("printf 'hello\\n' >{0}/tree/data/x/y; touch -d @1000000000 {0}/tree/data/x/y", layer));
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+}
+
+TEST_F(CommitTest, AnImageIsAddedToAndNoOtherReplaced)
+{
+    const std::string machine = stopped("echo one >/one"), other = stopped("echo two >/two");
+    ASSERT_TRUE(succeeds(holmctl({"commit", machine, "first"})));
+    ASSERT_TRUE(succeeds(holmctl({"commit", machine, "first"}))) << "the same again";
+    EXPECT_TRUE(refuses(holmctl({"commit", other, "first"}), 1, "--force"));
+    EXPECT_TRUE(exists("/var/lib/holm/machines/" + other + "/upper/two")) << "nothing was sealed";
+    ASSERT_TRUE(succeeds(holmctl({"commit", other, "base"}))) << "what it lies on";
+    const std::string both = stopped("cat /two", "base");
+    EXPECT_TRUE(refuses(holmctl({"commit", both, "first"}), 1, "--force"));
+    ASSERT_TRUE(succeeds(holmctl({"commit", "--force", both, "first"})));
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=first", "--", "/bin/cat", "/two"}).out, "two\n");
+    ASSERT_TRUE(succeeds(holmctl({"read-only", "first", "yes"})));
+    EXPECT_TRUE(refuses(holmctl({"commit", "--force", machine, "first"}), 1, "read-only"));
+    ASSERT_TRUE(succeeds(holmctl({"read-only", "first", "no"})));
+    EXPECT_TRUE(refuses(holmctl({"commit", machine, "no/such:name"}), 1, "no/such"));
+    EXPECT_TRUE(refuses(holmctl({"commit", "no-such-machine", "first"}), 1, "no-such-machine"));
+    EXPECT_TRUE(refuses(holmctl({"commit", machine}), 2, "IMAGE"));
+}
+
+TEST_F(CommitTest, LayersAreSharedUntilNobodyNeedsThem)
+{
+    const std::string machine = stopped("echo one >/one");
+    ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "before"})));
+    write_file("/var/lib/holm/machines/" + machine + "/upper/two", "two\n");
+    ASSERT_TRUE(succeeds(holmctl({"commit", machine, "first"})));
+    EXPECT_EQ(trim(sh("ls -d /var/lib/holm/layers/r-* | wc -l").out), "2") << "the snapshot's too";
+    ASSERT_TRUE(succeeds(holmctl({"remove-image", "first"})));
+    ASSERT_TRUE(succeeds(holmctl({"prune"})));
+    EXPECT_EQ(trim(sh("ls -d /var/lib/holm/layers/r-* | wc -l").out), "2") << "the machine lies on them";
+    ASSERT_TRUE(succeeds(holmctl({"rollback", machine, "before"})));
+    const std::string diff = holmctl({"diff", machine}).out;
+    EXPECT_TRUE(has(diff, "A /one\n"));
+    EXPECT_EQ(diff.find("/two"), diff.npos);
+    ASSERT_TRUE(succeeds(holmctl({"prune"})));
+    EXPECT_TRUE(eventually([] { return trim(sh("ls -d /var/lib/holm/layers/r-* | wc -l").out) == "1"; }));
+    EXPECT_TRUE(succeeds(holmctl({"fsck"})));
+}
+
+TEST_F(CommitTest, ARunningMachineIsCopiedAndGoesOn)
+{
+    mine_.push_back(name());
+    const std::string& machine = mine_.back();
+    ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=" + machine, "--network=none", "--image=base", "--", "/bin/sh", "-c",
+                                  "[ -e /one ] || echo one >/one; while :; do date >/now; sleep 0.1; done"})));
+    ASSERT_TRUE(eventually([&] { return exists("/var/lib/holm/machines/" + machine + "/upper/now"); }));
+    Outcome committed = holmctl({"commit", machine, "first"});
+    ASSERT_TRUE(succeeds(committed));
+    EXPECT_TRUE(has(committed.err, "stood still for"));
+    EXPECT_EQ(machine_property(machine, "Frozen"), "b false");
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=first", "--", "/bin/cat", "/one"}).out, "one\n");
+    EXPECT_TRUE(exists("/var/lib/holm/machines/" + machine + "/upper/one")) << "its upper stays its own";
+
+    ASSERT_TRUE(succeeds(holmctl({"commit", "--at-next-start", machine, "second"})));
+    EXPECT_FALSE(exists("/var/lib/holm/images/second.toml"));
+    ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(exists("/var/lib/holm/images/second.toml"));
+    EXPECT_FALSE(exists("/var/lib/holm/machines/" + machine + "/upper/one")) << "sealed";
+    EXPECT_EQ(inside(machine, "cat /one").out, "one\n");
+    ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+TEST_F(CommitTest, ARootThatIsNoImageIsCopied)
+{
+    const std::string machine = name(), root = busybox();
+    sh(fmt::format("mkdir {0}/srv; echo lower >{0}/srv/lower", root));
+    ASSERT_TRUE(succeeds(
+        holmctl({"run", "--name=" + machine, "--network=none", "--lower=" + root, "--", "/bin/sh", "-c", "echo upper >/srv/upper"})));
+    ASSERT_TRUE(succeeds(holmctl({"commit", machine, "first"})));
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=first", "--", "/bin/cat", "/srv/lower", "/srv/upper"}).out,
+              "lower\nupper\n");
+    mine_.push_back(machine);
+}
+
+// -- rebase -------------------------------------------------------------------------------------------------------------------------
+
+TEST_F(CommitTest, ARebaseTellsExactlyWhatCollidesAndIsUndone)
+{
+    // The image `second` is `base` with other files.
+    const std::string maker =
+        stopped("echo theirs >/etc/changed; echo theirs >/etc/untouched; rm /etc/hidden; echo more >/old/more; echo a >/etc/alike");
+    ASSERT_TRUE(succeeds(holmctl({"commit", maker, "second"})));
+    const std::string machine =
+        stopped("echo mine >/etc/changed; rm /etc/hidden; rm -r /old; mkdir /old; echo own >/own; echo a >/etc/alike");
+    const std::string diff = holmctl({"diff", machine}).out;
+
+    Outcome report = holmctl({"rebase", "--dry-run", machine, "second"});
+    ASSERT_TRUE(succeeds(report));
+    const std::string lines = sh(fmt::format("holmctl rebase --dry-run {} second | grep -v ' clean'", machine)).out;
+    EXPECT_EQ(lines,
+              "conflict /etc/changed (changed here, changed there)\nstale-whiteout /etc/hidden (deleted here and there)\n"
+              "opaque /old (hides all that the layers have in it)\nshadowed /old/more (added there, below '/old', which hides it)\n");
+    EXPECT_EQ(holmctl({"diff", machine}).out, diff) << "nothing was done";
+
+    ASSERT_TRUE(succeeds(holmctl({"rebase", machine, "second"})));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(wait_for_state(machine, "stopped"));
+    ASSERT_TRUE(succeeds(holmctl({"commit", machine, "third"})));
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=third", "--", "/bin/cat", "/etc/changed", "/etc/untouched", "/own"}).out,
+              "mine\ntheirs\nown\n");
+    EXPECT_TRUE(refuses(holmctl({"remove-image", "second"}), 1, machine));
+
+    const std::string since = sh(fmt::format("holmctl diff --since=$(holmctl --no-legend snapshots {0} | cut -d' ' -f1) {0}", machine)).out;
+    EXPECT_TRUE(has(since, "A /etc/untouched\n")) << "what the other image has made of it";
+    ASSERT_TRUE(succeeds(holmctl({"rebase", "--undo", machine})));
+    EXPECT_EQ(holmctl({"diff", machine}).out, diff) << "as it was";
+    ASSERT_TRUE(succeeds(holmctl({"commit", "--force", machine, "third"})));
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=third", "--", "/bin/sh", "-c", "cat /etc/changed; ls /etc/untouched"}).out,
+              "mine\n");
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+}
+
+TEST_F(CommitTest, ARebaseTakesWhatItIsTold)
+{
+    const std::string maker = stopped("echo theirs >/etc/changed; echo theirs >/etc/other");
+    ASSERT_TRUE(succeeds(holmctl({"commit", maker, "second"})));
+    const std::string machine = stopped("echo mine >/etc/changed; echo mine >/etc/other; echo own >/own");
+    ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "s"})));
+    const std::string diff = holmctl({"diff", machine}).out;
+    EXPECT_TRUE(refuses(holmctl({"rebase", "-q", "--take=/etc/hidden", machine, "second"}), 1, "/etc/hidden"));
+    EXPECT_EQ(holmctl({"diff", machine}).out, diff);
+    ASSERT_TRUE(succeeds(holmctl({"rebase", "--take=/etc/changed", machine, "second"})));
+    const std::string taken = holmctl({"diff", machine}).out;
+    EXPECT_EQ(taken.find("/etc/changed"), taken.npos) << taken;
+    EXPECT_TRUE(has(taken, "C /etc/other (content"));
+    EXPECT_TRUE(has(taken, "A /own\n"));
+    ASSERT_TRUE(succeeds(holmctl({"rebase", "--undo", machine})));
+    EXPECT_EQ(holmctl({"diff", machine}).out, diff);
+    EXPECT_TRUE(refuses(holmctl({"rebase", machine, "no-such-image"}), 1, "no-such-image"));
+    EXPECT_TRUE(refuses(holmctl({"rebase", machine}), 2, "IMAGE"));
+    EXPECT_TRUE(refuses(holmctl({"rebase", "--undo", maker}), 1, "before a rebase"));
+}
+
+// The time of it is not that of what is sealed.
+TEST_F(CommitTest, SealingTakesTheSameTimeWhateverItsSize)
+{
+    const std::string small = stopped("true"), large = stopped("true");
+    sh(fmt::format("head -c 200M /dev/urandom >/var/lib/holm/machines/{}/upper/file; sync", large));
+    auto time_of = [](const std::string& machine, const char* image) {
+        const auto begin = std::chrono::steady_clock::now();
+        EXPECT_TRUE(succeeds(holmctl({"commit", machine, image})));
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    };
+    double best_small = 1e9, best_large = 1e9;
+    for (int i = 0; i < 5; ++i) {
+        for (const std::string& machine : {small, large}) write_file("/var/lib/holm/machines/" + machine + "/upper/again", "x");
+        best_small = std::min(best_small, time_of(small, "first"));
+        best_large = std::min(best_large, time_of(large, "second"));
+    }
+    printf("commit: %.1f ms with some bytes, %.1f ms with 200 MB\n", best_small, best_large);
+    EXPECT_LT(best_large, best_small * 3 + 50);
+}
+
+// A holmd that dies leaves the machine its files, and the store whole.
+TEST_F(CommitTest, AHolmdThatDiesLeavesNoHalf)
+{
+    const std::string machine = stopped("echo one >/one");
+    for (int attempt = 0; attempt < count(40, 6); ++attempt) {
+        write_file(fmt::format("/var/lib/holm/machines/{}/upper/f{}", machine, attempt), "x");
+        Process commit(
+            {"busctl", "call", "org.holm1", "/org/holm1", "org.holm1.Manager", "CommitMachine", "ssa{sv}", machine, "first", "0"});
+        sleep_for(milliseconds(attempt * 4));
+        kill_holmd();
+        commit.wait();
+        ASSERT_TRUE(eventually([&] { return holmctl({"list"}).code == 0; }));
+        ASSERT_TRUE(eventually([&] { return holmctl({"fsck"}).code == 0; })) << holmctl({"fsck"}).err;
+        const std::string diff = holmctl({"diff", machine}).out;
+        for (int i = 0; i <= attempt; ++i) ASSERT_TRUE(has(diff, fmt::format("A /f{}\n", i))) << "attempt " << attempt;
+        if (attempt % 4 == 3) {  // layers below an upper are not without end
+            ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+            EXPECT_TRUE(wait_for_state(machine, "stopped"));
+        }
+    }
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+}
+
+}  // namespace holm::test
