@@ -17,7 +17,10 @@ constexpr const char* host_program = "/source/tests/host/host";
 constexpr const char* talk_program = R"(
 import socket, sys, time
 role, kind, address, port, size = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
-if kind == 'tcp' and role == 'hear':
+if role == 'forge':
+    one = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+    one.sendto(b'holm-names 1 ' + address.encode() + b' 1 0 1 -\n10.77.0.99 bank.holm\n', ('eth0', 0x88b5, 0, 0, b'\xff' * 6))
+elif kind == 'tcp' and role == 'hear':
     listening = socket.create_server(('', port)); print('ready', flush=True); listening.settimeout(10)
     one, _ = listening.accept(); taken = 0
     while part := one.recv(1 << 16): taken += len(part)
@@ -173,6 +176,12 @@ TEST_F(VxlanTest, MachinesOfTwoHostsByNameAndAddress)
     for (const char* name : {"far", "far.holm"}) EXPECT_TRUE(eventually([&] { return reaches(0, "near", name); })) << name;
     EXPECT_TRUE(eventually([] { return reaches(1, "far", "near"); }));
     EXPECT_TRUE(has(at(0, "holmctl network-status lan").out, "192.0.2.2"));
+
+    // Only hosts are heard about names.
+    EXPECT_TRUE(succeeds(at(0, talk(0, "near", "forge - 192.0.2.99 0 0"))));
+    EXPECT_TRUE(eventually([] { return !at(0, "nft list counter bridge holm protocol").out.contains("packets 0 "); }));
+    sleep_for(200ms);
+    for (int host : {0, 1}) EXPECT_FALSE(at(host, "ls /run/holm/networks/lan/peers").out.contains("192.0.2.99")) << host;
 
     // The gateway is each host's own, though it has the same address, and no host answers the other's DHCP or advertises its router.
     EXPECT_TRUE(reaches(0, "near", "10.77.0.1"));
