@@ -269,7 +269,7 @@ void Lifecycle::terminate_all(MachineEntry& machine)
     if (machine.blocked) {
         static_cast<void>(kernel::signal_process(machine.blocked->process.get(), SIGKILL));
         machine.blocked.reset();
-        machine.control.reset();
+        drop_control(machine);
     } else if (machine.control) {
         const MachineName name = machine.name;
         machine.control->ask(kernel::Message("terminate"), [this, name](const Result<kernel::Message>& answer) {
@@ -306,8 +306,7 @@ void Lifecycle::register_with_machined(MachineEntry& machine)
 
 void Lifecycle::release_runtime(MachineEntry& machine)
 {
-    machine.control.reset();
-    end_thaw(machine);
+    drop_control(machine);
     machine.confirmation.reset();
     machine.blocked.reset();
     machine.deadline.reset();

@@ -89,7 +89,8 @@ struct MachineEntry {
     std::unique_ptr<Worker> applier;  // makes it what its definition says, or what it was
     systemd::Operation apply_operation;
     systemd::Source confirmation;  // the end of the time for it
-    systemd::Callback after_thaw;  // what goes on when a machine goes on that we have frozen
+    // What goes on when the supervisor has answered, or is gone, that was asked to freeze or thaw for it.
+    std::move_only_function<void(Result<>)> on_answer;
     systemd::Operation reload_operation;
     std::vector<systemd::Callback> when_gone;  // done once the unit is gone and what was claimed is released
 };
