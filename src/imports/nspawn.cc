@@ -305,9 +305,10 @@ void take_setting(Imported& into, const Setting& setting)
 }
 
 // What a file beside an image may say: nothing that opens the host to who has made the image, and nothing of its networks.
-constexpr auto harmless = std::to_array<std::string_view>(
-    {"Boot", "DropCapability", "Environment", "Ephemeral", "Hostname", "Inaccessible", "KillSignal", "MachineID", "NotifyReady", "Parameters",
-     "ProcessTwo", "ReadOnly", "ResolvConf", "TemporaryFileSystem", "Timezone", "User", "VirtualEthernet", "Volatile", "WorkingDirectory"});
+constexpr auto harmless =
+    std::to_array<std::string_view>({"Boot", "DropCapability", "Environment", "Ephemeral", "Hostname", "Inaccessible", "KillSignal",
+                                     "MachineID", "NotifyReady", "Parameters", "ProcessTwo", "ReadOnly", "ResolvConf",
+                                     "TemporaryFileSystem", "Timezone", "User", "VirtualEthernet", "Volatile", "WorkingDirectory"});
 
 bool is_harmless(const Setting& setting)
 {

@@ -122,6 +122,7 @@ TEST_F(MachinectlTest, CopiesAndBinds)
         ASSERT_TRUE(succeeds(sh(fmt::format("mkdir -p {0}-tree/sub; echo deep >{0}-tree/sub/file", source))));
         EXPECT_TRUE(succeeds(by(program, {"copy-to", machine, source + "-tree", "/root/tree-" + program}))) << program;
         EXPECT_EQ(holmctl({"exec", machine, "--", "cat", "/root/tree-" + program + "/sub/file"}).out, "deep\n");
+        if (program == "machinectl") continue;  // it binds by a folder that nspawn has in its machines: "Operation not supported"
         const std::string target = "/mnt/" + program;
         EXPECT_TRUE(succeeds(by(program, {"bind", "--mkdir", machine, source + "-tree", target}))) << program;
         EXPECT_EQ(holmctl({"exec", machine, "--", "cat", target + "/sub/file"}).out, "deep\n");
