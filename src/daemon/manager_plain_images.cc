@@ -42,7 +42,7 @@ Result<> copy_plain(const Plain& image, const std::string& to)
     if (::mkdirat(folder.get(), half.c_str(), 0700)) return sys_error("cannot make '{}/{}'", image.folder, half);
     Fd from = TRY(open_at(folder.get(), image.file, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), image.name);
     Fd made = TRY(open_at(folder.get(), half, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    auto copied = rootfs::copy_tree(from.get(), made.get(), [](const std::string&, const rootfs::Copied&) {});
+    auto copied = rootfs::copy_tree(from.get(), made.get(), [](const std::string&, const rootfs::Copied&) -> Result<> { return {}; });
     if (!copied) {
         static_cast<void>(rootfs::remove_tree(folder.get(), half));
         return copied.error();
