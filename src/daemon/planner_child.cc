@@ -1,11 +1,28 @@
 #include "daemon/planner_child.h"
 
+#include <ctime>
+
 #include "api/names.h"
 #include "daemon/networks.h"
 #include "launch/describe.h"
 #include "launch/plan_file.h"
 
 namespace holm::daemon {
+
+namespace {
+
+constexpr std::chrono::seconds boot_deadline{45};  // less than holm-prepare waits
+constexpr time_t boot_time = 300;                  // s
+
+// A host that boots has more to do than to answer: who its users are, say, which machined is asked that is about to start.
+std::chrono::seconds planning_deadline()
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return now.tv_sec < boot_time ? boot_deadline : planner_deadline;
+}
+
+}  // namespace
 
 Result<launch::Plan> read_plan(const std::string& path)
 {
@@ -24,7 +41,7 @@ std::unique_ptr<Worker> start_planning(systemd::Loop& loop, PlanRequest request,
     auto finished = [path = api::plan_path(request.name), planned = std::move(planned)](Result<kernel::Message> done) mutable {
         planned(done ? read_plan(path) : Result<launch::Plan>(done.error()));
     };
-    return Worker::start(loop, fmt::format("planning machine '{}'", request.name.text()), planner_deadline, job, std::move(finished));
+    return Worker::start(loop, fmt::format("planning machine '{}'", request.name.text()), planning_deadline(), job, std::move(finished));
 }
 
 std::unique_ptr<Worker> start_describing(systemd::Loop& loop, PlanRequest request, Described described)
