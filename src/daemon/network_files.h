@@ -29,8 +29,8 @@ Result<> write_segment(Place place, const network::Segment& segment);
 // All of a place, sorted by name. A broken one is said and skipped: it must not stop the others.
 std::vector<network::Segment> list_segments(Place place);
 
-// MACHINE@INTERFACE.lease of a network.
-Result<> write_lease(const std::string& network, const network::Lease& lease);
+// MACHINE@INTERFACE.lease of a network. Nothing is written where it says so already.
+Result<> write_lease(const std::string& network, const network::Lease& lease, Durable durable = Durable::Yes);
 std::vector<network::Lease> list_leases(const std::string& network);
 // Of all networks. What cannot be removed is said.
 void remove_leases(const machine::MachineName& machine);
