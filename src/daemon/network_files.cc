@@ -113,11 +113,14 @@ Result<> write_peers(const std::string& network, const network::Peers& peers)
     return replace_file(network_folder(Place::Up, network) + peers_file, network::describe_peers(peers), 0644, Durable::No);
 }
 
-Result<> write_lease(const std::string& network, const Lease& lease)
+Result<> write_lease(const std::string& network, const Lease& lease, Durable durable)
 {
     const std::string folder = network_folder(Place::Drawn, network);
+    const std::string path = fmt::format("{}/{}@{}{}", folder, lease.machine, lease.interface, lease_suffix);
+    const std::string text = network::describe_lease(lease);
+    if (auto before = read_regular_file(path, most_bytes); before && *before == text) return {};
     TRY(make_folders(folder));
-    return replace_file(fmt::format("{}/{}@{}{}", folder, lease.machine, lease.interface, lease_suffix), network::describe_lease(lease));
+    return replace_file(path, text, 0644, durable);
 }
 
 std::vector<Lease> list_leases(const std::string& network)

@@ -34,8 +34,8 @@ std::vector<network::Segment> list_segments(Place place);
 Result<std::optional<network::Peers>> read_peers(const std::string& network);
 Result<> write_peers(const std::string& network, const network::Peers& peers);
 
-// MACHINE@INTERFACE.lease of a network.
-Result<> write_lease(const std::string& network, const network::Lease& lease);
+// MACHINE@INTERFACE.lease of a network. Nothing is written where it says so already.
+Result<> write_lease(const std::string& network, const network::Lease& lease, Durable durable = Durable::Yes);
 std::vector<network::Lease> list_leases(const std::string& network);
 // Of all networks. What cannot be removed is said.
 void remove_leases(const machine::MachineName& machine);

@@ -246,7 +246,7 @@ Result<> check_published(const MachineName& name, const network::Plan& plan)
     return {};
 }
 
-Result<> join_networks(const MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall)
+Result<> join_networks(const MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall, Durable leases)
 {
     if (plan.endpoints.empty()) return {};
     TRY(check_published(name, plan));
@@ -255,7 +255,7 @@ Result<> join_networks(const MachineName& name, const network::Plan& plan, const
         auto drawn = read_segment(Place::Drawn, segment.name);
         if (!drawn || *drawn != std::optional(segment)) TRY(write_segment(Place::Drawn, segment));
         auto lease = facts.leases.find(index);
-        if (lease != facts.leases.end()) TRY(write_lease(segment.name, lease->second));
+        if (lease != facts.leases.end()) TRY(write_lease(segment.name, lease->second, leases));
         TRY(serve(segment));
         added.push_back(segment);
     }

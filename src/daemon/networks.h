@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "kernel/definition_files.h"
 #include "machine/name.h"
 #include "machine/settings.h"
@@ -33,8 +34,10 @@ Result<network::Facts> draw_networks(const NetworkRequest& request, const machin
 // Errors: Busy, where another machine publishes one of its ports.
 Result<> check_published(const machine::MachineName& name, const network::Plan& plan);
 // Writes what was drawn, and brings everything up that the plan joins: bridges, firewall, names, ports of the loopback. Of a machine that
-// is on networks already `facts` has those alone that are new. What a failure leaves is taken back by leave_networks.
-Result<> join_networks(const machine::MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall);
+// is on networks already `facts` has those alone that are new. What a failure leaves is taken back by leave_networks. `leases`: those of a
+// machine that is gone at its end need not outlive a power cut.
+Result<> join_networks(const machine::MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall,
+                       Durable leases = Durable::Yes);
 // The machine is off the networks that `leaving` has joined; a network that was its alone goes. Of a machine that goes on `staying` is
 // what it keeps. Idempotent, by name.
 Result<> leave_networks(const machine::MachineName& name, const network::Plan& leaving, const network::Plan& staying = {});

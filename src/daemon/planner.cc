@@ -292,7 +292,8 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
     TRY(save_plan(plan));
     ranges_lock.reset();
     TRY(security::provide_filter(plan.security, plan.security.syscalls.filter));
-    TRY(join_networks(request.name, plan.network, facts.network, request.settings.network.firewall));
+    TRY(join_networks(request.name, plan.network, facts.network, request.settings.network.firewall,
+                      request.remove_at_end ? Durable::No : Durable::Yes));
     claimed.keep();
     return plan;
 }
