@@ -73,6 +73,12 @@ constexpr Field<machine::IdRange> id_fields[] = {
     field<&machine::IdRange::count, UserId>("count"),
 };
 
+constexpr Field<rootfs::UserMap> user_map_fields[] = {
+    field<&rootfs::UserMap::uid, UserId>("uid"),
+    field<&rootfs::UserMap::gid, UserId>("gid"),
+    field<&rootfs::UserMap::id, UserId>("id"),
+};
+
 constexpr Field<Mount> mount_fields[] = {
     field<&Mount::key, AnyText>("key"),
     field<&Mount::type, Word<mount_types>>("type"),
@@ -86,6 +92,10 @@ constexpr Field<Mount> mount_fields[] = {
     field<&Mount::optional, machine::Boolean>("optional"),
     field<&Mount::id_mapped, machine::Boolean>("id_mapped"),
     field<&Mount::options, AnyText>("options"),
+    field<&Mount::lower, machine::List<Path, rootfs::max_layers>>("lower"),
+    field<&Mount::upper, Path>("upper"),
+    field<&Mount::work, Path>("work"),
+    table_field<&Mount::user, user_map_fields>("user"),
 };
 
 constexpr Field<File> file_fields[] = {
