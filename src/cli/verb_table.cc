@@ -61,7 +61,6 @@ constexpr auto later = std::to_array<std::string_view>({
     "network-create",
     "network-remove",
     "rebase",
-    "record",
 });
 // clang-format on
 

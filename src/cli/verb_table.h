@@ -75,6 +75,7 @@ enum class Verb {
     Bind,
     Unbind,
     Debug,
+    Record,
     ImportConfig,
     Doctor,
     Reload,
