@@ -120,6 +120,10 @@ int Client::on_signal(sd_bus_message* m, void* self, sd_bus_error*) noexcept
 
 Result<> Client::hear(Heard heard)
 {
+    if (heard_) {
+        *heard_ = std::move(heard);
+        return {};
+    }
     heard_ = std::make_unique<Heard>(std::move(heard));
     const std::string own = fmt::format("type='signal',sender='{}'", api::bus_name);
     const std::string owner = fmt::format("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{}'", api::bus_name);

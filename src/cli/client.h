@@ -62,7 +62,7 @@ public:
     Result<MessageHandle> machine_properties(const std::string& name);
     Result<MessageHandle> manager_properties();
 
-    // Calls back for every signal of org.holm1 below `path_namespace`, from wait(); a change of the owner of org.holm1 too.
+    // Calls back for every signal of org.holm1, from wait(); a change of the owner of org.holm1 too. One hears at a time: the last.
     using Heard = std::function<void(sd_bus_message*)>;
     Result<> hear(Heard heard);
     // Carries out what has come in, waiting for at most `timeout` for the first. Errors: Unavailable, where the bus is gone.

@@ -12,6 +12,7 @@ namespace holm::cli {
 namespace {
 
 constexpr uint64_t gigabyte = 1ull << 30;
+constexpr uint64_t enough_instances = 8192;  // of inotify: a guest with systemd takes about six
 
 struct Release {
     unsigned major = 0, minor = 0;
@@ -70,6 +71,15 @@ Finding judge_user_namespaces(const HostFacts& facts)
     const std::string found = fmt::format("at most {}", *facts.user_namespaces);
     if (*facts.user_namespaces == 0) return {"user namespaces", Verdict::Fail, found, "sysctl user.max_user_namespaces=15000"};
     return {"user namespaces", Verdict::Ok, found, ""};
+}
+
+Finding judge_inotify(const HostFacts& facts)
+{
+    if (!facts.inotify_instances) return {"inotify", Verdict::Warn, "not looked at", "see inotify(7)"};
+    const std::string found = fmt::format("at most {} instances", *facts.inotify_instances);
+    if (*facts.inotify_instances >= enough_instances) return {"inotify", Verdict::Ok, found, ""};
+    return {"inotify", Verdict::Warn, fmt::format("{}: for about {} machines with systemd", found, *facts.inotify_instances / 6),
+            "apply holm's own limit by 'systemctl restart systemd-sysctl', see sysctl.d(5)"};
 }
 
 Finding judge_overlay(const HostFacts& facts)
@@ -141,6 +151,7 @@ std::vector<Finding> judge_host(const HostFacts& facts)
             judge_cgroups(facts),
             judge_controllers(facts),
             judge_user_namespaces(facts),
+            judge_inotify(facts),
             judge_overlay(facts),
             judge_id_maps(facts),
             judge_nft(facts),

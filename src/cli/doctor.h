@@ -28,6 +28,7 @@ struct HostFacts {
     bool unified_cgroups = false;
     std::string controllers;                           // of /sys/fs/cgroup/cgroup.controllers
     std::optional<uint64_t> user_namespaces;           // the limit
+    std::optional<uint64_t> inotify_instances;         // the limit of a user
     bool overlay = false;                              // the kernel knows it, or has a module of it
     std::optional<bool> maps_ids;                      // the file system of holm's state; root alone can try
     std::string state_file_system;                     // "ext4"

@@ -191,11 +191,12 @@ void Lifecycle::forget_if_gone(const MachineName& name)
 
 // -- what the host tells --------------------------------------------------------------------------------------------------------
 
-// Jobs that nobody here asked for: `systemctl start holm@web` whose supervisor never came up.
+// Jobs that nobody here asked for: `systemctl start holm@web` whose supervisor never came up, or was not heard.
 void Lifecycle::on_job_removed(const std::string& unit, const std::string& result)
 {
-    if (result != "failed" && result != "timeout" && result != "dependency") return;
     auto name = api::machine_of_unit(unit);
+    if (name && result == "done") enqueue([this, name = *name] { meet_supervisor(name); });
+    if (result != "failed" && result != "timeout" && result != "dependency") return;
     const MachineEntry* machine = name ? find(*name) : nullptr;
     if (!machine || machine->control || unit_of(*machine) != unit) return;
     Event event{.kind = EventKind::UnitFailed};

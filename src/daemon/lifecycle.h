@@ -7,6 +7,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -100,6 +101,8 @@ public:
     void on_connected();
     // Reads /run/holm/machines and the marks of temporary machines: the ordinary start of holmd.
     void rebuild();
+    // Calls back once each machine that rebuild() has found was heard of, or is found dead: from then on requests find what there is.
+    void when_heard(systemd::Callback done);
 
 private:
     using Actions = std::vector<machine::Action>;
@@ -139,7 +142,8 @@ private:
     void freeze_and_work(MachineEntry& machine, ChangeRequest request, uint32_t job);
     void start_work(const machine::MachineName& name, ChangeRequest request, uint32_t job);
     void thaw_again(MachineEntry& machine, systemd::Callback then);
-    void end_thaw(MachineEntry& machine);
+    void ask_to(const char* request, MachineEntry& machine, std::move_only_function<void(Result<>)> then);
+    void answer_change(MachineEntry& machine, Result<> answer);
     void sweep(const std::string& layers);
     void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, Result<> result);
     void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);
@@ -185,12 +189,18 @@ private:
     void await_supervisor(const machine::MachineName& name, unsigned attempt);
     void found_dead(MachineEntry& machine);
     void stop_dead_scopes();
+    void drop_control(MachineEntry& machine);
+    bool meet_supervisor(const machine::MachineName& name);
+    void heard_of(const machine::MachineName& name);
+    void tell_heard();
     void quarantine(const std::string& folder, const std::string& why);
 
     Host host_;
     Announcer announcer_;
     std::map<machine::MachineName, std::unique_ptr<MachineEntry>> machines_;
     EventLog events_;
+    std::set<machine::MachineName> unheard_;  // found, and not heard of yet
+    systemd::Callback on_heard_;
     std::deque<systemd::Callback> queue_;
     systemd::Source drain_;
     std::vector<std::string> dead_scopes_;                          // of machines that were found dead: to be stopped

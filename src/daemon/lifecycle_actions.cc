@@ -268,7 +268,7 @@ void Lifecycle::terminate_all(MachineEntry& machine)
     if (machine.blocked) {
         static_cast<void>(kernel::signal_process(machine.blocked->process.get(), SIGKILL));
         machine.blocked.reset();
-        machine.control.reset();
+        drop_control(machine);
     } else if (machine.control) {
         const MachineName name = machine.name;
         machine.control->ask(kernel::Message("terminate"), [this, name](const Result<kernel::Message>& answer) {
@@ -305,8 +305,7 @@ void Lifecycle::register_with_machined(MachineEntry& machine)
 
 void Lifecycle::release_runtime(MachineEntry& machine)
 {
-    machine.control.reset();
-    end_thaw(machine);
+    drop_control(machine);
     machine.blocked.reset();
     machine.deadline.reset();
     machine.start_operation.reset();

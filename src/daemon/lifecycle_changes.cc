@@ -114,14 +114,12 @@ void Lifecycle::freeze_and_work(MachineEntry& machine, ChangeRequest request, ui
     *request.frozen_since = monotonic_now();
     if (machine.told.frozen) return start_work(name, std::move(request), job);
     if (auto marked = replace_file(thaw_mark(name), "", 0600, Durable::No); !marked) return end_change(name, request, job, marked.error());
-    auto frozen = [this, name, job, request = std::move(request)](Result<kernel::Message> answer) mutable {
-        enqueue([this, name, job, request = std::move(request), result = answer ? Result<>() : Result<>(answer.error())]() mutable {
-            if (result) return start_work(name, std::move(request), job);
-            const Error why = with_context(result.error(), fmt::format("machine '{}' cannot be frozen", name.text()));
-            thaw_again(entry(name), [this, name, request = std::move(request), job, why] { end_change(name, request, job, why); });
-        });
+    auto frozen = [this, name, job, request = std::move(request)](Result<> answer) mutable {
+        if (answer) return start_work(name, std::move(request), job);
+        const Error why = with_context(answer.error(), fmt::format("machine '{}' cannot be frozen", name.text()));
+        thaw_again(entry(name), [this, name, request = std::move(request), job, why] { end_change(name, request, job, why); });
     };
-    machine.control->ask(kernel::Message("freeze"), std::move(frozen));
+    ask_to("freeze", machine, std::move(frozen));
 }
 
 void Lifecycle::start_work(const MachineName& name, ChangeRequest request, uint32_t job)
@@ -142,17 +140,25 @@ void Lifecycle::start_work(const MachineName& name, ChangeRequest request, uint3
 void Lifecycle::thaw_again(MachineEntry& machine, systemd::Callback then)
 {
     if (::unlink(thaw_mark(machine.name).c_str()) || !machine.control) return then();
-    machine.after_thaw = std::move(then);
-    machine.control->ask(kernel::Message("thaw"), [this, name = machine.name](const Result<kernel::Message>& answer) {
+    ask_to("thaw", machine, [name = machine.name, then = std::move(then)](const Result<>& answer) mutable {
         if (!answer) log_warning("machine '{}' cannot be thawed: {}", name.text(), answer.error().text);
-        if (MachineEntry* thawed = lookup(name)) end_thaw(*thawed);
+        then();
     });
 }
 
-// It goes on, or its supervisor is gone and will not say so.
-void Lifecycle::end_thaw(MachineEntry& machine)
+// `then` is called from the queue, and always: by a supervisor that is gone, too.
+void Lifecycle::ask_to(const char* request, MachineEntry& machine, std::move_only_function<void(Result<>)> then)
 {
-    if (auto then = std::exchange(machine.after_thaw, nullptr)) enqueue(std::move(then));
+    machine.on_answer = std::move(then);
+    machine.control->ask(kernel::Message(request), [this, name = machine.name](const Result<kernel::Message>& answer) {
+        if (MachineEntry* asked = lookup(name)) answer_change(*asked, answer ? Result<>() : Result<>(answer.error()));
+    });
+}
+
+void Lifecycle::answer_change(MachineEntry& machine, Result<> answer)
+{
+    if (auto then = std::exchange(machine.on_answer, nullptr))
+        enqueue([then = std::move(then), answer = std::move(answer)]() mutable { then(std::move(answer)); });
 }
 
 // What was set aside is in nobody's way: its removal is no part of the job.

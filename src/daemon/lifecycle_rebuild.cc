@@ -83,7 +83,25 @@ void Lifecycle::adopt(const MachineName& name, launch::Plan plan)
     machine.control_group = fmt::format("{}/{}", cgroup_of_slice(plan.unit.slice), plan.unit.name);
     machine.plan = std::move(plan);
     machine.found = true;
+    unheard_.insert(name);
     await_supervisor(name, 0);
+}
+
+void Lifecycle::when_heard(systemd::Callback done)
+{
+    on_heard_ = std::move(done);
+    tell_heard();
+}
+
+void Lifecycle::heard_of(const MachineName& name)
+{
+    if (unheard_.erase(name)) tell_heard();
+}
+
+void Lifecycle::tell_heard()
+{
+    if (!unheard_.empty()) return;
+    if (auto done = std::exchange(on_heard_, nullptr)) enqueue(std::move(done));
 }
 
 // A supervisor that listens is asked for its state. One that is just starting is waited for while its unit has processes; else the
@@ -91,9 +109,14 @@ void Lifecycle::adopt(const MachineName& name, launch::Plan plan)
 void Lifecycle::await_supervisor(const MachineName& name, unsigned attempt)
 {
     MachineEntry& machine = entry(name);
-    if (machine.control || is_active(machine.life)) return;   // it has called meanwhile, or was started anew
-    if (connect(machine)) return thaw_again(machine, [] {});  // a snapshot was being made
+    if (machine.control) return;                         // it has called meanwhile
+    if (is_active(machine.life)) return heard_of(name);  // it was started anew
+    if (connect(machine)) {
+        machine.changing = "being thawed";  // where a snapshot was being made
+        return thaw_again(machine, [this, name] { entry(name).changing.clear(); });
+    }
     if (attempt == supervisor_attempts || !is_populated(machine.control_group)) return found_dead(machine);
+    heard_of(name);  // it may wait for us
     auto again = host_.loop.after(supervisor_pause,
                                   [this, name, attempt] { enqueue([this, name, attempt] { await_supervisor(name, attempt + 1); }); });
     if (again) machine.deadline = std::move(*again);
@@ -119,6 +142,7 @@ void Lifecycle::found_dead(MachineEntry& machine)
     if (is_populated(machine.control_group)) kill_unit(machine);  // what does not listen after all this time is no supervisor
     enqueue([this, name, event = std::move(event)] {
         handle(name, event);
+        heard_of(name);
         MachineEntry* machine_now = lookup(name);
         if (!machine_now) return;
         note_end(*machine_now, "run");

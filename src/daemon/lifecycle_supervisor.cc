@@ -89,6 +89,7 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
     if (!machine || !machine->control) return;
     note_times(*machine, state);
     machine->heard = true;
+    heard_of(name);
     const std::string health = std::exchange(machine->told, state).health;
     switch (state.phase) {
     case Phase::Starting: handle(name, event_of(*machine, EventKind::SupervisorStarting)); break;
@@ -118,13 +119,21 @@ void Lifecycle::take_last_word(MachineEntry& machine, Outcome outcome)
     machine.ended = std::move(outcome);
 }
 
+// What it was asked it will not answer any more.
+void Lifecycle::drop_control(MachineEntry& machine)
+{
+    if (!machine.control) return;
+    machine.control.reset();
+    answer_change(machine, error(Errc::Unavailable, "its supervisor is gone"));
+}
+
 // The supervisor is gone. The life ends when its unit is gone too: until then the unit's name is taken.
 void Lifecycle::on_lost(const MachineName& name)
 {
     MachineEntry* machine = lookup(name);
     if (!machine || !machine->control) return;
-    machine->control.reset();
-    end_thaw(*machine);
+    drop_control(*machine);
+    if (!is_active(machine->life)) return found_dead(*machine);  // found by this holmd, and gone before its first word
     if (!machine->ended)
         if (auto text = read_regular_file(api::result_path(name), max_outcome))
             if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));
@@ -170,10 +179,26 @@ void Lifecycle::end_life(MachineEntry& machine)
 void Lifecycle::on_supervisor_up(const MachineName& name)
 {
     enqueue([this, name] {
-        MachineEntry* machine = lookup(name);
-        if (!machine || machine->control || !machine->plan) return;
-        if (auto connected = connect(*machine); !connected) log_warning("machine '{}': {}", name.text(), connected.error().text);
+        if (!meet_supervisor(name)) handle(name, {.kind = EventKind::SupervisorLost});
     });
+}
+
+// False: it has come and gone, and has left no word. What a short command leaves is the file: it may end before it is met.
+bool Lifecycle::meet_supervisor(const MachineName& name)
+{
+    MachineEntry* machine = lookup(name);
+    if (!machine || machine->control || !machine->plan || !is_active(machine->life)) return true;
+    auto connected = connect(*machine);
+    if (connected) return true;
+    auto text = read_regular_file(api::result_path(name), max_outcome);
+    auto outcome = text ? parse_outcome(*text) : std::nullopt;
+    if (!outcome) {
+        log_warning("machine '{}': {}", name.text(), connected.error().text);
+        return false;
+    }
+    take_last_word(*machine, std::move(*outcome));
+    end_life(*machine);
+    return true;
 }
 
 }  // namespace holm::daemon

@@ -85,7 +85,8 @@ struct MachineEntry {
     std::vector<Reply> restarts;      // that wait for the checker
     std::string changing;             // why it cannot start: "being cloned as 'new'"; "" where nothing is done to it
     std::unique_ptr<Worker> changer;  // of the machine that it was asked of
-    systemd::Callback after_thaw;     // what goes on when a machine goes on that we have frozen
+    // What goes on when the supervisor has answered, or is gone, that was asked to freeze or thaw for it.
+    std::move_only_function<void(Result<>)> on_answer;
     systemd::Operation reload_operation;
     std::vector<systemd::Callback> when_gone;  // done once the unit is gone and what was claimed is released
 };

@@ -292,6 +292,17 @@ std::vector<std::string> names_in(const char* path)
     return names;
 }
 
+// Of replace_file(): the definitions that holmd writes, and their drop-ins. What lies in a machine's own folder is written over.
+void remove_half_written(const std::string& folder)
+{
+    const std::string suffix = ".toml.new";
+    for (const std::string& name : names_in(folder.c_str())) {
+        const std::string path = fmt::format("{}/{}", folder, name);
+        if (name.ends_with(".toml.d")) remove_half_written(path);
+        if (name.ends_with(suffix) && ::unlink(path.c_str())) log_error("cannot remove '{}'", printable(path));
+    }
+}
+
 }  // namespace
 
 Result<Copied> clone_machine(const FilesRequest& request)
@@ -322,6 +333,7 @@ Result<> rename_machine(const FilesRequest& request)
 
 void finish_changes()
 {
+    for (const char* kind : {"machines", "networks"}) remove_half_written(fmt::format("{}/{}", api::etc_folder, kind));
     for (const std::string& folder : names_in(api::state_machines_folder)) {
         if (!exists(fmt::format("{}/{}{}", api::state_machines_folder, folder, renaming_file))) continue;
         log_info("machine '{}': its renaming is brought to its end", printable(folder));

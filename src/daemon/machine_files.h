@@ -33,7 +33,7 @@ Result<rootfs::Copied> clone_machine(const FilesRequest& request);
 // then it has the name it had. Cut off by a death, finish_changes() ends it.
 Result<> rename_machine(const FilesRequest& request);
 
-// After a holmd that died: renamings are brought to their end. Quick.
+// After a holmd that died: renamings are brought to their end, and what it had begun to write is removed. Quick.
 void finish_changes();
 // What copies that never came to their end have left, of machines and of layers: paths below the folder of states. Removing them may
 // take long.

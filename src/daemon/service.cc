@@ -25,6 +25,8 @@ namespace {
 
 // systemd waits for READY=1; a host without a bus has machines all the same.
 constexpr std::chrono::seconds bus_patience{5};
+// For the supervisors that are found, of which one may be stopped by a signal; D-Bus waits 25 s for a service that it activates.
+constexpr std::chrono::seconds hearing_patience{2};
 
 kernel::Places places_of(const machine::Settings& settings)
 {
@@ -208,6 +210,19 @@ Result<> Service::attach()
 Result<> Service::on_connected()
 {
     TRY(attach());
+    lifecycle_.on_connected();
+    network_services_.forget();
+    network_services_.follow();
+    hearing_patience_ = TRY(loop_.after(hearing_patience, [this] { request_name(); }));
+    lifecycle_.when_heard([this] { request_name(); });
+    return {};
+}
+
+// Whoever calls by the name finds each machine with its supervisor.
+void Service::request_name()
+{
+    if (!hearing_patience_) return;
+    hearing_patience_.reset();
     auto acquired = [](sd_bus_message* answer, void* self, sd_bus_error*) noexcept {
         auto* service = static_cast<Service*>(self);
         if (const sd_bus_error* error = sd_bus_message_get_error(answer)) {
@@ -217,13 +232,11 @@ Result<> Service::on_connected()
         return 1;
     };
     sd_bus_slot* slot = nullptr;
-    if (int r = sd_bus_request_name_async(bus_.get(), &slot, api::bus_name, 0, acquired, this); r < 0)
-        return errno_error(-r, "cannot ask for the name {}", api::bus_name);
+    if (int r = sd_bus_request_name_async(bus_.get(), &slot, api::bus_name, 0, acquired, this); r < 0) {
+        log_error("{}", errno_error(-r, "cannot ask for the name {}", api::bus_name).text);
+        return loop_.exit(1);
+    }
     name_request_.reset(slot);
-    lifecycle_.on_connected();
-    network_services_.forget();
-    network_services_.follow();
-    return {};
 }
 
 void Service::ready()
@@ -238,6 +251,7 @@ void Service::on_lost()
 {
     log_warning("the connection to the system bus is lost; machines go on, and it is tried again");
     systemd::notify("STATUS=Serving machines, waiting for the bus");
+    hearing_patience_.reset();
     units_.detach();
     authority_.forget();
 }

@@ -45,6 +45,7 @@ private:
     Result<> open_notify_socket();
     void receive_notifications();
     Result<> on_connected();
+    void request_name();
     void ready();
     void on_lost();
 
@@ -66,7 +67,7 @@ private:
     JobObject job_objects_;
     Handle<sd_bus_slot, sd_bus_slot_unref> name_request_;
     Fd notify_;
-    systemd::Source notified_, bus_patience_;
+    systemd::Source notified_, bus_patience_, hearing_patience_;
     std::unique_ptr<Worker> networks_;  // that are being restored
     std::unique_ptr<Worker> sweeper_;
     std::vector<systemd::Source> signals_;

@@ -138,21 +138,26 @@ void Execs::on_session(Item exec, Packet packet)
     if (exec->leader && signal > 0 && signal < NSIG) std::ignore = exec->leader->signal(static_cast<int>(signal));
 }
 
+// Before its client is told, who then finds nothing of it.
 void Execs::tell_last(Item exec, Message message)
 {
+    remove_if_over(exec);
     if (std::exchange(exec->told, true) || !exec->session) return;
     exec->session->send(std::move(message));
     if (exec->session->waiting() == 0) exec->session.reset();
 }
 
+void Execs::remove_if_over(Item exec)
+{
+    if (exec->setup || exec->leader || !exec->events || exec->events->populated()) return;
+    exec->events.reset();
+    std::ignore = cgroup_.remove_exec(exec->name);
+}
+
 void Execs::settle(Item exec)
 {
-    bool ended = !exec->setup && !exec->leader;
-    if (ended && exec->events && !exec->events->populated()) {
-        exec->events.reset();
-        std::ignore = cgroup_.remove_exec(exec->name);
-    }
-    if (ended && !exec->events && (!exec->session || !exec->told)) execs_.erase(exec);
+    remove_if_over(exec);
+    if (!exec->setup && !exec->leader && !exec->events && (!exec->session || !exec->told)) execs_.erase(exec);
     on_change_();
 }
 

@@ -59,6 +59,7 @@ private:
     void on_leader_exit(Item exec, WaitStatus status);
     void on_setup_done(Item exec, const Result<>& result);
     void tell_last(Item exec, kernel::Message message);
+    void remove_if_over(Item exec);
     // Forgets it once nothing of it is left; an empty cgroup goes.
     void settle(Item exec);
 

@@ -142,12 +142,16 @@ TEST_F(ChangesTest, AHolmdThatDiesLeavesNoHalf)
             return std::vector{exists(definition_file(machine)), exists(definition_file(copy)), exists(state_folder(machine)),
                                exists(state_folder(copy))};
         };
-        ASSERT_TRUE(eventually([&] {
-            const auto before = look();
-            sleep_for(milliseconds(500));
-            return look() == before && before[0] == before[2] && before[1] == before[3];
-        })) << "attempt "
-            << attempt;
+        auto idle = [] { return sh("busctl --list tree org.holm1 | grep -q /job/").code == 1; };
+        ASSERT_TRUE(eventually(
+            [&] {
+                const auto before = look();
+                if (!idle()) return false;
+                sleep_for(milliseconds(500));
+                return idle() && look() == before && before[0] == before[2] && before[1] == before[3];
+            },
+            120s))
+            << "attempt " << attempt;
         if (attempt % 2 == 0) {
             const bool moved = !exists(definition_file(machine));
             ASSERT_NE(moved, exists(definition_file(machine)));

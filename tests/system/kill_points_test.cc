@@ -173,4 +173,18 @@ TEST_F(KillPointsTest, OfAnExecAndAnAttach)
     EXPECT_EQ(state_of(machine), "running");
 }
 
+// A holmd so slow that the supervisor has come and gone before it is met.
+TEST_F(KillPointsTest, AServiceThatEndsBeforeHoldmMeetsItHasEnded)
+{
+    std::string machine = name();
+    for (const auto& [command, state] : {std::pair{"true", "stopped"}, std::pair{"false", "failed"}}) {
+        define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/{}\"]\n", busybox(), command));
+        traced({"-e", "trace=connect", "-e", "inject=connect:delay_enter=500000"}, [&] {
+            holmctl({"start", machine});
+            EXPECT_TRUE(wait_for_state(machine, state)) << state_of(machine);
+        });
+    }
+    EXPECT_TRUE(has(machine_property(machine, "LastFailure"), "status 1"));
+}
+
 }  // namespace holm::test

@@ -72,6 +72,7 @@ void observe_kernel(HostFacts& facts)
     facts.controllers = content_of("/sys/fs/cgroup/cgroup.controllers");
     if (::access("/proc/self/ns/user", F_OK) == 0)
         facts.user_namespaces = parse_number(trim(content_of("/proc/sys/user/max_user_namespaces"))).value_or(0);
+    facts.inotify_instances = parse_number(trim(content_of("/proc/sys/fs/inotify/max_user_instances")));
     facts.overlay = content_of("/proc/filesystems").find("\toverlay\n") != std::string::npos ||
                     content_of(fmt::format("/lib/modules/{}/modules.dep", names.release).c_str()).find("/overlay.ko") != std::string::npos;
     facts.forwards = trim(content_of("/proc/sys/net/ipv4/ip_forward")) == "1";
