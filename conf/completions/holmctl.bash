@@ -15,7 +15,7 @@ __holmctl_machines() {
     local wanted='1'
     case $1 in
     start | rename | clone | rollback | rebase) wanted='$4 == "stopped" || $4 == "failed"' ;;
-    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | debug | login | attach | copy-to | copy-from | bind | unbind | connect | disconnect | publish | unpublish | apply | continue | abort)
+    stop | poweroff | restart | reboot | terminate | kill | freeze | thaw | exec | shell | debug | record | login | attach | copy-to | copy-from | bind | unbind | connect | disconnect | publish | unpublish | apply | continue | abort)
         wanted='$4 != "stopped" && $4 != "failed"'
         ;;
     esac
@@ -109,7 +109,7 @@ _holmctl() {
         if ((operands == 0)); then COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         else COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$current")); fi
         ;;
-    exec | shell | debug | login | attach | logs | edit | plan | apply | publish | unpublish | set | rename | clone | snapshot | rollback)
+    exec | shell | debug | record | login | attach | logs | edit | plan | apply | publish | unpublish | set | rename | clone | snapshot | rollback)
         ((operands == 0)) && COMPREPLY=($(compgen -W "$(__holmctl_machines "$verb")" -- "$current"))
         ;;
     copy-to | copy-from | bind | unbind)

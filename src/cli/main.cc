@@ -99,6 +99,7 @@ Result<int> dispatch(const Invocation& call)
     case Verb::ImportConfig: return verbs::import_config(call);
     case Verb::Doctor: return verbs::doctor(call);
     case Verb::Debug: return verbs::debug(call);
+    case Verb::Record: return verbs::record(call);
     case Verb::Reload: return verbs::reload(call);
     case Verb::Version: return print_version();
     }
@@ -108,8 +109,8 @@ Result<int> dispatch(const Invocation& call)
 // Verbs that are interactive over ssh where they are so here.
 bool uses_terminal(Verb verb)
 {
-    return verb == Verb::Run || verb == Verb::Exec || verb == Verb::Shell || verb == Verb::Debug || verb == Verb::Login ||
-           verb == Verb::Attach || verb == Verb::Edit;
+    return verb == Verb::Run || verb == Verb::Exec || verb == Verb::Shell || verb == Verb::Debug || verb == Verb::Record ||
+           verb == Verb::Login || verb == Verb::Attach || verb == Verb::Edit;
 }
 
 // Becomes ssh, so that its exit status, which is that of the other side's holmctl, is ours.

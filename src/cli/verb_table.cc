@@ -55,7 +55,6 @@ const Verbs& table()
 constexpr auto later = std::to_array<std::string_view>({
     "copy-image",
     "import-raw",
-    "record",
 });
 // clang-format on
 

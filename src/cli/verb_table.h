@@ -82,6 +82,7 @@ enum class Verb {
     Bind,
     Unbind,
     Debug,
+    Record,
     ImportConfig,
     Doctor,
     Reload,

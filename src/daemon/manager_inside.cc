@@ -1,7 +1,10 @@
 // ManagerObject: commands, consoles and terminals inside. holmd makes the socket of a session and has no part in what goes over it.
 #include <sys/ioctl.h>
 
+#include <algorithm>
+
 #include "api/limits.h"
+#include "base/text.h"
 #include "daemon/manager_object.h"
 #include "daemon/options.h"
 #include "machine/grammar.h"
@@ -40,6 +43,14 @@ Result<> check_size(uint32_t rows, uint32_t columns)
     return {};
 }
 
+// The names of those that the command may have, of the payload's.
+void add_capabilities(kernel::Message& message, const std::string& names)
+{
+    message.add("limited", int64_t{1});
+    for (std::string_view name : split(names, ' '))
+        if (!name.empty()) message.add("capability", name);
+}
+
 // The message "exec" of a call, but for its session.
 Result<kernel::Message> exec_message(const systemd::Options& options, const std::vector<std::string>& command,
                                      const std::vector<std::string>& environment, std::vector<Fd> fds)
@@ -48,11 +59,15 @@ Result<kernel::Message> exec_message(const systemd::Options& options, const std:
     const auto user = reader.take<std::string>("user", ""), workdir = reader.take<std::string>("workdir", ""),
                term = reader.take<std::string>("term", "");
     const bool tty = reader.take<bool>("tty", false), detach = reader.take<bool>("detach", false);
+    const auto record = reader.take<bool>("record", false), limited = reader.take<bool>("limited", false);
+    const auto capabilities = reader.take<std::string>("capabilities", "");
+    const auto time = reader.take<uint64_t>("for", 10'000'000);
     const auto rows = reader.take<uint32_t>("rows", 0), columns = reader.take<uint32_t>("columns", 0);
     TRY(reader.finish());
     TRY(check_size(rows, columns));
     if (tty && detach) return error(Errc::Invalid, "the options 'tty' and 'detach' exclude each other");
-    const size_t wanted = tty || detach ? 0 : 3;
+    if (record && detach) return error(Errc::Invalid, "the options 'record' and 'detach' exclude each other");
+    const size_t wanted = (tty || detach ? 0 : 3) + (record ? 1 : 0);
     if (fds.size() != wanted) return error(Errc::Invalid, "{} descriptors where {} are wanted", fds.size(), wanted);
     kernel::Message message("exec");
     TRY(add_command(message, command, environment));
@@ -60,6 +75,8 @@ Result<kernel::Message> exec_message(const systemd::Options& options, const std:
     if (!workdir.empty()) message.add("workdir", workdir);
     if (!term.empty()) message.add("term", term);
     message.add("tty", int64_t{tty}).add("detach", int64_t{detach});
+    if (record) message.add("record", static_cast<int64_t>(std::min<uint64_t>(time, INT64_MAX)));
+    if (limited) add_capabilities(message, capabilities);
     if (tty && rows) message.add("rows", int64_t{rows}).add("cols", int64_t{columns});
     message.fds = std::move(fds);
     return message;
@@ -97,7 +114,10 @@ void ManagerObject::exec(Reply reply, const std::string& text, const systemd::Op
     auto allowed = [this, message = std::move(*message)](Reply granted, const MachineName& name) mutable {
         ask_with_session(name, std::move(message), std::move(granted), [](Reply asked, const Fd& session) { asked.ok(session); });
     };
-    authorise(std::move(reply), Privilege::Shell, "exec", text, std::move(allowed), user);
+    // Who records looks into the machine with the host's eyes.
+    const bool records = options.contains("record");
+    authorise(std::move(reply), records ? Privilege::Manage : Privilege::Shell, records ? "record" : "exec", text, std::move(allowed),
+              user);
 }
 
 // With all privileges of the host, so for those who have them.

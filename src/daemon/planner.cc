@@ -17,6 +17,7 @@
 #include "daemon/host_facts.h"
 #include "daemon/identity.h"
 #include "daemon/image_root.h"
+#include "daemon/mount_owners.h"
 #include "daemon/network_files.h"
 #include "daemon/networks.h"
 #include "daemon/nspawn_settings.h"
@@ -163,6 +164,8 @@ Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec,
     input.own_folders = own_folders();
     input.looking_at = request.looking_at;
     rootfs::Facts facts = TRY(rootfs::observe(spec, input));
+    looking_at(request, "users of the host");
+    observe_mount_owners(spec, facts);
     if (!spec.security.devices.empty()) looking_at(request, "/dev");
     facts.devices = TRY(rootfs::observe_devices(spec), fmt::format("machine '{}'", request.name.text()));
     return facts;

@@ -15,6 +15,9 @@
 //      warning {text}                   to subscribers: for the client and the log
 //      exec {arg…, env… ("K=V"), user, workdir, tty = 0|1, detach = 0|1, rows, cols, term, tools} + session [stdin stdout stderr]
 //                                       tools: a root on the host; with it the command is debug's (setup/debug.h)
+//                                       record (µs): what is called is told on one descriptor more, the last (setup/record.h);
+//                                       without a command it is all that runs in the machine, for that long. limited = 1: of the
+//                                       payload's capabilities it has those of capability… alone.
 //                                       answered by ok {} (the request was taken) or error; all else goes to the session.
 //                                       bound = 1: all of it is killed at the end of the session. The three only without tty and detach;
 //                                       with detach they are /dev/null.

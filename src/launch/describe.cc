@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "launch/credential.h"
 #include "launch/payload.h"
 #include "launch/plan_codecs.h"
 #include "machine/grammar.h"
@@ -198,6 +199,14 @@ std::string describe_root(const Plan& plan)
     return section.text();
 }
 
+std::string describe_overlay(const rootfs::Mount& mount)
+{
+    std::string text = "overlay";
+    for (const std::string& layer : rootfs::layers_of(mount)) text += " " + long_text(layer);
+    if (!mount.upper.empty()) return text + ", changes in " + long_text(mount.upper);
+    return mount.read_only ? text : text + ", changes in memory" + long_text(mount.options);
+}
+
 std::string describe_mount(const rootfs::Mount& mount)
 {
     std::string text;
@@ -205,7 +214,7 @@ std::string describe_mount(const rootfs::Mount& mount)
     case MountType::Bind: text = long_text(mount.source); break;
     case MountType::Tmpfs: text = "tmpfs " + long_text(mount.options); break;
     case MountType::Inaccessible: text = "inaccessible"; break;
-    case MountType::Overlay:
+    case MountType::Overlay: text = describe_overlay(mount); break;
     case MountType::Volume:
     case MountType::Image: text = long_text(mount.source); break;
     }
@@ -214,10 +223,12 @@ std::string describe_mount(const rootfs::Mount& mount)
                                                   {mount.nodev, "nodev"},
                                                   {mount.noexec, "noexec"},
                                                   {mount.optional, "optional"},
-                                                  {mount.type == MountType::Bind && mount.id_mapped, "id-mapped"},
+                                                  {mount.id_mapped && mount.type != MountType::Tmpfs, "id-mapped"},
                                                   {mount.type == MountType::Bind && !mount.recursive, "without mounts below"}};
     for (const auto& [set, word] : flags)
         if (set) text += fmt::format(", {}", word);
+    if (mount.user)
+        text += fmt::format(", user {} and group {} of the host are {} inside", mount.user->uid, mount.user->gid, mount.user->id);
     return text;
 }
 
@@ -255,7 +266,9 @@ std::string describe_files(const Plan& plan)
     for (const rootfs::File& file : plan.rootfs.host_files)
         section.line("/run/host/" + long_text(file.path), fmt::format("{} bytes", file.content.size()));
     for (const Credential& credential : plan.credentials)
-        section.line("/run/host/credentials/" + long_text(credential.name), "of " + long_text(credential.path));
+        section.line(
+            "/run/host/credentials/" + long_text(credential.name),
+            fmt::format("of {}{}", long_text(credential.path), is_encrypted(credential.path) ? ", decrypted by systemd-creds" : ""));
     return section.empty() ? "" : section.text();
 }
 

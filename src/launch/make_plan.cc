@@ -81,6 +81,14 @@ std::vector<File> plan_host_files(const Facts& facts, const Plan& plan)
             {"container-uuid", dashed_uuid(plan.uuid) + "\n", File::Kind::Replace}};
 }
 
+// As with the root: its changes are this machine's alone, and nobody changes a layer below it.
+void lock_overlay(const rootfs::Mount& mount, Plan& plan)
+{
+    if (mount.type != machine::MountType::Overlay) return;
+    for (const std::string& layer : rootfs::layers_of(mount)) plan.shared_paths.push_back(layer);
+    if (!mount.upper.empty()) plan.locked_paths.insert(plan.locked_paths.end(), {mount.upper, mount.work});
+}
+
 Result<> check_host(const Facts& facts)
 {
     if (!facts.host.unified_cgroup)
@@ -114,6 +122,7 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     if (plan.rootfs.in_place()) plan.locked_paths = {plan.rootfs.lower.front()};
     // overlayfs says nothing of a layer that changes below it; a root that is only bound read-only may.
     if (plan.rootfs.overlay() && !facts.rootfs.sealed) plan.shared_paths = plan.rootfs.lower;
+    for (const rootfs::Mount& mount : plan.rootfs.mounts) lock_overlay(mount, plan);
     if (facts.identity.ids.shifts()) plan.range_lock = fmt::format("/run/systemd/nspawn-uid/{}", facts.identity.ids.base);
     return plan;
 }

@@ -73,6 +73,12 @@ constexpr Field<machine::IdRange> id_fields[] = {
     field<&machine::IdRange::count, UserId>("count"),
 };
 
+constexpr Field<rootfs::UserMap> user_map_fields[] = {
+    field<&rootfs::UserMap::uid, UserId>("uid"),
+    field<&rootfs::UserMap::gid, UserId>("gid"),
+    field<&rootfs::UserMap::id, UserId>("id"),
+};
+
 constexpr Field<Mount> mount_fields[] = {
     field<&Mount::key, AnyText>("key"),
     field<&Mount::type, Word<mount_types>>("type"),
@@ -87,6 +93,10 @@ constexpr Field<Mount> mount_fields[] = {
     field<&Mount::id_mapped, machine::Boolean>("id_mapped"),
     field<&Mount::options, AnyText>("options"),
     field<&Mount::live_boot, machine::Integer<unsigned, 0, UINT32_MAX>>("live_boot"),
+    field<&Mount::lower, machine::List<Path, rootfs::max_layers>>("lower"),
+    field<&Mount::upper, Path>("upper"),
+    field<&Mount::work, Path>("work"),
+    table_field<&Mount::user, user_map_fields>("user"),
 };
 
 constexpr Field<File> file_fields[] = {

@@ -20,6 +20,7 @@ constexpr RunStep steps[] = {
     {"limits", "resource limits"},
     {"cgroup", "the cgroup of the payload"},
     {"namespaces", "namespaces"},
+    {"credentials", "credentials are read and decrypted"},
     {"sources", "what is mounted is looked up"},
     {"root", "the root is put together"},
     {"network", "links and addresses"},

@@ -70,7 +70,7 @@ struct MountSpec {
     MountType type = MountType::Bind;
     bool read_only = false;
     bool optional = false;
-    std::vector<std::string> options;  // nosuid nodev noexec norec size=N mode=N
+    std::vector<std::string> options;  // nosuid nodev noexec norec size=N mode=N lower=PATH upper=PATH
     MountOwner owner = MountOwner::Machine;
     std::string owner_user;  // "alice" of "user:alice=1000"
     uint32_t owner_id = 0;

@@ -71,6 +71,17 @@ Result<> check_payload(const Spec& spec)
     return {};
 }
 
+Result<> check_mount_option(const Spec& spec, const MountSpec& mount, const std::string& option, const std::string& key)
+{
+    const bool overlay = mount.type == MountType::Overlay, tmpfs = mount.type == MountType::Tmpfs;
+    if ((option.starts_with("lower=") || option.starts_with("upper=")) && !overlay)
+        return at(spec, key, "'{}' is an option of an overlay", printable(option, 80));
+    if (option.starts_with("mode=") && !tmpfs) return at(spec, key, "'{}' is an option of a tmpfs", option);
+    if (option.starts_with("size=") && !tmpfs && !overlay) return at(spec, key, "'{}' is an option of a tmpfs or an overlay", option);
+    if (option.starts_with("upper=") && mount.read_only) return at(spec, key, "a read-only overlay has no upper: make it a lower");
+    return {};
+}
+
 Result<> check_mount(const Spec& spec, const MountSpec& mount, const std::string& key)
 {
     auto sub = [&](std::string_view name) { return fmt::format("{}.{}", key, name); };
@@ -82,9 +93,9 @@ Result<> check_mount(const Spec& spec, const MountSpec& mount, const std::string
     if (source && (mount.type == MountType::Volume) == mount.source.starts_with('/'))
         return at(spec, sub("source"), "'{}' must be {}", printable(mount.source),
                   mount.type == MountType::Volume ? "the name of a volume" : "an absolute path");
-    for (const std::string& option : mount.options)
-        if (mount.type != MountType::Tmpfs && option.find('=') != option.npos)
-            return at(spec, sub("options"), "'{}' is an option of a tmpfs", option);
+    for (const std::string& option : mount.options) TRY(check_mount_option(spec, mount, option, sub("options")));
+    if (mount.type == MountType::Overlay && mount.owner != MountOwner::Machine)
+        return at(spec, sub("owner"), "of an overlay is the machine: give its layers to others by binds");
     if (!source && mount.owner != MountOwner::Machine) return at(spec, sub("owner"), "a mount of this type has no ids to map");
     return {};
 }
@@ -137,19 +148,6 @@ std::string unsupported_network(const NetworkSpec& network, const std::string& k
     return (network.network == "none" || network.network == "host") && has_details(network) ? key : "";
 }
 
-std::string unsupported_mount(const MountSpec& mount, const std::string& key)
-{
-    switch (mount.type) {
-    case MountType::Bind:
-    case MountType::Tmpfs:
-    case MountType::Volume:
-    case MountType::Inaccessible: break;
-    case MountType::Overlay:
-    case MountType::Image: return key + ".type";
-    }
-    return mount.owner == MountOwner::User ? key + ".owner" : "";
-}
-
 std::string unsupported_security(const SecuritySpec& security)
 {
     const SecuritySpec fresh;
@@ -163,7 +161,7 @@ std::string unsupported_security(const SecuritySpec& security)
 std::string unsupported_key(const Spec& spec)
 {
     for (size_t i = 0; i < spec.mounts.size(); ++i)
-        if (std::string key = unsupported_mount(spec.mounts[i], fmt::format("mount[{}]", i)); !key.empty()) return key;
+        if (spec.mounts[i].type == MountType::Image) return fmt::format("mount[{}].type", i);
     for (size_t i = 0; i < spec.networks.size(); ++i) {
         if (std::string key = unsupported_network(spec.networks[i], fmt::format("network[{}]", i)); !key.empty()) return key;
     }

@@ -64,18 +64,21 @@ constexpr Words<MountType> mount_types[] = {{"bind", MountType::Bind},       {"t
 
 Result<std::string> parse_mount_option(std::string_view text)
 {
-    constexpr std::string_view known[] = {"nosuid", "nodev", "noexec", "norec", "size=", "mode="};
+    constexpr std::string_view known[] = {"nosuid", "nodev", "noexec", "norec", "size=", "mode=", "lower=", "upper="};
     for (std::string_view option : known)
         if (text == option && !option.ends_with('=')) return std::string(text);
     if (text.starts_with("size=")) return fmt::format("size={}", TRY(parse_size(text.substr(5))));
+    if (text.starts_with("lower=")) return "lower=" + TRY(parse_path(text.substr(6)));
+    if (text.starts_with("upper=")) return "upper=" + TRY(parse_path(text.substr(6)));
     if (text.starts_with("mode=")) {
         std::string_view mode = text.substr(5);
         bool octal = !mode.empty() && mode.size() <= 4 && mode.find_first_not_of("01234567") == mode.npos;
         if (!octal) return error(Errc::Invalid, "'{}' is no mode: up to four octal digits", printable(mode, 80));
         return std::string(text);
     }
-    return error(Errc::Invalid, "'{}' is no option of a mount: nosuid, nodev, noexec, norec, size=BYTES, mode=OCTAL{}", printable(text, 80),
-                 did_you_mean(text, known));
+    return error(Errc::Invalid,
+                 "'{}' is no option of a mount: nosuid, nodev, noexec, norec, size=BYTES, mode=OCTAL, lower=PATH, upper=PATH{}",
+                 printable(text, 80), did_you_mean(text, known));
 }
 
 struct Owner {

@@ -6,20 +6,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "rootfs/open_sources.h"
 #include "rootfs/plan.h"
 
 namespace holm::rootfs {
-
-// What a plan names by path on the host, opened before any namespace of the machine exists: from then on no path is resolved again.
-struct Sources {
-    std::vector<Fd> layers;   // of plan.lower; with only_usr, and one layer, its /usr
-    Fd state;                 // Upper::Directory: the folder that holds upper and work, which must be on one mount
-    std::string upper, work;  // their names in it
-    std::vector<Fd> mounts;   // of plan.mounts; none where a mount needs no source or an optional one is missing
-};
-
-// Opens the sources, and makes upper and work where they are holm's own. Errors name the path, its place and the machine.
-Result<Sources> open_sources(const Plan& plan);
 
 // A folder of the host's /run, covered by a private tmpfs in which the root is put together: 0 … 63 (layers), state or memory, upper and
 // work (links), root, masks.
@@ -32,6 +22,9 @@ Result<> make_stage();
 // What of the stage covers what must not be seen: a file and a folder that cannot be opened, and a folder that is empty.
 enum class StageMask { File, Folder, EmptyFolder };
 Result<Fd> open_stage_mask(StageMask mask);
+
+// "'/srv/a' as layer 1 of machine 'web'", for errors.
+std::string describe_layer(const Plan& plan, size_t index);
 
 struct LayersInput {
     const Plan& plan;

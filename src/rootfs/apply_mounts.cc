@@ -7,6 +7,7 @@
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "rootfs/apply_layers.h"
+#include "rootfs/apply_overlay.h"
 
 namespace holm::rootfs {
 
@@ -41,17 +42,19 @@ Result<Fd> clone_mask(StageMask kind)
     return bind;
 }
 
-Result<> attach_bind(const MountsInput& input, const Mount& mount, int source)
+Result<> attach_bind(const MountsInput& input, size_t index)
 {
+    const Mount& mount = input.plan.mounts[index];
     const std::string what = fmt::format("'{}'", printable(mount.source));
-    bool folder = TRY(is_folder(source), what);
+    Fd source = TRY(open_at(input.sources.staged.get(), staged_bind(index), O_PATH));
+    bool folder = TRY(is_folder(source.get()), what);
     bool recursive = mount.recursive && folder;
-    Fd bind = TRY(kernel::clone_mount(source, recursive ? Subtree::WithMountsBelow : Subtree::Alone), what);
+    Fd bind = TRY(kernel::clone_mount(source.get(), recursive ? Subtree::WithMountsBelow : Subtree::Alone), what);
     TRY(map_mount(bind.get(),
                   {.plan = input.plan,
                    .user_namespace = input.user_namespace,
                    .attributes = attributes_of(mount),
-                   .id_mapped = mount.id_mapped,
+                   .id_mapped = mount.id_mapped && !mount.user,  // those of a user are already
                    .recursive = recursive},
                   what));
     Fd target = folder ? TRY(kernel::make_folder_in_root(input.root, mount.target, Links::Inside))
@@ -88,13 +91,29 @@ Result<> attach_inaccessible(const MountsInput& input, const Mount& mount)
     return kernel::attach_mount(mask.get(), target->get());
 }
 
-Result<> attach_one(const MountsInput& input, const Mount& mount, const Fd& source)
+Result<> attach_overlay(const MountsInput& input, size_t index)
 {
+    const Mount& mount = input.plan.mounts[index];
+    Fd made = TRY(make_overlay_mount({.plan = input.plan,
+                                      .mount = mount,
+                                      .source = input.sources.mounts[index],
+                                      .sources = input.sources.staged.get(),
+                                      .user_namespace = input.user_namespace,
+                                      .index = index}));
+    TRY(kernel::change_mount(made.get(), {.attributes = attributes_of(mount), .make_private = true}));
+    Fd target = TRY(kernel::make_folder_in_root(input.root, mount.target, Links::Inside));
+    return kernel::attach_mount(made.get(), target.get());
+}
+
+Result<> attach_one(const MountsInput& input, size_t index)
+{
+    const Mount& mount = input.plan.mounts[index];
+    const bool there = input.sources.mounts[index].there;
     switch (mount.type) {
-    case machine::MountType::Bind: return source ? attach_bind(input, mount, source.get()) : Result<>();
+    case machine::MountType::Bind: return there ? attach_bind(input, index) : Result<>();
+    case machine::MountType::Overlay: return there ? attach_overlay(input, index) : Result<>();
     case machine::MountType::Tmpfs: return attach_tmpfs(input, mount);
     case machine::MountType::Inaccessible: return attach_inaccessible(input, mount);
-    case machine::MountType::Overlay:
     case machine::MountType::Volume:
     case machine::MountType::Image: break;
     }
@@ -117,7 +136,7 @@ Result<> attach_mounts(const MountsInput& input)
 {
     for (size_t i = 0; i < input.plan.mounts.size(); ++i) {
         const Mount& mount = input.plan.mounts[i];
-        TRY(attach_one(input, mount, input.sources[i]),
+        TRY(attach_one(input, i),
             fmt::format("{}: cannot mount on '{}' of machine '{}'", mount.key, printable(mount.target), input.plan.machine));
     }
     for (auto& path : input.plan.hidden)

@@ -2,10 +2,8 @@
 // machine's root.
 #pragma once
 
-#include <vector>
-
 #include "base/error.h"
-#include "base/fd.h"
+#include "rootfs/open_sources.h"
 #include "rootfs/plan.h"
 
 namespace holm::rootfs {
@@ -14,7 +12,7 @@ struct MountsInput {
     const Plan& plan;
     int root = -1;
     int user_namespace = -1;
-    const std::vector<Fd>& sources;  // of open_sources
+    const Sources& sources;
 };
 
 // Attaches plan.mounts, then covers plan.hidden. Targets are resolved within the root, links followed as the machine would, and made

@@ -51,11 +51,20 @@ struct Found {
     bool operator==(const Found&) const = default;
 };
 
+// A user of the host, by its name service.
+struct HostUser {
+    uint32_t uid = 0, gid = 0;
+    bool operator==(const HostUser&) const = default;
+};
+
 // The source of mount[i] of the spec.
 struct SourceFacts {
-    bool exists = false;
+    bool exists = false;  // of an overlay: all its layers do
     bool can_be_id_mapped = true;
     std::string file_system;
+    std::vector<Folder> layers;       // of an overlay: the source, and those below it
+    std::optional<UpperFacts> upper;  // of an overlay that has one on disk
+    std::optional<HostUser> owner;    // of owner = "user:…", where there is such a user
     bool operator==(const SourceFacts&) const = default;
 };
 

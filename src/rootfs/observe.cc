@@ -1,18 +1,17 @@
 #include "rootfs/observe.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "base/handle.h"
 #include "base/text.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "rootfs/file_status.h"
 #include "rootfs/id_map_probe.h"
+#include "rootfs/observe_folder.h"
 #include "rootfs/plan.h"
 #include "rootfs/stack_lookup.h"
 
@@ -21,77 +20,6 @@ namespace holm::rootfs {
 namespace {
 
 using machine::Spec;
-
-constexpr const char* image_endings[] = {".raw", ".img", ".qcow2", ".squashfs", ".erofs"};
-
-bool is_disk_image(std::string_view path)
-{
-    return std::ranges::any_of(image_endings, [&](std::string_view ending) { return path.ends_with(ending); });
-}
-
-std::string_view describe_type(mode_t mode)
-{
-    if (S_ISREG(mode)) return "a file";
-    if (S_ISFIFO(mode)) return "a FIFO";
-    if (S_ISSOCK(mode)) return "a socket";
-    return S_ISCHR(mode) || S_ISBLK(mode) ? "a device" : "something else";
-}
-
-// What stands in the way of opening a path, for people: a link that leads nowhere looks like a file that is there.
-Error open_error(const std::string& path, const Error& error)
-{
-    struct stat status;
-    if (error.sys_errno == ENOENT && lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
-        return holm::error(Errc::NotFound, "'{}' is a link to something that does not exist", printable(path));
-    if (error.sys_errno == ENOENT || error.sys_errno == ENOTDIR) return holm::error(Errc::NotFound, "'{}' does not exist", printable(path));
-    return error;
-}
-
-// The folder at `path` of the host, opened with O_PATH. Errors: NotFound, Invalid (no folder), NotSupported (a disk image).
-Result<Fd> open_folder(const std::string& path)
-{
-    Result<Fd> opened = kernel::open_source(path, O_PATH);
-    if (!opened) return open_error(path, opened.error());
-    mode_t mode = TRY(observe_status(opened->get())).mode;
-    if (S_ISDIR(mode)) return std::move(*opened);
-    if (S_ISREG(mode) && is_disk_image(path))
-        return error(Errc::NotSupported, "'{}' is a disk image, which is not supported yet", printable(path));
-    return error(Errc::Invalid, "'{}' is {}, not a folder", printable(path), describe_type(mode));
-}
-
-// The folders above, up to the top of the mount: overlayfs looks no further for layers inside each other.
-Result<std::vector<FileId>> observe_parents(int folder)
-{
-    std::vector<FileId> parents;
-    FileStatus below = TRY(observe_status(folder));
-    Fd here = TRY(duplicate(folder));
-    for (unsigned depth = 0; depth < 4096; ++depth) {
-        Fd above = TRY(open_at(here.get(), "..", O_PATH | O_DIRECTORY));
-        FileStatus status = TRY(observe_status(above.get()));
-        if (status.mount != below.mount || status.id == below.id) break;
-        parents.push_back(status.id);
-        here = std::move(above), below = status;
-    }
-    return parents;
-}
-
-bool is_empty(int folder)
-{
-    Result<Fd> own = open_at(folder, ".", O_RDONLY | O_DIRECTORY);
-    if (!own) return false;
-    Handle<DIR, closedir> listing(fdopendir(own->get()));
-    if (!listing) return false;
-    own->release();
-    while (const dirent* entry = readdir(listing.get()))
-        if (std::string_view(entry->d_name) != "." && std::string_view(entry->d_name) != "..") return false;
-    return true;
-}
-
-std::string parent_of(const std::string& path)
-{
-    size_t slash = path.rfind('/');
-    return slash == 0 || slash == path.npos ? "/" : path.substr(0, slash);
-}
 
 // Gathers the facts of one spec.
 class Observation {
@@ -104,7 +32,7 @@ private:
     {
         if (input_.looking_at) input_.looking_at(path);
     }
-    Result<Folder> describe_folder(int folder, const std::string& path);
+    IdMapProbe* probe() { return input_.shifts_ids ? &probe_ : nullptr; }
     Result<> observe_layers();
     Result<> observe_upper(const UpperPlace& place);
     Result<> observe_sources();
@@ -121,24 +49,13 @@ private:
     Facts facts_;
 };
 
-Result<Folder> Observation::describe_folder(int folder, const std::string& path)
-{
-    const auto status = TRY(observe_status(folder));
-    Folder facts{.path = path, .id = status.id};
-    facts.file_system = kernel::file_system_name(folder);
-    facts.read_only = TRY(kernel::is_read_only(folder));
-    if (input_.shifts_ids) facts.can_be_id_mapped = TRY(probe_.can_be_mapped(folder));
-    facts.parents = TRY(observe_parents(folder));
-    return facts;
-}
-
 Result<> Observation::observe_layers()
 {
     for (const std::string& path : input_.own_layers) {
         looking_at(path);
         const std::string context = fmt::format("a layer of the snapshots of machine '{}'", spec_.name.text());
         Fd folder = TRY(open_folder(path), context);
-        facts_.layers.push_back(TRY(describe_folder(folder.get(), path), context));
+        facts_.layers.push_back(TRY(describe_folder(folder.get(), path, probe()), context));
         stack_.push_back(std::move(folder));
     }
     const machine::RootSpec& root = spec_.root;
@@ -152,7 +69,7 @@ Result<> Observation::observe_layers()
         std::string what = paths.size() == 1 && root.lower.empty() ? "root" : fmt::format("layer {}", i + 1);
         std::string context = fmt::format("{} of machine '{}'{}", what, spec_.name.text(), describe_origin(spec_, key));
         Fd folder = TRY(open_folder(paths[i]), context);
-        facts_.layers.push_back(TRY(describe_folder(folder.get(), paths[i]), context));
+        facts_.layers.push_back(TRY(describe_folder(folder.get(), paths[i], probe()), context));
         stack_.push_back(std::move(folder));
     }
     return {};
@@ -160,26 +77,10 @@ Result<> Observation::observe_layers()
 
 Result<> Observation::observe_upper(const UpperPlace& place)
 {
-    UpperFacts upper;
     looking_at(place.path);
-    std::string context = fmt::format("upper of machine '{}'{}", spec_.name.text(), describe_origin(spec_, "root.upper"));
-    std::string above = parent_of(place.path);
-    Result<Fd> parent = open_folder(above);
-    while (!parent && place.ours && parent.error().code == Errc::NotFound && above != "/")
-        above = parent_of(above), parent = open_folder(above);
-    if (!parent && parent.error().code != Errc::NotFound) return with_context(parent.error(), context);
-    if (parent) upper.parent = TRY(describe_folder(parent->get(), above), context);
-
-    Result<Fd> folder = open_folder(place.path);
-    if (!folder && folder.error().code != Errc::NotFound) return with_context(folder.error(), context);
-    if (folder) {
-        upper.folder = TRY(describe_folder(folder->get(), place.path), context);
-        upper.mounted = TRY(observe_status(folder->get())).mount != TRY(observe_status(parent->get())).mount;
-        upper.empty = is_empty(folder->get());
-        if (!place.empty_at_end) stack_.insert(stack_.begin(), std::move(*folder));
-    }
-    if (Result<Fd> work = open_folder(place.work)) upper.work = TRY(observe_status(work->get())).id;
-    facts_.upper = std::move(upper);
+    const std::string context = fmt::format("upper of machine '{}'{}", spec_.name.text(), describe_origin(spec_, "root.upper"));
+    facts_.upper = TRY(observe_upper_folders(place, probe()), context);
+    if (facts_.upper->folder && !place.empty_at_end) stack_.insert(stack_.begin(), TRY(open_folder(place.path), context));
     return {};
 }
 
@@ -187,17 +88,10 @@ Result<> Observation::observe_sources()
 {
     for (size_t i = 0; i < spec_.mounts.size(); ++i) {
         const machine::MountSpec& mount = spec_.mounts[i];
-        SourceFacts& source = facts_.sources.emplace_back();
-        if (mount.type != machine::MountType::Bind) continue;
         looking_at(mount.source);
-        Result<Fd> file = kernel::open_source(mount.source, O_PATH);
-        if (!file && (file.error().sys_errno == ENOENT || file.error().sys_errno == ENOTDIR)) continue;
-        std::string key = fmt::format("mount[{}]", i);
-        if (!file) return with_context(file.error(), fmt::format("source of {}{}", key, describe_origin(spec_, key + ".source")));
-        source.exists = true;
-        source.file_system = kernel::file_system_name(file->get());
-        if (input_.shifts_ids && mount.owner == machine::MountOwner::Machine)
-            source.can_be_id_mapped = TRY(probe_.can_be_mapped(file->get()));
+        const std::string key = fmt::format("mount[{}]", i);
+        facts_.sources.push_back(
+            TRY(observe_source(mount, probe()), fmt::format("source of {}{}", key, describe_origin(spec_, key + ".source"))));
     }
     return {};
 }

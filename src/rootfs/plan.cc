@@ -1,24 +1,19 @@
 #include "rootfs/plan.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.h"
 #include "rootfs/history.h"
+#include "rootfs/plan_mounts.h"
 
 namespace holm::rootfs {
 
 namespace {
 
-using machine::MountOwner;
-using machine::MountType;
 using machine::RootMode;
 using machine::Spec;
 
 constexpr uint64_t least_memory = 16 << 20;  // of a root in memory, where 10 % of RAM would be less
-
-// File systems that overlayfs refuses as an upper: no whiteouts, no xattrs of trusted.*, or changed behind its back.
-constexpr std::array<std::string_view, 9> no_upper = {"overlay", "nfs", "cifs", "9p", "vfat", "fuse", "squashfs", "erofs", "proc"};
 
 // What to do about a layer whose ids cannot shift.
 constexpr const char* instead_of_id_map =
@@ -111,7 +106,7 @@ Result<> check_upper(const Spec& spec, const Facts& facts, const UpperPlace& pla
     TRY(check_upper_apart(spec, facts, place));
     if (!upper.parent) return {};  // ours, not made yet
     const Folder& parent = *upper.parent;
-    if (contains(no_upper, parent.file_system))
+    if (!can_hold_upper(parent.file_system))
         return error(Errc::NotSupported,
                      "the upper '{}' is on {}, which overlayfs cannot write to: choose a folder on ext4, xfs, btrfs or tmpfs with "
                      "root.upper, or keep the changes in memory with root.mode = \"ephemeral\" and no root.upper{}",
@@ -160,78 +155,6 @@ uint64_t memory_size(const Spec& spec, uint64_t memory)
 {
     constexpr uint64_t mebibyte = 1 << 20;
     return spec.root.size.value_or(std::max(least_memory, memory / 10 / mebibyte * mebibyte));
-}
-
-bool shadows_api(const std::string& target)
-{
-    constexpr std::array<std::string_view, 3> whole = {"/", "/dev", "/run"};
-    constexpr std::array<std::string_view, 5> below = {"/proc", "/sys", "/run/host", "/dev/pts", "/dev/console"};
-    return contains(whole, target) || std::ranges::any_of(below, [&](std::string_view top) {
-               return target.starts_with(top) && (target.size() == top.size() || target[top.size()] == '/');
-           });
-}
-
-Result<> set_option(Mount& mount, const std::string& option, const std::string& origin)
-{
-    if (option == "nosuid") mount.nosuid = true;
-    else if (option == "nodev") mount.nodev = true;
-    else if (option == "noexec") mount.noexec = true;
-    else if (option == "norec" && mount.type == MountType::Bind) mount.recursive = false;
-    else if (mount.type == MountType::Tmpfs && (option.starts_with("size=") || option.starts_with("mode=")) && !option.contains(','))
-        mount.options += "," + option;
-    else return error(Errc::Invalid, "unknown option '{}' of a mount of this type{}", printable(option), origin);
-    return {};
-}
-
-Result<Mount> plan_mount(const Spec& spec, const Facts& facts, const machine::IdRange& ids, size_t i)
-{
-    const machine::MountSpec& asked = spec.mounts[i];
-    std::string key = fmt::format("mount[{}]", i), origin = describe_origin(spec, key + ".target");
-    Mount mount{.type = asked.type,
-                .source = asked.source,
-                .target = asked.target,
-                .read_only = asked.read_only,
-                .optional = asked.optional,
-                .id_mapped = ids.shifts() && asked.owner == MountOwner::Machine,
-                .key = key};
-    if (asked.type != MountType::Bind && asked.type != MountType::Tmpfs && asked.type != MountType::Inaccessible)
-        return error(Errc::NotSupported, "not supported yet: the type of {}{}", key, describe_origin(spec, key + ".type"));
-    if (asked.owner == MountOwner::User)
-        return error(Errc::NotSupported, "not supported yet: the owner of {}{}", key, describe_origin(spec, key + ".owner"));
-    if (shadows_api(asked.target))
-        return error(Errc::Invalid, "nothing can be mounted on '{}' of a machine{}", printable(asked.target), origin);
-    if (asked.type == MountType::Tmpfs) mount.options = "mode=755,nr_inodes=400k", mount.nosuid = mount.nodev = true;
-    for (const std::string& option : asked.options) TRY(set_option(mount, option, describe_origin(spec, key + ".options")));
-    if (asked.type != MountType::Bind) {
-        mount.source.clear(), mount.id_mapped = false;
-        return mount;
-    }
-    const SourceFacts& source = facts.sources.at(i);
-    origin = describe_origin(spec, key + ".source");
-    if (!source.exists && !asked.optional)
-        return error(Errc::NotFound, "the source '{}' of {} does not exist{}", printable(asked.source), key, origin);
-    if (source.exists && mount.id_mapped && !source.can_be_id_mapped)
-        return error(Errc::NotSupported, "the source '{}' of {} is on {}, which cannot be id-mapped: set its owner = \"host\"{}",
-                     printable(asked.source), key, source.file_system, origin);
-    return mount;
-}
-
-// The mounts, those nearer to the root first: a later one never covers an earlier one unasked.
-Result<std::vector<Mount>> plan_mounts(const Spec& spec, const Facts& facts, const machine::IdRange& ids,
-                                       std::vector<std::string>& warnings)
-{
-    std::vector<Mount> mounts;
-    for (size_t i = 0; i < spec.mounts.size(); ++i) {
-        mounts.push_back(TRY(plan_mount(spec, facts, ids, i)));
-        for (size_t j = 0; j < i; ++j)
-            if (mounts[j].target == mounts[i].target)
-                return error(Errc::Invalid, "mount[{}] has the target '{}' of mount[{}]{}", i, printable(mounts[i].target), j,
-                             describe_origin(spec, mounts[i].key + ".target"));
-        if (mounts[i].type == MountType::Bind && !facts.sources[i].exists)
-            warnings.push_back(fmt::format("the source '{}' of mount[{}] does not exist: skipped", printable(mounts[i].source), i));
-    }
-    std::ranges::stable_sort(mounts, {}, [](const Mount& mount) { return std::ranges::count(mount.target, '/'); });
-    return mounts;
 }
 
 std::vector<Device> plan_devices(const Facts& facts)

@@ -20,6 +20,13 @@ enum class Upper {
     Memory,     // both in a tmpfs of `memory_size` bytes
 };
 
+// A user of the host, with its first group, and the id inside that it has in one mount: nobody else is anybody there.
+struct UserMap {
+    uint32_t uid = 0, gid = 0;  // on the host
+    uint32_t id = 0;            // inside, of the user and of the group
+    bool operator==(const UserMap&) const = default;
+};
+
 // A mount below the machine's root, made outside (so locked inside) after the root itself, in order.
 struct Mount {
     machine::MountType type = machine::MountType::Bind;
@@ -27,11 +34,14 @@ struct Mount {
     std::string target;  // absolute, inside; created where missing
     bool read_only = false, nosuid = false, nodev = false, noexec = false;
     bool recursive = true;
-    bool optional = false;   // a missing source is skipped
-    bool id_mapped = true;   // root inside owns what root owns on the host
-    std::string options;     // of a tmpfs: "size=…,mode=…"
-    std::string key;         // "mount[0]": names it in errors
-    unsigned live_boot = 0;  // the boot of the payload in which it was mounted; 0: it was there from the start
+    bool optional = false;           // a missing source is skipped
+    bool id_mapped = true;           // root inside owns what root owns on the host
+    std::optional<UserMap> user;     // who owns what on the host, instead
+    std::vector<std::string> lower;  // of an overlay: the layers below `source`, topmost first
+    std::string upper, work;         // of an overlay: folders; "" where it is read-only or its changes are in memory
+    std::string options;             // of a tmpfs: "size=…,mode=…"; of an overlay in memory "size=…"
+    std::string key;                 // "mount[0]": names it in errors
+    unsigned live_boot = 0;          // the boot of the payload in which it was mounted; 0: it was there from the start
     bool operator==(const Mount&) const = default;
 };
 
@@ -79,6 +89,16 @@ struct UpperPlace {
     bool operator==(const UpperPlace&) const = default;
 };
 UpperPlace place_upper(const machine::Spec& spec, const std::string& state);
+
+// Its layers, topmost first.
+std::vector<std::string> layers_of(const Mount& overlay);
+
+// Of a mount of type overlay: its layers, topmost first, and where its writes go.
+struct OverlayPlace {
+    std::vector<std::string> layers;
+    UpperPlace upper;
+};
+OverlayPlace place_overlay(const machine::MountSpec& mount);
 
 // Of one root. The kernel takes twice as many, and their names in the stage fit its page of options.
 inline constexpr size_t max_layers = 250;

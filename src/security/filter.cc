@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -203,9 +204,23 @@ std::vector<Check> default_checks(const Plan& plan)
     return checks;
 }
 
-}  // namespace
+// What holm-setup does between the filter and the program: load the rest of it, give up what that took, execute, or say why not.
+constexpr const char* of_start[] = {"capget", "capset", "execve", "exit_group", "rt_sigreturn", "seccomp", "sendmsg"};
 
-Result<Filter> plan_filter(const Plan& plan)
+// Nothing is allowed but what is named; and of that, too, only what meets the conditions.
+Result<Filter> plan_listed(const Plan& plan)
+{
+    Filter filter{.allowed = {}, .checks = default_checks(plan)};
+    filter.allowed.insert(std::begin(of_start), std::end(of_start));
+    for (const std::string& name : plan.syscalls.allow) {
+        if (name == secondary_abi_name) filter.secondary_abi = true;
+        else TRY(add(filter.allowed, name));
+    }
+    std::erase_if(filter.checks, [&](const Check& check) { return !filter.allowed.contains(check.syscall); });
+    return filter;
+}
+
+Result<Filter> plan_default(const Plan& plan)
 {
     Filter filter{.allowed = TRY(default_names(plan)), .checks = default_checks(plan)};
     for (const std::string& name : plan.syscalls.allow) {
@@ -218,7 +233,17 @@ Result<Filter> plan_filter(const Plan& plan)
         // Who names a call wants all of it; who names a group only what has no conditions.
         if (!name.starts_with('@')) std::erase_if(filter.checks, [&](const Check& check) { return check.syscall == name; });
     }
-    for (const std::string& name : plan.syscalls.deny) TRY(remove(filter.allowed, name));
+    return filter;
+}
+
+}  // namespace
+
+Result<Filter> plan_filter(const Plan& plan)
+{
+    const bool listed = std::ranges::find(plan.syscalls.deny, all_calls_name) != plan.syscalls.deny.end();
+    Filter filter = listed ? TRY(plan_listed(plan)) : TRY(plan_default(plan));
+    for (const std::string& name : plan.syscalls.deny)
+        if (name != all_calls_name) TRY(remove(filter.allowed, name));
     return filter;
 }
 

@@ -42,6 +42,9 @@ inline constexpr const char* secondary_abi_name = "@32-bit";
 // Of plan.syscalls, capabilities and nesting. Errors: Invalid (an unknown call or group). Precondition: a profile other than None.
 Result<Filter> plan_filter(const Plan& plan);
 
+// "@all" in a list of denied calls: every one that is not in the list of allowed ones, but for those with which holm starts a program.
+inline constexpr const char* all_calls_name = "@all";
+
 // The whole of it as text, the same for equal ones.
 std::string describe_filter(const Filter& filter);
 

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 
 #include "base/text.h"
 #include "kernel/capability.h"
@@ -14,15 +16,19 @@
 #include "kernel/process.h"
 #include "launch/plan_file.h"
 #include "security/apply.h"
+#include "security/capability_set.h"
 #include "setup/console.h"
 #include "setup/debug.h"
 #include "setup/payload.h"
+#include "setup/record.h"
 
 namespace holm::setup {
 
 namespace {
 
 using kernel::Message;
+
+constexpr std::chrono::microseconds max_watched = std::chrono::hours(24);
 
 struct Request {
     launch::Plan plan;
@@ -35,6 +41,9 @@ struct Request {
     WindowSize size;
     Fd leader;
     std::vector<Fd> pipes;
+    Fd report;                             // of what is recorded
+    std::chrono::microseconds watched{0};  // with a report and no command: how long the machine is watched
+    Fd cgroup;
 };
 
 uint16_t small_number(const Message& message, std::string_view key)
@@ -59,9 +68,20 @@ Result<Request> receive_exec(Status& status)
     request.term = message.get("term");
     request.size = {.rows = small_number(message, "rows"), .columns = small_number(message, "cols")};
     // leader, cgroup of the exec (this process is in it), and the three of the client without a terminal
-    if (message.fds.size() < (request.terminal ? 2u : 5u)) return error(Errc::Invalid, "the request 'exec' lacks descriptors");
+    const bool records = message.has("record");
+    if (message.fds.size() < (request.terminal ? 2u : 5u) + (records ? 1u : 0u))
+        return error(Errc::Invalid, "the request 'exec' lacks descriptors");
+    if (records) request.report = std::move(message.fds.back());
+    request.watched = std::chrono::microseconds(std::clamp<int64_t>(message.get_number("record").value_or(0), 0, max_watched.count()));
     request.leader = std::move(message.fds[0]);
+    request.cgroup = std::move(message.fds[1]);
     for (size_t i = 2; !request.terminal && i < 5; ++i) request.pipes.push_back(std::move(message.fds[i]));
+    // Less than the payload has, never more.
+    if (message.has("limited")) {
+        uint64_t kept = 0;
+        for (const std::string& name : message.get_all("capability")) kept |= TRY(security::parse_capability_bit(name));
+        request.plan.security.capabilities &= kept;
+    }
     return request;
 }
 
@@ -187,22 +207,65 @@ Result<> debug_machine(Request request, Status& status)
     return status.send_leader(child);
 }
 
+// The child of the supervisor is what watches: it is in the exec's own cgroup, and all others of the payload are watched.
+Result<> watch_machine(Request request, Status& status)
+{
+    status.enter("record");
+    Fd payload = TRY(open_at(request.cgroup.get(), "..", O_RDONLY | O_DIRECTORY));
+    kernel::Child child = TRY(kernel::clone_process(CLONE_PARENT), "cannot make the process that records");
+    if (child.pid != 0) return status.send_leader(child);
+    TRY(status.send(Message("started")));
+    ::close(status.socket());
+    const Recording recording{.report = std::move(request.report), .capabilities = request.plan.security.capabilities};
+    auto recorded = record_cgroup(payload.get(), request.cgroup.get(), request.watched, recording);
+    if (!recorded) std::ignore = write_all(recording.report.get(), fmt::format("error {}\n", printable(recorded.error().text, 1024)));
+    ::_exit(recorded ? 0 : 1);
+}
+
+// Nothing of the command runs before who records it sees it.
+void wait_for_go(const Fd& go)
+{
+    char byte;
+    ssize_t size;
+    while ((size = ::read(go.get(), &byte, 1)) < 0 && errno == EINTR) {}
+    if (size != 1) ::_exit(1);
+}
+
+Result<> start_command(Request request, std::optional<CommandRecorder> recorder, Status& status)
+{
+    Pair go = TRY(make_pipe());
+    kernel::Child child = TRY(kernel::clone_process(CLONE_PARENT), "cannot make the process of the command");
+    if (child.pid == 0) {
+        go.second.reset();
+        if (recorder) wait_for_go(go.first);
+        recorder.reset();
+        return run_command(std::move(request), status);
+    }
+    TRY(status.send_leader(child));
+    if (!recorder) return {};
+    status.enter("record");
+    TRY(recorder->watch(child.pid));
+    return write_all(go.second.get(), "g");
+}
+
 }  // namespace
 
 Result<> exec_in_machine(Status& status)
 {
     Request request = TRY(receive_exec(status));
     if (!request.tools.empty()) return debug_machine(std::move(request), status);
+    if (request.report && request.argv.empty()) return watch_machine(std::move(request), status);
     status.enter("limits");
     const std::vector<std::string> warnings = TRY(security::apply_limits(request.plan.security, ::getpid()));
     for (auto& warning : warnings) status.warn(warning);
+    std::optional<CommandRecorder> recorder;
+    if (request.report)
+        recorder = TRY(CommandRecorder::start({.report = std::move(request.report), .capabilities = request.plan.security.capabilities}));
     status.enter("namespaces");
     // Before the machine's processes can see this one: none may look into it or at its program (CVE-2019-5736, CVE-2016-9962).
     if (::prctl(PR_SET_DUMPABLE, 0)) return sys_error("cannot become invisible to debuggers");
     TRY(join(request));
-    kernel::Child child = TRY(kernel::clone_process(CLONE_PARENT), "cannot make the process of the command");
-    if (child.pid == 0) return run_command(std::move(request), status);
-    return status.send_leader(child);
+    return start_command(std::move(request), std::move(recorder), status);
 }
 
 }  // namespace holm::setup

@@ -18,6 +18,7 @@
 #include "rootfs/apply_outside.h"
 #include "rootfs/remove.h"
 #include "security/apply.h"
+#include "setup/credentials.h"
 #include "setup/inside.h"
 #include "setup/locks.h"
 
@@ -27,8 +28,6 @@ namespace {
 
 using kernel::Message;
 
-constexpr size_t max_credential = 1 << 20;
-
 struct Request {
     launch::Plan plan;
     security::FilterPrograms filter;
@@ -37,6 +36,7 @@ struct Request {
     Fd cgroup;
     Fd memory;
     std::vector<Fd> pipes;
+    std::vector<rootfs::Credential> credentials;
 };
 
 Result<Request> receive_boot(Status& status)
@@ -95,19 +95,6 @@ Result<> send_facts(const launch::Plan& plan, Status& status)
     if (plan.rootfs.empty_at_end) facts.add("empty", plan.rootfs.upper_path);
     add_restarts(facts, payload);
     return status.send(facts);
-}
-
-Result<std::vector<rootfs::Credential>> read_credentials(const launch::Plan& plan)
-{
-    std::vector<rootfs::Credential> credentials;
-    for (auto& [name, path] : plan.credentials) {
-        if (name.empty() || name == "." || name == ".." || name.contains('/'))
-            return error(Errc::Invalid, "'{}' is no name of a credential", printable(name));
-        Fd file = TRY(kernel::open_source(path, O_RDONLY), fmt::format("credential '{}'", name));
-        std::string content = TRY(kernel::read_regular(file.get(), path, max_credential), fmt::format("credential '{}'", name));
-        credentials.push_back({name, std::move(content)});
-    }
-    return credentials;
 }
 
 // What a power cut left of an ephemeral upper; now that it is locked, nobody uses it.
@@ -184,12 +171,11 @@ Result<> build_root(Request& request, const rootfs::Sources& sources, const kern
     const rootfs::KernelMounter mounter = TRY(rootfs::KernelMounter::start(kernel_task(plan, child)));
     Fd user_namespace;
     if (plan.rootfs.ids.shifts()) user_namespace = TRY(kernel::open_user_namespace(child.pid));
-    std::vector<rootfs::Credential> credentials = TRY(read_credentials(plan));
     rootfs::Outside built = TRY(rootfs::build_root({.plan = plan.rootfs,
                                                     .sources = sources,
                                                     .user_namespace = user_namespace.get(),
                                                     .console = plan.console == launch::Console::Terminal,
-                                                    .credentials = std::move(credentials),
+                                                    .credentials = std::move(request.credentials),
                                                     .memory = std::move(request.memory)}));
     TRY(attach_kernel_files(plan, mounter, built.root.get()));
     TRY(status.send(Message("notify"), {built.notify.get()}));
@@ -207,8 +193,10 @@ Result<> make_surroundings(Request& request, const rootfs::Sources& sources, con
 }
 
 // Before any namespace but this process's own of mounts: what is opened later by path is opened now, and what can be in use is locked.
-Result<rootfs::Sources> claim_sources(const Request& request, Status& status)
+Result<rootfs::Sources> claim_sources(Request& request, Status& status)
 {
+    status.enter("credentials");
+    request.credentials = TRY(read_credentials(request.plan));
     status.enter("sources");
     TRY(kernel::unshare_namespaces(CLONE_NEWNS), "mount namespace");  // first: a bind is made of a mount of one's own namespace
     TRY(kernel::make_mounts_slave());

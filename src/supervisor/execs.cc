@@ -27,7 +27,7 @@ Message exit_message(const WaitStatus& status)
 
 Result<> Execs::start(const Machine& machine, Message request)
 {
-    size_t standard = request.get("tty") == "1" ? 0 : 3;
+    const size_t standard = (request.get("tty") == "1" ? 0 : 3) + (request.has("record") ? 1 : 0);
     if (request.get("detach") == "1" && !request.fds.empty()) {
         request.fds.resize(1);  // the session: what is detached reads and writes nothing of its client
         while (request.fds.size() < 1 + standard) request.fds.push_back(TRY(open_file("/dev/null", O_RDWR)));

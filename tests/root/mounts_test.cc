@@ -2,6 +2,8 @@
 #include "machine.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -96,6 +98,106 @@ TEST_F(Mounts, SourceThatCannotBeIdMappedSaysWhatToDo)
     EXPECT_NE(done.said.error->text.find("mount[0]: cannot mount on '/srv' of machine 'test': cannot use '/proc'"), std::string::npos)
         << done.said.error->text;
     EXPECT_NE(done.said.error->text.find("security.users = \"identity\""), std::string::npos);
+}
+
+TEST_F(Mounts, OwnerIsOneUserOnBothSides)
+{
+    ASSERT_EQ(::chown((scratch / "data").c_str(), 4711, 4712), 0);
+    ASSERT_EQ(::chown((scratch / "data/file").c_str(), 4711, 4712), 0);
+    write_file(scratch / "data/of-root", "x");
+    launch::Plan plan = make_shell_plan(
+        scratch / "base",
+        "cd /srv/shared; id -u; stat -c '%u:%g' . file of-root; echo more >>file; echo new >made; echo x 2>/dev/null >of-root || echo no");
+    plan.rootfs.mounts = {{.source = scratch / "data",
+                           .target = "/srv/shared",
+                           .id_mapped = false,
+                           .user = rootfs::UserMap{.uid = 4711, .gid = 4712, .id = 1000},
+                           .key = "mount[0]"}};
+    plan.payload.user = "alice";
+    Finished done = run(scratch, plan);
+    ASSERT_FALSE(done.said.error) << done.said.error->text;
+    EXPECT_EQ(done.output, "1000\n1000:1000\n1000:1000\n65534:65534\nno\n") << done.errors;
+    struct stat status;
+    ASSERT_EQ(::stat((scratch / "data/made").c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, 4711u);
+    EXPECT_EQ(status.st_gid, 4712u);
+    EXPECT_EQ(read_text(scratch / "data/file"), "content\nmore\n");
+    // Nobody else is anybody there: root has no id to make a file with.
+    plan.payload.user = "root", plan.payload.command[2] = "touch /srv/shared/of-the-machine 2>&1";
+    EXPECT_NE(run(scratch, plan).output.find("Value too large"), std::string::npos);
+}
+
+TEST_F(Mounts, OverlayOverAFolderOfTheHost)
+{
+    make_folder(scratch / "more:and,more");
+    write_file(scratch / "more:and,more/below", "below\n");
+    write_file(scratch / "more:and,more/file", "hidden\n");
+    rootfs::Mount mount{.type = MountType::Overlay, .source = scratch / "data", .target = "/srv", .key = "mount[0]"};
+    mount.lower = {scratch / "more:and,more"};
+    const std::string script =
+        "cat /srv/file /srv/below; echo new >/srv/new && rm /srv/below; ls /srv; umount /srv 2>/dev/null || echo locked";
+    // In memory, and gone.
+    EXPECT_EQ(run_with({mount}, script).output, "content\nbelow\nfile\nnew\nlocked\n");
+    EXPECT_EQ(run_with({mount}, "ls /srv").output, "below\nfile\n");
+    EXPECT_EQ(read_text(scratch / "more:and,more/below"), "below\n");
+    // On disk, and kept.
+    mount.upper = scratch / "up", mount.work = scratch / "up.work";
+    EXPECT_EQ(run_with({mount}, script).output, "content\nbelow\nfile\nnew\nlocked\n");
+    EXPECT_EQ(run_with({mount}, "ls /srv").output, "file\nnew\n");
+    struct stat status;
+    ASSERT_EQ(::stat((scratch / "up/new").c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, 0u);
+    EXPECT_EQ(read_text(scratch / "more:and,more/below"), "below\n");
+    // Read-only, also of one layer, and it stays so.
+    mount.upper = mount.work = "", mount.lower = {}, mount.read_only = true;
+    Finished done = run_with({mount}, "cat /srv/file; stat -c '%a %u' /srv; mount -o remount,rw,bind /srv; touch /srv/x || echo ro");
+    EXPECT_EQ(done.output, "content\n755 0\nro\n") << done.errors;
+}
+
+// /data with a tmpfs below it, mounted nosuid,noexec: in the mount namespace of this test alone.
+TEST_F(Mounts, RecursiveBindKeepsTheFlagsOfMountsBelow)
+{
+    make_folder(scratch / "data/below");
+    ASSERT_EQ(::mount("tmpfs", (scratch / "data/below").c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755"), 0);
+    write_file(scratch / "data/below/file", "below\n");
+    const std::string flags =
+        "grep ' /srv/below ' /proc/self/mountinfo | { read id parent dev root target flags rest; echo ${flags%,idmapped}; }; ";
+    rootfs::Mount mount{.source = scratch / "data", .target = "/srv", .key = "mount[0]"};
+    Finished plain = run_with({mount}, flags + "cat /srv/below/file; touch /srv/below/x && echo written");
+    mount.read_only = true;
+    Finished locked =
+        run_with({mount}, flags + "touch /srv/below/y 2>/dev/null || echo ro; mount -o remount,bind,rw /srv/below || echo locked");
+    mount.recursive = false;
+    Finished alone = run_with({mount}, "ls -A /srv/below");
+    ::umount2((scratch / "data/below").c_str(), MNT_DETACH);
+    EXPECT_EQ(plain.output, "rw,nosuid,noexec,relatime\nbelow\nwritten\n") << plain.errors;
+    EXPECT_EQ(locked.output, "ro,nosuid,noexec,relatime\nro\nlocked\n") << locked.errors;
+    EXPECT_EQ(alone.output, "");
+}
+
+// Each of them open would be more files than holm-setup may have here, which without any mount has some twenty.
+TEST_F(Mounts, TwentyIdMappedMountsAreNotOpenAtOnce)
+{
+    std::vector<rootfs::Mount> mounts;
+    std::string script = "true";
+    for (int i = 0; i < 20; ++i) {
+        const std::string folder = scratch / fmt::format("many/{:02}", i);
+        make_folder(folder);
+        ASSERT_EQ(::chown(folder.c_str(), 4711, 4711), 0);
+        mounts.push_back({.source = folder, .target = fmt::format("/srv/{:02}", i), .key = fmt::format("mount[{}]", i)});
+        if (i % 2) mounts.back().user = rootfs::UserMap{.uid = 4711, .gid = 4711, .id = static_cast<uint32_t>(1000 + i)};
+        script += fmt::format("; stat -c %u /srv/{:02}", i);
+    }
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit few{.rlim_cur = 28, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    Finished done = run_with(mounts, script);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_FALSE(done.said.error) << done.said.error->text;
+    std::string expected;
+    for (int i = 0; i < 20; ++i) expected += i % 2 ? fmt::format("{}\n", 1000 + i) : "4711\n";
+    EXPECT_EQ(done.output, expected) << done.errors;
 }
 
 TEST_F(Mounts, DeviceFolderHasTheStandardNodesAlone)

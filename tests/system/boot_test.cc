@@ -283,4 +283,36 @@ TEST_F(BootTest, CredentialsReachTheGuest)
     EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
 }
 
+// Encrypted by the host's key, decrypted by its systemd-creds at each boot; and what is secret is in none of what is said of the machine.
+TEST_F(BootTest, EncryptedCredentialsReachTheGuestAndNobodyElse)
+{
+    std::string machine = name("cred"), store = folder() + "/credstore.encrypted", secret = "open sesame of this test";
+    make_folder(store);
+    write_file(folder() + "/plain", secret, 0600);
+    Outcome made =
+        sh(fmt::format("systemd-creds setup && systemd-creds encrypt --with-key=host --name=db.password {}/plain {}/db", folder(), store));
+    ASSERT_TRUE(succeeds(made));
+    EXPECT_EQ(content_of(store + "/db").find(secret), std::string::npos);
+    auto definition = [&](const std::string& called, const std::string& file) {
+        define(machine, fmt::format("[root]\nlower = [\"{}\"]\nmode = \"ephemeral\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n"
+                                    "[[credential]]\nname = \"{}\"\nfile = \"{}\"\n",
+                                    guest(), called, file));
+    };
+    definition("db.password", store + "/db");
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_EQ(inside(machine, "cat /run/host/credentials/db.password").out, secret);
+    for (const Outcome& said : {holmctl({"plan", machine}), holmctl({"show", machine}), holmctl({"cat", "--effective", machine}),
+                                holmctl({"status", machine}), holmctl({"why", machine}), run({"journalctl", "-b", "--no-pager"}),
+                                sh("cat /run/holm/machines/" + machine + "/*; true"), run({"systemctl", "show", service_of(machine)})})
+        EXPECT_EQ((said.out + said.err).find(secret), std::string::npos);
+    EXPECT_EQ(run({"stat", "-c", "%a", "/run/holm/machines/" + machine + "/plan.toml"}).out, "600\n");
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    // Of another name, or damaged: the start fails, and says which.
+    definition("other", store + "/db");
+    EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, "credential 'other': systemd-creds cannot decrypt it"));
+    write_file(store + "/bad", "bm8gY3JlZGVudGlhbA==\n");
+    definition("bad", store + "/bad");
+    EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, "credential 'bad': systemd-creds cannot decrypt it"));
+}
+
 }  // namespace holm::test

@@ -44,6 +44,14 @@ const Options debug_options = {
     {.name = "--tools", .kind = Value, .value = "host|IMAGE|PATH", .help = "whose programs are used, the host's by default"},
 };
 
+const Options record_options = {
+    {.name = "--for", .kind = Value, .value = "TIME", .help = "how long to watch, 10s by default; a command: to its end"},
+    {.name = "--capabilities", .help = "run the command again and again, to find the capabilities that it needs"},
+    {.name = "--user", .letter = 'u', .kind = Value, .value = "USER", .help = "run as USER of the machine"},
+    {.name = "--env", .letter = 'E', .kind = List, .value = "K=V", .help = "a variable of the command's environment"},
+    {.name = "--workdir", .letter = 'w', .kind = Value, .value = "PATH", .help = "the command's working directory"},
+};
+
 }  // namespace
 
 std::vector<VerbInfo> inside_verbs()
@@ -73,6 +81,13 @@ std::vector<VerbInfo> inside_verbs()
          .tail = Tail::NamedCommand,
          .failure = FailureStatus::Command,
          .options = debug_options},
+        {.verb = Verb::Record,
+         .name = "record",
+         .synopsis = "NAME [--] [COMMAND…]",
+         .help = "watch a machine or a command in it, and print the smallest profile that it needs",
+         .operands = count::some,
+         .tail = Tail::NamedCommand,
+         .options = record_options},
         {.verb = Verb::Login, .name = "login", .synopsis = "NAME", .help = "attach to the console, to log in", .operands = count::one},
         {.verb = Verb::Attach, .name = "attach", .synopsis = "NAME", .help = "attach to the console", .operands = count::one},
         {.verb = Verb::Logs,

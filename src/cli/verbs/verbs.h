@@ -60,6 +60,7 @@ Result<int> run(const Invocation& call);
 Result<int> exec(const Invocation& call);
 Result<int> shell(const Invocation& call);
 Result<int> debug(const Invocation& call);
+Result<int> record(const Invocation& call);
 Result<int> attach(const Invocation& call);  // and login
 Result<int> logs(const Invocation& call);
 

@@ -102,6 +102,19 @@ private:
         return made;
     }
 
+    rootfs::Mount mount()
+    {
+        rootfs::Mount made;
+        made.type = static_cast<machine::MountType>(below(6));
+        made.source = path(), made.target = path(), made.upper = path(), made.work = path();
+        made.read_only = flag(), made.nosuid = flag(), made.nodev = flag(), made.noexec = flag();
+        made.recursive = flag(), made.optional = flag(), made.id_mapped = flag();
+        if (flag()) made.user = rootfs::UserMap{.uid = static_cast<uint32_t>(number()), .gid = static_cast<uint32_t>(number()), .id = 7};
+        made.lower = paths();
+        made.options = text(), made.key = text();
+        return made;
+    }
+
     void root(rootfs::Plan& root)
     {
         root.lower = paths();
@@ -111,9 +124,7 @@ private:
         root.memory_size = number();
         root.create_upper = flag(), root.empty_at_end = flag(), root.read_only = flag(), root.only_usr = flag();
         root.hidden = paths();
-        for (uint64_t i = below(3); i > 0; --i)
-            root.mounts.push_back({static_cast<machine::MountType>(below(6)), path(), path(), flag(), flag(), flag(), flag(), flag(),
-                                   flag(), flag(), text(), text()});
+        for (uint64_t i = below(3); i > 0; --i) root.mounts.push_back(mount());
         for (uint64_t i = below(3); i > 0; --i) root.files.push_back({text(), text(), static_cast<rootfs::File::Kind>(below(3))});
     }
     void security(security::Plan& security)

@@ -303,19 +303,20 @@ TEST(SpecFile, LaterKeysAreRefusedByName)
               "not supported yet: 'security.isolation' (web.toml:2:10)");
     EXPECT_EQ(check_supported(*with_root("security.isolation = \"kata\"")).error().code, Errc::NotSupported);
     for (const char* later :
-         {"[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\ntype = \"image\"",
-          "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"user:a=1\"", "[[network]]\nnetwork = \"none\"\nmtu = 1500",
+         {"[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\ntype = \"image\"", "[[network]]\nnetwork = \"none\"\nmtu = 1500",
           "security.apparmor = \"x\"", "security.selinux = \"x\"", "security.isolation = \"kata\"", "identity.timezone = \"Europe/Berlin\"",
           "identity.resolv_conf = \"copy\""}) {
         auto spec = with_root(later);
         ASSERT_TRUE(spec) << later << spec.error().text;
         EXPECT_FALSE(check_supported(*spec)) << later;
     }
-    for (const char* now : {"payload.ready = \"port:80\"", "payload.restart = \"always\"", "health.port = 80", "payload.ready = \"notify\"",
-                            "[[network]]\nnetwork = \"host\"", "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"host\"",
-                            "[[mount]]\ntarget = \"/v\"\ntype = \"inaccessible\"", "identity.timezone = \"off\"",
-                            "[resources]\nMemoryMax = \"1G\"", "[resources]\nIPAddressDeny = \"any\"", "security.syscalls.deny = [\"x\"]",
-                            "security.devices = [\"/dev/fuse\"]", "security.nesting = true"})
+    for (const char* now :
+         {"payload.ready = \"port:80\"", "payload.restart = \"always\"", "health.port = 80", "payload.ready = \"notify\"",
+          "[[network]]\nnetwork = \"host\"", "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"host\"",
+          "[[mount]]\ntarget = \"/v\"\ntype = \"inaccessible\"", "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\nowner = \"user:a=1\"",
+          "[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\ntype = \"overlay\"\noptions = [\"upper=/u\"]", "identity.timezone = \"off\"",
+          "[resources]\nMemoryMax = \"1G\"", "[resources]\nIPAddressDeny = \"any\"", "security.syscalls.deny = [\"x\"]",
+          "security.devices = [\"/dev/fuse\"]", "security.nesting = true"})
         EXPECT_TRUE(check_supported(*with_root(now))) << now;
 }
 

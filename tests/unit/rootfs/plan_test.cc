@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 namespace holm::rootfs {
@@ -259,10 +260,83 @@ TEST(RootMounts, NearerToTheRootComesFirst)
 {
     Plan plan = *with_mounts({bind("/a", "/x/y/z"), bind("/b", "/x"), bind("/c", "/w")}).plan();
     ASSERT_EQ(plan.mounts.size(), 3U);
-    EXPECT_EQ(plan.mounts[0].target, "/x");
-    EXPECT_EQ(plan.mounts[1].target, "/w");
+    EXPECT_EQ(plan.mounts[0].target, "/w");
+    EXPECT_EQ(plan.mounts[1].target, "/x");
     EXPECT_EQ(plan.mounts[2].target, "/x/y/z");
     EXPECT_EQ(plan.mounts[2].key, "mount[0]");
+}
+
+// Whatever the order in the file.
+TEST(RootMounts, OrderOfTheFileDoesNotMatter)
+{
+    auto targets = [](const std::vector<machine::MountSpec>& mounts) {
+        std::vector<std::string> made;
+        const Plan plan = *with_mounts(mounts).plan();
+        for (const Mount& mount : plan.mounts) made.push_back(mount.target);
+        return made;
+    };
+    std::vector<machine::MountSpec> mounts = {bind("/a", "/a"), bind("/b", "/a/b"), bind("/c", "/c"), bind("/d", "/a/c")};
+    const std::vector<std::string> order = targets(mounts);
+    std::ranges::sort(mounts, {}, &machine::MountSpec::source);
+    do EXPECT_EQ(targets(mounts), order);
+    while (std::ranges::next_permutation(mounts, {}, &machine::MountSpec::source).found);
+}
+
+machine::MountSpec of_alice(uint32_t id)
+{
+    machine::MountSpec asked = bind("/home/alice", "/home/alice");
+    asked.owner = machine::MountOwner::User, asked.owner_user = "alice", asked.owner_id = id;
+    return asked;
+}
+
+TEST(RootMounts, OwnerIsAUserOfTheHost)
+{
+    Case made = with_mounts({of_alice(1000)});
+    EXPECT_EQ(made.refusal(), "the owner of mount[0]: there is no user 'alice' on this host");
+    made.facts.sources[0].owner = HostUser{.uid = 1001, .gid = 1002};
+    const Mount mount = made.plan()->mounts[0];
+    EXPECT_FALSE(mount.id_mapped);
+    EXPECT_EQ(mount.user, (UserMap{.uid = 1001, .gid = 1002, .id = 1000}));
+    made.spec.mounts = {of_alice(70000)};
+    EXPECT_EQ(made.refusal(), "the owner of mount[0]: the machine has the ids 0 to 65535, not 70000");
+    made.spec.mounts = {of_alice(1000)};
+    made.facts.sources[0].can_be_id_mapped = false;
+    EXPECT_NE(made.refusal(), "");
+}
+
+Case with_overlay(std::vector<std::string> options)
+{
+    Case made = with_mounts({{.source = "/a", .target = "/x", .type = machine::MountType::Overlay, .options = std::move(options)}});
+    made.facts.sources[0].layers = {{.path = "/a", .file_system = "ext4"}, {.path = "/b", .file_system = "ext4"}};
+    made.facts.sources[0].upper = UpperFacts{.parent = Folder{.path = "/", .file_system = "ext4"}};
+    return made;
+}
+
+TEST(RootMounts, OverlayInMemoryOrOnDisk)
+{
+    const Mount in_memory = with_overlay({"lower=/b", "size=16777216"}).plan()->mounts[0];
+    EXPECT_EQ(layers_of(in_memory), (std::vector<std::string>{"/a", "/b"}));
+    EXPECT_EQ(in_memory.upper, "");
+    EXPECT_EQ(in_memory.options, ",size=16777216");
+    EXPECT_TRUE(in_memory.id_mapped);
+    const Mount disk = with_overlay({"upper=/up"}).plan()->mounts[0];
+    EXPECT_EQ(disk.upper, "/up");
+    EXPECT_EQ(disk.work, "/up.work");
+}
+
+TEST(RootMounts, OverlayThatCannotBe)
+{
+    Case made = with_overlay({"upper=/up"});
+    made.facts.sources[0].upper->parent->file_system = "nfs";
+    EXPECT_NE(made.refusal().find("the upper '/up' of mount[0] is on nfs, which overlayfs cannot write to"), std::string::npos);
+    made.facts.sources[0].upper->parent.reset();
+    EXPECT_EQ(made.refusal(), "the folder of the upper '/up' of mount[0] does not exist");
+    made = with_overlay({});
+    made.facts.sources[0].layers[1].can_be_id_mapped = false;
+    EXPECT_EQ(made.refusal(), "the layer '/b' of mount[0] is on ext4, which cannot be id-mapped");
+    made.facts.sources[0] = {};
+    made.spec.mounts[0].optional = true;
+    EXPECT_TRUE(made.plan()->mounts.empty());
 }
 
 TEST(RootMounts, OptionsAndOwner)

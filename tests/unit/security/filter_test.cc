@@ -64,6 +64,18 @@ TEST(Filter, TheDefinitionAddsAndTakesAway)
     EXPECT_TRUE(has_check(filter_of(command_capabilities, {"@network-io"}), "socket"));
 }
 
+// What was recorded is all that there is, with what starts a program; and the conditions of what has some stay.
+TEST(Filter, DenyingAllLeavesWhatIsNamed)
+{
+    const Filter filter = filter_of(boot_capabilities, {"read", "socket", "mount"}, {"@all", "mount"});
+    EXPECT_EQ(filter.allowed,
+              (SyscallNames{"capget", "capset", "execve", "exit_group", "read", "rt_sigreturn", "seccomp", "sendmsg", "socket"}));
+    ASSERT_FALSE(filter.checks.empty());
+    for (const Check& check : filter.checks) EXPECT_EQ(check.syscall, "socket");
+    EXPECT_FALSE(filter.secondary_abi);
+    EXPECT_TRUE(filter_of(0, {"@32-bit"}, {"@all"}).secondary_abi);
+}
+
 TEST(Filter, UnknownNamesAreRefusedWithTheNearest)
 {
     Plan plan;
