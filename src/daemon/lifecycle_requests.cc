@@ -310,8 +310,9 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
     if (defined) {
         auto gone = remove_definition(name);
         if (!gone) return reply.fail(gone.error());
-        if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
     }
+    // Of a service, which one that was only an image was too.
+    if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
     entry(name).removal = Removal{std::move(reply), defined};
     handle(name, {.kind = EventKind::RemoveRequested});
 }

@@ -173,7 +173,7 @@ TEST(Parse, CreateTakesOptionsBehindTheName)
 
 TEST(Parse, NumberOfOperands)
 {
-    EXPECT_EQ(refused({"start"}), "too few words: holmctl start NAME…");
+    EXPECT_EQ(refused({"start"}), "too few words: holmctl start [OPTION…] NAME…");
     EXPECT_EQ(refused({"exec", "web"}), "too few words: holmctl exec [OPTION…] NAME [--] COMMAND…");
     EXPECT_EQ(refused({"wait", "web"}), "too few words: holmctl wait [OPTION…] NAME started|ready|stopped|unit:UNIT|port:PORT");
     EXPECT_EQ(refused({"plan", "web", "db"}), "unexpected word 'db': holmctl plan NAME");
