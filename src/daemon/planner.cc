@@ -164,7 +164,7 @@ Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec,
     input.own_folders = own_folders();
     input.looking_at = request.looking_at;
     rootfs::Facts facts = TRY(rootfs::observe(spec, input));
-    looking_at(request, "users of the host");
+    if (!spec.mounts.empty()) looking_at(request, "users of the host");
     observe_mount_owners(spec, facts);
     if (!spec.security.devices.empty()) looking_at(request, "/dev");
     facts.devices = TRY(rootfs::observe_devices(spec), fmt::format("machine '{}'", request.name.text()));
