@@ -8,7 +8,7 @@ namespace holm::test {
 
 class NestingTest : public SystemTest {
 protected:
-    // A Debian root with podman beside the guest's, where somebody made one: tests/host/podman-root.
+    // A Debian root with podman beside the guest's: tests/host/podman-root.
     static std::string podman_root() { return std::filesystem::path(guest()).parent_path().string() + "/podman"; }
 
     void start(const std::string& machine, const std::string& security)
