@@ -107,12 +107,15 @@ TEST_F(RestartTest, HealthIsShownAndActedUpon)
 
     std::string again = defined(std::string("touch /well; ") + stays, "restart_delay = \"50ms\"\n", health + "on_failure = \"restart\"\n");
     ASSERT_TRUE(succeeds(holmctl({"start", again})));
+    ASSERT_TRUE(eventually([&] { return exists(root_ + "/well"); }));
     run({"rm", root_ + "/well"});
     EXPECT_TRUE(eventually([&] { return boots_of(again) == 2 && machine_property(again, "Health") == "s \"healthy\""; }));
     ASSERT_TRUE(succeeds(holmctl({"terminate", again})));
+    run({"rm", root_ + "/well"});
 
     std::string over = defined(std::string("touch /well; ") + stays, "", health + "on_failure = \"stop\"\n");
     ASSERT_TRUE(succeeds(holmctl({"start", over})));
+    ASSERT_TRUE(eventually([&] { return exists(root_ + "/well"); }));
     run({"rm", root_ + "/well"});
     ASSERT_TRUE(wait_for_state(over, "failed"));
     EXPECT_TRUE(has(machine_property(over, "LastFailure"), "unhealthy"));
