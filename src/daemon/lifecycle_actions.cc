@@ -236,6 +236,10 @@ void Lifecycle::start_service(MachineEntry& machine)
             MachineEntry& asked = entry(name);
             if (asked.starts != number) return;
             asked.start_operation.reset();
+            if (!is_active(asked.life)) {
+                for (auto& waiting : std::exchange(asked.when_gone, {})) enqueue(std::move(waiting));
+                return forget_if_gone(name);
+            }
             if (done) return handle(name, {.kind = EventKind::UnitStarted});
             if (done.error().code == Errc::Unavailable) return;  // no bus: its supervisor tells, or on_connected() asks again
             if (asked.control) return;                           // its supervisor has the last word, or is lost
@@ -314,7 +318,7 @@ void Lifecycle::release_runtime(MachineEntry& machine)
     machine.confirmation.reset();
     machine.blocked.reset();
     machine.deadline.reset();
-    machine.start_operation.reset();
+    if (machine.life.unit == UnitForm::Scope) machine.start_operation.reset();
     machine.empty_operation.reset();
     machine.supervisor_exit.reset();
     machine.supervisor.reset();

@@ -156,7 +156,9 @@ void Lifecycle::run_after(MachineEntry& machine, RunRequest request)
 void Lifecycle::do_start(const MachineName& name, const std::string& hold, Reply reply)
 {
     MachineEntry* machine = lookup(name);
-    if (machine && (machine->ended || machine->remover)) {
+    // systemd takes a start for the one that it is still failing with, and both would end with that.
+    const bool still_fails = machine && !is_active(machine) && machine->start_operation;
+    if (machine && (machine->ended || machine->remover || still_fails)) {
         machine->when_gone.push_back([this, name, hold, reply = std::move(reply)]() mutable { do_start(name, hold, std::move(reply)); });
         return;
     }

@@ -181,6 +181,14 @@ TEST_F(LifecycleTest, ANameRunsOnce)
     EXPECT_EQ(state_of(machine), "running");
 }
 
+// systemd is still failing with the last start when the next is asked for.
+TEST_F(LifecycleTest, AStartThatFailsAgainAndAgainSaysWhyEachTime)
+{
+    std::string machine = name();
+    define(machine, "[root]\npath = \"/srv/nowhere\"\n");
+    for (int i = 0; i < 30; i++) ASSERT_TRUE(refuses(holmctl({"start", machine}), 1, "/srv/nowhere")) << i;
+}
+
 TEST_F(LifecycleTest, AMachineOfAnotherProgramIsLeftAlone)
 {
     std::string machine = name(), root = busybox();
