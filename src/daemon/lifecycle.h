@@ -182,6 +182,7 @@ private:
     void resume_confirmation(MachineEntry& machine);
     void confirmation_missing(const machine::MachineName& name);
     bool keep_changes(MachineEntry& machine);
+    void apply_after(MachineEntry& machine, std::chrono::microseconds confirm, PlanRequest request, Reply reply);
     void undo(const machine::MachineName& name, std::optional<Error> why, std::optional<Reply> reply);
     void undone(const machine::MachineName& name, std::optional<Error> why, std::optional<Reply> reply, const Result<>& done);
     void end_apply(MachineEntry& machine);
@@ -245,6 +246,7 @@ private:
     std::list<std::unique_ptr<Worker>> comparers_;                  // of machines that run
     std::list<std::unique_ptr<Worker>> sweepers_;                   // that remove layers nobody needs
     std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed
+    std::map<machine::MachineName, systemd::Operation> resetting_;  // of machines that were removed: no unit stays as failed
 };
 
 // "its payload exited with status 3": the sentence of an end that says none itself; "" for a good one.

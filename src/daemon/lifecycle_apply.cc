@@ -41,8 +41,9 @@ bool is_unconfirmed(const MachineName& name)
 // Whether there was something to keep.
 bool forget_before(const MachineName& name)
 {
+    const bool there = ::unlink(before_path(name).c_str()) == 0;
     ::unlink(confirm_path(name).c_str());
-    return ::unlink(before_path(name).c_str()) == 0;
+    return there;
 }
 
 std::vector<std::tuple<std::string, std::string, std::string, std::string>> rows_of(const std::vector<launch::Change>& changes)
@@ -104,7 +105,7 @@ void Lifecycle::apply(const MachineName& name, Microseconds confirm, Reply reply
         if (!machine) return reply.fail(machine.error());
         auto request = plan_request(**machine);
         if (!request) return reply.fail(request.error());
-        keep_changes(**machine);  // who goes on has seen that the last ones are good
+        if (is_unconfirmed(name)) return apply_after(**machine, confirm, std::move(*request), std::move(reply));
         (*machine)->changing = "being changed by 'apply'";
         auto applied = [this, name, confirm, reply = std::move(reply)](Result<std::vector<launch::Change>> changes) mutable {
             enqueue([this, name, confirm, reply = std::move(reply), changes = std::move(changes)]() mutable {
@@ -113,6 +114,20 @@ void Lifecycle::apply(const MachineName& name, Microseconds confirm, Reply reply
         };
         (*machine)->applier = start_applying(host_.loop, **machine, std::move(*request), std::move(applied));
     });
+}
+
+// Who goes on has seen that the last changes are good: those are kept, once the new ones are known to be readable.
+void Lifecycle::apply_after(MachineEntry& machine, Microseconds confirm, PlanRequest request, Reply reply)
+{
+    auto place = comparers_.emplace(comparers_.end());
+    auto found = [this, place, name = machine.name, confirm,
+                  reply = std::move(reply)](Result<std::vector<launch::Change>> changes) mutable {
+        enqueue([this, place] { comparers_.erase(place); });
+        if (!changes) return reply.fail(changes.error());
+        if (MachineEntry* unconfirmed = lookup(name)) keep_changes(*unconfirmed);
+        apply(name, confirm, std::move(reply));
+    };
+    *place = start_comparing(host_.loop, machine, std::move(request), std::move(found));
 }
 
 // Networks and mounts are made; the unit has not been told yet.

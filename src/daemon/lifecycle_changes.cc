@@ -152,9 +152,10 @@ void Lifecycle::worked(const MachineName& name, const ChangeRequest& request, ui
 // Where we have frozen it. `then` finds it going on, or gone.
 void Lifecycle::thaw_again(MachineEntry& machine, systemd::Callback then)
 {
-    if (::unlink(thaw_mark(machine.name).c_str()) || !machine.control) return then();
+    if (::access(thaw_mark(machine.name).c_str(), F_OK) || !machine.control) return then();
     ask_to("thaw", machine, [name = machine.name, then = std::move(then)](const Result<>& answer) mutable {
         if (!answer) log_warning("machine '{}' cannot be thawed: {}", name.text(), answer.error().text);
+        ::unlink(thaw_mark(name).c_str());
         then();
     });
 }

@@ -315,6 +315,8 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
     }
     // Of a service, which one that was only an image was too.
     if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
+    resetting_[name] = host_.units.reset_failed(api::service_name(name),
+                                                [this, name](const Result<>&) { enqueue([this, name] { resetting_.erase(name); }); });
     entry(name).removal = Removal{std::move(reply), defined};
     handle(name, {.kind = EventKind::RemoveRequested});
 }

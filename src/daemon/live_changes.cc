@@ -166,6 +166,7 @@ Result<> in_own_process(const std::function<Result<>()>& act)
 Result<> attach(const Work& work, launch::Plan& now, const Mount& mount)
 {
     struct stat status;
+    if (mount.user) return error(Errc::NotSupported, "{}: its owner holds from the next start on", mount.key);
     if (mount.optional && ::stat(mount.source.c_str(), &status)) return {};
     auto join_and_mount = [&]() -> Result<> {
         Fd leader = TRY(work.leader.open());

@@ -26,9 +26,9 @@ namespace {
 
 constexpr std::chrono::seconds pause{5};  // after which all is said again, for who has not heard it
 constexpr uint64_t patience = 600;        // seconds: a host whose holmd is dead has its names for that long
-constexpr size_t most_names = 1 << 20;    // bytes that one host says
 constexpr size_t most_frame = 64 << 10;
-constexpr unsigned most_frames_a_turn = 1024;  // others of the loop wait meanwhile
+constexpr unsigned most_frames_a_turn = 64;             // others of the loop wait meanwhile
+constexpr std::chrono::milliseconds answer_pause{200};  // one answer serves all who have asked meanwhile
 
 uint64_t seconds_now()
 {
@@ -83,9 +83,18 @@ std::string read_names(const Segment& segment)
     std::string names;
     for (const std::string& machine : machines) {
         auto text = read_regular_file(fmt::format("{}/{}", path, machine));
-        if (text && names.size() + text->size() <= most_names) names += *text;
+        if (text && names.size() + text->size() <= network::most_names) names += *text;
     }
     return names;
+}
+
+// With EVPN nobody has written who they are.
+bool is_peer(const Segment& segment, const network::Address& host)
+{
+    if (segment.tunnel.evpn) return true;
+    const auto read = read_peers(segment.name);
+    const auto& peers = read && *read ? (*read)->addresses : segment.tunnel.peers;
+    return std::ranges::find(peers, host) != peers.end();
 }
 
 // A number that no earlier announcement of this host has had.
@@ -184,13 +193,19 @@ void NameExchange::take(Channel& channel, std::string_view frame)
     if (!part || part->host == channel.segment.tunnel.local) return;
     const network::Address host = part->host;
     const bool is_new = !channel.heard.knows(host), asks = part->asks && part->part == 0;
+    if (is_new && !is_peer(channel.segment, host)) return;
     if (auto names = channel.heard.take(std::move(*part), seconds_now())) {
         const auto written = names->empty() ? (remove_file(channel.segment, host), Result<>())
                                             : replace_file(file_of(channel.segment, host), *names, 0644, Durable::No);
         const bool is_over = !written && written.error().sys_errno == ENOENT;  // the network has just gone
         if (!written && !is_over) log_error("{}", written.error().text);
     }
-    if (is_new || asks) say(channel, false);
+    if ((!is_new && !asks) || channel.answer) return;
+    auto answer = loop_.after(answer_pause, [this, &channel] {
+        channel.answer.reset();
+        say(channel, false);
+    });
+    if (answer) channel.answer = std::move(*answer);
 }
 
 void NameExchange::say(Channel& channel, bool asks)

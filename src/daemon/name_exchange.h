@@ -33,6 +33,7 @@ private:
         systemd::Source readable;
         network::Heard heard;
         std::string said;
+        systemd::Source answer;  // soon, to those who have asked
     };
     Result<> open(const network::Segment& segment, unsigned interface);
     void receive(Channel& channel);

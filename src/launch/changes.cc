@@ -226,9 +226,16 @@ std::string describe_mount(const Mount& mount)
                               {mount.nodev, "nodev"},
                               {mount.noexec, "noexec"},
                               {!mount.recursive, "norec"},
-                              {!mount.id_mapped && mount.type == machine::MountType::Bind, "ids of the host"}})
+                              {!mount.id_mapped && !mount.user && mount.type == machine::MountType::Bind, "ids of the host"}})
         if (flag) text += fmt::format(" {}", word);
+    if (mount.user) text += fmt::format(" user {} as {}", mount.user->uid, mount.user->id);
     return text;
+}
+
+// Whose owner is a user of the host is mapped when the machine starts.
+bool can_mount_live(const Mount& mount)
+{
+    return mount.type == machine::MountType::Bind && !mount.user;
 }
 
 // With a user namespace of its own what was there when the payload booted is locked by the kernel.
@@ -246,14 +253,14 @@ void Comparison::compare_mounts()
         auto same = std::ranges::find(wanted, mount.target, &Mount::target);
         if (same != wanted.end() && without_place(*same) == without_place(mount)) continue;
         const std::string after = same == wanted.end() ? "" : describe_mount(*same);
-        const bool live = can_unmount(mount) && (same == wanted.end() || same->type == machine::MountType::Bind);
+        const bool live = can_unmount(mount) && (same == wanted.end() || can_mount_live(*same));
         add("mount." + printable(mount.target, 4096), describe_mount(mount), after, live ? Reach::Live : Reach::Restart);
         if (!live) stuck.insert(mount.target);
         else std::erase_if(reachable, [&](const Mount& other) { return other.target == mount.target; });
     }
     for (const Mount& mount : wanted) {
         if (stuck.contains(mount.target) || std::ranges::find(reachable, mount.target, &Mount::target) != reachable.end()) continue;
-        const bool live = mount.type == machine::MountType::Bind;
+        const bool live = can_mount_live(mount);
         if (std::ranges::find(running_.rootfs.mounts, mount.target, &Mount::target) == running_.rootfs.mounts.end())
             add("mount." + printable(mount.target, 4096), "", describe_mount(mount), live ? Reach::Live : Reach::Restart);
         if (!live) continue;

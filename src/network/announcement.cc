@@ -21,6 +21,14 @@ bool is_in(const Segment& segment, const Address& address)
     return std::ranges::any_of(segment.subnets, [&](const Subnet& subnet) { return contains(subnet.block, address); });
 }
 
+// A host of a network names what is on it, and nothing of the world beyond.
+bool is_of(const Segment& segment, std::string_view word)
+{
+    if (!word.contains('.')) return true;
+    if (word.size() <= segment.domain.size() + 1 || !word.ends_with(segment.domain)) return false;
+    return word[word.size() - segment.domain.size() - 1] == '.';
+}
+
 // A line as it may stand in a file that dnsmasq reads; "": not at all.
 std::string check_line(std::string_view line, const Segment& segment)
 {
@@ -30,7 +38,7 @@ std::string check_line(std::string_view line, const Segment& segment)
             const auto address = parse_ip(word);
             if (!address || !is_in(segment, *address)) return "";
             checked = describe(*address);
-        } else if (machine::parse_domain(word)) checked += fmt::format(" {}", word);
+        } else if (machine::parse_domain(word) && is_of(segment, word)) checked += fmt::format(" {}", word);
         else return "";
     }
     return checked.contains(' ') ? checked + "\n" : "";
@@ -81,13 +89,20 @@ std::optional<std::string> Heard::take(Announcement part, uint64_t now)
 {
     if (!hosts_.contains(part.host) && hosts_.size() == most_hosts) return {};
     Host& host = hosts_[part.host];
-    if (host.serial != part.serial) host.parts.clear();
+    if (host.serial != part.serial) host.parts.clear(), host.bytes = 0;
     host.serial = part.serial, host.heard = now;
+    host.bytes += part.names.size();
+    if (host.bytes > most_names) {
+        host.parts.clear();
+        host.bytes = 0;
+        return {};
+    }
     host.parts[part.part] = std::move(part.names);
     if (host.parts.size() != part.parts) return {};
     std::string names;
     for (auto& [number, text] : host.parts) names += text;
     host.parts.clear();
+    host.bytes = 0;
     if (host.names == names) return {};
     host.names = names;
     return names;

@@ -29,6 +29,7 @@ struct Announcement {
 
 inline constexpr uint16_t most_parts = 256;
 inline constexpr size_t most_hosts = 256;
+inline constexpr size_t most_names = 1 << 20;  // bytes that one host says
 
 // `names` in as many frames as it takes, each of at most `most_bytes`; what is beyond most_parts is left out. At least one.
 std::vector<std::string> describe_announcements(const Announcement& whole, size_t most_bytes);
@@ -50,6 +51,7 @@ private:
     struct Host {
         uint64_t serial = 0, heard = 0;
         std::map<uint16_t, std::string> parts;
+        size_t bytes = 0;  // of the parts
         std::optional<std::string> names;
     };
     std::map<Address, Host> hosts_;

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/text.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
@@ -27,15 +29,19 @@ Result<> attach_layers(const LayersInput& input)
     return {};
 }
 
-Result<> attach_upper_on_disk(const LayersInput& input)
+// Upper and work, held until the overlay is mounted.
+using Held = std::pair<Fd, Fd>;
+
+Result<Held> attach_upper_on_disk(const LayersInput& input)
 {
     const std::string what = fmt::format("upper '{}' of machine '{}'", printable(input.plan.upper_path), input.plan.machine);
     Fd tree = TRY(kernel::clone_mount(input.sources.state.get(), Subtree::Alone), what);
     TRY(map_mount(tree.get(), {.plan = input.plan, .user_namespace = input.user_namespace}, what));
     TRY(attach_in_stage(tree.get(), "state"));
     // By links, so that no `:` or `,` of these names reaches overlay's options.
-    TRY(link_in_stage("state/" + input.sources.upper, "upper"));
-    return link_in_stage("state/" + input.sources.work, "work");
+    Fd upper = TRY(link_folder_in_stage("state", input.sources.upper, "upper"));
+    Fd work = TRY(link_folder_in_stage("state", input.sources.work, "work"));
+    return Held{std::move(upper), std::move(work)};
 }
 
 // A tmpfs cannot be id-mapped before 6.3: its folders belong to the machine's root as they are. One inode for each page is more than files
@@ -109,10 +115,11 @@ Result<> attach_volatile(const LayersInput& input)
 Result<Fd> attach_overlay(LayersInput& input)
 {
     Fd memory;
+    Held held;
     TRY(attach_layers(input));
     switch (input.plan.upper) {
     case Upper::None: break;
-    case Upper::Directory: TRY(attach_upper_on_disk(input)); break;
+    case Upper::Directory: held = TRY(attach_upper_on_disk(input)); break;
     case Upper::Memory: memory = TRY(attach_upper_in_memory(input)); break;
     }
     TRY(mount_layers(input.plan, "root"));

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "kernel/mount.h"
+#include "kernel/path.h"
 #include "rootfs/apply_layers.h"
 
 namespace holm::rootfs {
@@ -59,6 +60,15 @@ Result<> link_in_stage(const std::string& target, const std::string& name)
     return {};
 }
 
+Result<Fd> link_folder_in_stage(const std::string& above, const std::string& name, const std::string& link)
+{
+    Fd state = TRY(open_file(above, O_PATH | O_DIRECTORY));
+    Fd folder = TRY(kernel::open_in_root(state.get(), name, O_PATH | O_DIRECTORY, kernel::Links::Refuse),
+                    fmt::format("'{}' of an overlay", printable(name)));
+    TRY(link_in_stage(kernel::path_of_descriptor(folder.get()), link));
+    return folder;
+}
+
 // Overlay is told relative names of the stage only: its options end at a page, and users' paths have `:` `,` and `\`. No "volatile" for an
 // upper in memory: its syncs cost nothing, and the mark it leaves in work refuses the next boot.
 Result<> mount_overlay_in_stage(const StagedOverlay& overlay, const std::string& target)
@@ -83,14 +93,15 @@ Result<Fd> make_overlay_mount(const OverlayMountInput& input)
     const MountSource& source = input.source;
     for (size_t i = 0; i < source.layers; ++i) TRY(stage_mapped(input, staged_layer(input.index, i), fmt::format("{}{}", prefix, i)));
     std::string upper = "upper", work = "work";
+    Fd held_upper, held_work;
     if (!source.upper.empty()) {
         TRY(stage_mapped(input, staged_state(input.index), prefix + "state"));
         upper = source.upper, work = source.work;
     } else if (!input.mount.read_only) TRY(stage_memory(input, prefix + "state"));
     if (!input.mount.read_only) {
         // By links, so that no `:` or `,` of these names reaches overlay's options.
-        TRY(link_in_stage(fmt::format("{}state/{}", prefix, upper), prefix + "upper"));
-        TRY(link_in_stage(fmt::format("{}state/{}", prefix, work), prefix + "work"));
+        held_upper = TRY(link_folder_in_stage(prefix + "state", upper, prefix + "upper"));
+        held_work = TRY(link_folder_in_stage(prefix + "state", work, prefix + "work"));
     }
     TRY(mount_overlay_in_stage({.what = "the overlay", .prefix = prefix, .layers = source.layers, .upper = !input.mount.read_only}, root));
     Fd folder = TRY(open_file(root, O_PATH | O_DIRECTORY));

@@ -14,6 +14,9 @@ namespace holm::rootfs {
 // A detached mount, attached at a new folder of the stage.
 Result<> attach_in_stage(int mount, const std::string& name);
 Result<> link_in_stage(const std::string& target, const std::string& name);
+// The same to folder `name` of `above`, which is no link itself: to what is open, whatever the name comes to stand for. To be held until
+// the overlay is mounted.
+Result<Fd> link_folder_in_stage(const std::string& above, const std::string& name, const std::string& link);
 
 struct StagedOverlay {
     std::string what;    // "the overlay of machine 'web'"

@@ -40,12 +40,14 @@ constexpr uint32_t native = AUDIT_ARCH_RISCV64;
 #else
 constexpr uint32_t native = 0;
 #endif
+constexpr uint64_t highest_call = 1023;  // a kernel has some 470: what is beyond is no call
 
 volatile sig_atomic_t time_is_up = 0;
 
 struct Tally {
     std::map<uint64_t, uint64_t> calls;  // number -> how often
     std::set<uint64_t> refused;          // answered EPERM
+    std::set<uint64_t> granted;          // answered otherwise
     std::map<pid_t, uint64_t> entered;   // of a thread, the call that it is in
     uint64_t foreign = 0, processes = 0;
     bool counts = false;  // from the first execve of a command on
@@ -63,11 +65,13 @@ void count_call(Tally& tally, pid_t thread)
     if (::ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) <= 0) return;
     if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
         const auto call = tally.entered.find(thread);
-        if (info.exit.is_error && info.exit.rval == -EPERM && call != tally.entered.end()) tally.refused.insert(call->second);
+        if (call == tally.entered.end()) return;
+        const bool refused = info.exit.is_error && info.exit.rval == -EPERM;
+        (refused ? tally.refused : tally.granted).insert(call->second);
         return;
     }
     if (info.op != PTRACE_SYSCALL_INFO_ENTRY && info.op != PTRACE_SYSCALL_INFO_SECCOMP) return;
-    if (info.arch != native) {
+    if (info.arch != native || info.entry.nr > highest_call) {
         ++tally.foreign;
         return;
     }
@@ -138,7 +142,9 @@ Result<> write_report(const Tally& tally, const Recording& recording)
 {
     std::string text = fmt::format("processes {}\nforeign {}\n", tally.processes, tally.foreign);
     for (const std::string& name : security::describe_capabilities(recording.capabilities)) text += fmt::format("capability {}\n", name);
-    for (const auto& [number, count] : tally.calls) text += fmt::format("call {} {}\n", number, count);
+    // What was never granted is not needed: a profile that allows it would give more than there was.
+    for (const auto& [number, count] : tally.calls)
+        if (tally.granted.contains(number) || !tally.refused.contains(number)) text += fmt::format("call {} {}\n", number, count);
     for (const uint64_t number : tally.refused) text += fmt::format("refused {}\n", number);
     return write_all(recording.report.get(), text);
 }

@@ -158,6 +158,15 @@ TEST_F(ApplyTest, WhatNobodyConfirmsIsTakenBack)
     ASSERT_TRUE(succeeds(holmctl({"apply", "--revert", machine})));
     EXPECT_TRUE(is_back()) << state_of_host(machine) << before;
     EXPECT_TRUE(refuses(holmctl({"apply", "--revert", machine}), 1, "apply it again"));
+
+    // One that cannot even be read keeps nothing of the last.
+    ASSERT_TRUE(succeeds(holmctl({"apply", "--confirm=3s", machine})));
+    const std::string file = "/etc/holm/machines/" + machine + ".toml", good = content_of(file);
+    write_file(file, "[root\n");
+    EXPECT_TRUE(refuses(holmctl({"apply", machine}), 1, machine + ".toml"));
+    write_file(file, good);
+    EXPECT_TRUE(is_changed());
+    EXPECT_TRUE(eventually(is_back, 10s)) << state_of_host(machine) << before;
     ASSERT_TRUE(succeeds(holmctl({"apply", "--confirm=2s", machine})));
     ASSERT_TRUE(succeeds(holmctl({"apply", "--confirm", machine})));
     sleep(3);

@@ -187,6 +187,8 @@ TEST_F(LifecycleTest, AStartThatFailsAgainAndAgainSaysWhyEachTime)
     std::string machine = name();
     define(machine, "[root]\npath = \"/srv/nowhere\"\n");
     for (int i = 0; i < 30; i++) ASSERT_TRUE(refuses(holmctl({"start", machine}), 1, "/srv/nowhere")) << i;
+    ASSERT_TRUE(succeeds(holmctl({"remove", machine})));
+    EXPECT_TRUE(eventually([&] { return unit_state(service_of(machine)) == "inactive"; })) << "none that has failed is left";
 }
 
 TEST_F(LifecycleTest, AMachineOfAnotherProgramIsLeftAlone)

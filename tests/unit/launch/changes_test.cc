@@ -75,6 +75,21 @@ TEST(Changes, PropertiesAreLiveAndThoseOfTheStartAreNot)
         << fmt::format("{}", fmt::join(lines(more), "\n"));
 }
 
+// A live mount has no such map: it would have the ids of the host.
+TEST(Changes, AMountThatAUserOfTheHostOwnsNeedsARestart)
+{
+    const Plan before = plan_of(on_lan());
+    Plan after = before;
+    after.rootfs.mounts.push_back({.type = machine::MountType::Bind,
+                                   .source = "/srv/home",
+                                   .target = "/home/alice",
+                                   .id_mapped = false,
+                                   .user = rootfs::UserMap{.uid = 4711, .gid = 4711, .id = 1000}});
+    const Changes changes = compare_plans(before, after, 1);
+    EXPECT_EQ(lines(changes), Lines{"needs restart mount./home/alice:  -> /srv/home user 4711 as 1000"});
+    EXPECT_EQ(changes.reachable, before);
+}
+
 TEST(Changes, OfAMachineThatIsRemovedAtItsEndNothingNeedsARestart)
 {
     machine::Spec spec = on_lan();

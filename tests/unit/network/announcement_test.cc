@@ -48,6 +48,27 @@ TEST(Announcement, WhatIsNoneIsRefused)
         EXPECT_FALSE(parse_announcement(bad, segment)) << bad;
 }
 
+// A host names its machines, and not those of the world.
+TEST(Announcement, NamesOfOtherDomainsAreLeftOut)
+{
+    const std::string head = "holm-names 1 192.0.2.2 7 0 1 -\n";
+    for (const char* bad : {"deb.debian.org", "web.holm.org", "holm.example", "webholm.x"})
+        EXPECT_EQ(parse_announcement(fmt::format("{}10.0.0.5 web {}\n", head, bad), example::segment())->names, "") << bad;
+}
+
+TEST(Announcement, WhatIsTooMuchIsNotKept)
+{
+    Heard heard;
+    Announcement part{.host = host, .serial = 7, .parts = 3, .names = std::string(most_names / 2, 'x')};
+    EXPECT_FALSE(heard.take(part, 1));
+    part.part = 1;
+    EXPECT_FALSE(heard.take(part, 1));
+    part.part = 2;
+    EXPECT_FALSE(heard.take(part, 1));
+    part.part = 0, part.parts = 1, part.serial = 8, part.names = "10.0.0.5 web\n";
+    EXPECT_EQ(heard.take(part, 1), part.names) << "and the next is heard";
+}
+
 TEST(Announcement, LinesThatNameNothingHereAreLeftOut)
 {
     const std::string head = "holm-names 1 192.0.2.2 7 0 1 -\n", good = "10.0.0.5 web web.holm\n";
