@@ -202,6 +202,8 @@ private:
     void terminate_all(MachineEntry& machine);
     void kill_unit(MachineEntry& machine);
     void register_with_machined(MachineEntry& machine);
+
+    // the end (lifecycle_end.cc)
     void release_runtime(MachineEntry& machine);
     void start_release(MachineEntry& machine, Keep keep);
     void remove_record(MachineEntry& machine);
@@ -215,6 +217,8 @@ private:
     Result<> connect(MachineEntry& machine);
     void on_state(const machine::MachineName& name, const SupervisorState& state);
     void on_lost(const machine::MachineName& name);
+    void drop_control(MachineEntry& machine);
+    bool meet_supervisor(const machine::MachineName& name);
     void take_last_word(MachineEntry& machine, Outcome outcome);
     void stop_empty_scope(MachineEntry& machine);
     void end_life(MachineEntry& machine);
@@ -227,8 +231,6 @@ private:
     void await_supervisor(const machine::MachineName& name, unsigned attempt);
     void found_dead(MachineEntry& machine);
     void stop_dead_scopes();
-    void drop_control(MachineEntry& machine);
-    bool meet_supervisor(const machine::MachineName& name);
     void heard_of(const machine::MachineName& name);
     void tell_heard();
     void quarantine(const std::string& folder, const std::string& why);
@@ -251,6 +253,9 @@ private:
 
 // "its payload exited with status 3": the sentence of an end that says none itself; "" for a good one.
 std::string describe_end(const Outcome& outcome);
+
+// What a reply about a start that failed says: the step's own error, or the sentence of the life.
+Error failure_of(const MachineEntry& machine);
 
 std::string unit_of(const MachineEntry& machine);
 

@@ -22,13 +22,6 @@ namespace {
 constexpr std::chrono::seconds scope_deadline{60};
 constexpr std::chrono::seconds last_word_deadline{10};  // from the end of a unit to that of its supervisor
 
-// What a reply about a start that failed says: the step's own error, or the sentence of the life.
-Error failure_of(const MachineEntry& machine)
-{
-    if (machine.failure) return *machine.failure;
-    return error(Errc::Failed, "{}", machine.life.why.empty() ? "it was stopped" : machine.life.why);
-}
-
 }  // namespace
 
 void Lifecycle::perform(MachineEntry& machine, Action action)
@@ -308,103 +301,6 @@ void Lifecycle::register_with_machined(MachineEntry& machine)
         if (!machine.plan->rootfs.overlay()) registration.root_directory = machine.plan->rootfs.lower.front();
     }
     host_.machined.register_machine(registration);
-}
-
-// -- the end --------------------------------------------------------------------------------------------------------------------
-
-void Lifecycle::release_runtime(MachineEntry& machine)
-{
-    drop_control(machine);
-    machine.confirmation.reset();
-    machine.blocked.reset();
-    machine.deadline.reset();
-    if (machine.life.unit == UnitForm::Scope) machine.start_operation.reset();
-    machine.empty_operation.reset();
-    machine.supervisor_exit.reset();
-    machine.supervisor.reset();
-    const bool leaves_networks = machine.plan && !machine.plan->network.endpoints.empty();
-    machine.plan.reset();
-    machine.times = {};
-    machine.control_group.clear();
-    const bool forgotten = machine.life.record == machine::Record::Temporary || machine.life.record == machine::Record::Fresh;
-    if (leaves_networks) return start_release(machine, forgotten ? Keep::Nothing : Keep::Record);
-    // Its folder in /run alone, which is memory: quick.
-    if (auto released = release(machine.name, Keep::Record); !released)
-        log_warning("machine '{}': {}", machine.name.text(), released.error().text);
-}
-
-void Lifecycle::start_release(MachineEntry& machine, Keep keep)
-{
-    const MachineName name = machine.name;
-    machine.remover = start_removal(host_.loop, name, keep, [this, name](Result<> result) {
-        enqueue([this, name, result = std::move(result)] { removed(name, result); });
-    });
-}
-
-// A few files of ours go at once; what a guest has filled may take long.
-void Lifecycle::remove_record(MachineEntry& machine)
-{
-    if (machine.remover) return;  // its release takes the record along
-    const MachineName name = machine.name;
-    if (!has_own_upper(name)) {
-        auto released = release(name, Keep::Nothing);
-        if (!released) log_error("machine '{}': what it has left cannot be removed: {}", name.text(), released.error().text);
-        return answer_removal(machine, released);
-    }
-    start_release(machine, Keep::Nothing);
-}
-
-void Lifecycle::removed(const MachineName& name, const Result<>& result)
-{
-    MachineEntry& machine = entry(name);
-    machine.remover.reset();
-    if (!result) log_error("machine '{}': what it has left cannot be removed: {}", name.text(), result.error().text);
-    machine.session.reset();
-    host_.network_services.follow();
-    for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
-    answer_removal(machine, result);
-    forget_if_gone(name);
-}
-
-void Lifecycle::answer_removal(MachineEntry& machine, const Result<>& result)
-{
-    if (!machine.removal) return;
-    Removal removal = std::move(*machine.removal);
-    machine.removal.reset();
-    if (!result) return removal.reply.fail(result.error());
-    if (!removal.defined) return removal.reply.ok();
-    auto disabled = [this, name = machine.name, reply = std::move(removal.reply)](const Result<>& done) mutable {
-        if (done) reply.ok();
-        else reply.fail(done.error());
-        enqueue([this, name] { disabling_.erase(name); });
-    };
-    disabling_[machine.name] = host_.units.change_files(systemd::UnitFiles::Disable, api::service_name(machine.name), std::move(disabled));
-}
-
-void Lifecycle::start_ended(MachineEntry& machine, JobResult result)
-{
-    const Error why = failure_of(machine);
-    auto tell = [this, result, why, start = std::exchange(machine.start_job, 0), run = std::exchange(machine.run, std::nullopt),
-                 restart = machine.life.unit == UnitForm::Scope ? std::exchange(machine.restart_job, 0) : 0]() mutable {
-        if (run && result != JobResult::Done) run->reply.fail(why);
-        for (uint32_t job : {start, restart}) host_.jobs.end(job, result, result == JobResult::Failed ? why.text : "");
-    };
-    // A failed start that is to leave nothing is told when nothing is left.
-    if (machine.remover) machine.when_gone.emplace_back(std::move(tell));
-    else tell();
-}
-
-void Lifecycle::stop_ended(MachineEntry& machine)
-{
-    const uint32_t stop = std::exchange(machine.stop_job, 0);
-    if (machine.remover) machine.when_gone.emplace_back([this, stop] { host_.jobs.end(stop, JobResult::Done); });
-    else host_.jobs.end(stop, JobResult::Done);
-    if (machine.restart_job == 0 || machine.life.unit == UnitForm::Service) return;
-    auto again = [this, name = machine.name] {
-        post(name, {.kind = EventKind::StartRequested, .unit = UnitForm::Scope, .record = machine::Record::Kept});
-    };
-    if (machine.remover) machine.when_gone.emplace_back(again);
-    else again();
 }
 
 }  // namespace holm::daemon

@@ -9,9 +9,8 @@
 
 #include "base/text.h"
 #include "launch/describe.h"
-#include "launch/plan_file.h"
+#include "launch/leaves.h"
 #include "machine/resources.h"
-#include "machine/toml_value.h"
 #include "network/steps.h"
 
 namespace holm::launch {
@@ -25,9 +24,6 @@ using rootfs::Mount;
 constexpr auto read_at_start =
     std::to_array<std::string_view>({"After", "CollectMode", "Delegate", "DeviceAllow", "DevicePolicy", "KillMode", "KillSignal",
                                      "Requires", "SendSIGHUP", "Slice", "TimeoutStopUSec", "Wants"});
-// Said by others: "unit.slice", "rootfs.lower", "rootfs.ids".
-constexpr auto said_twice = std::to_array<std::string_view>({"locked_paths", "range_lock", "shared_paths", "state"});
-
 using Pair = std::pair<std::string_view, std::string_view>;
 // Where the definition has another name for it.
 constexpr auto definition_keys = std::to_array<Pair>({{"rootfs.ids", "security.users"},
@@ -271,72 +267,6 @@ void Comparison::compare_mounts()
 
 // -- all else: by the keys of the plan's own file -------------------------------------------------------------------------------------
 
-using Leaves = std::map<std::string, std::string>;
-
-void flatten(const machine::TomlValue& value, const std::string& key, Leaves& leaves)
-{
-    using Kind = machine::TomlValue::Kind;
-    switch (value.kind) {
-    case Kind::String: leaves[key] = printable(value.text, 4096); return;
-    case Kind::Integer: leaves[key] = fmt::format("{}", value.number); return;
-    case Kind::Boolean: leaves[key] = value.flag ? "yes" : "no"; return;
-    case Kind::Float:
-    case Kind::Date: return;
-    case Kind::Array:
-        if (value.items.empty()) return;
-        if (value.items.front().kind != Kind::Table) {
-            std::string& all = leaves[key];
-            for (const machine::TomlValue& item : value.items) {
-                Leaves one;
-                flatten(item, "", one);
-                all += (all.empty() ? "" : " ") + (one.empty() ? "" : one.begin()->second);
-            }
-            return;
-        }
-        for (size_t i = 0; i < value.items.size(); ++i) flatten(value.items[i], fmt::format("{}.{}", key, i), leaves);
-        return;
-    case Kind::Table:
-        for (const machine::TomlEntry& entry : value.entries) flatten(entry.value, key.empty() ? entry.key : key + "." + entry.key, leaves);
-        return;
-    }
-}
-
-// What the others have compared, and what is anew at every look, is in neither.
-Leaves leaves_of(Plan plan)
-{
-    plan.unit.properties.clear();
-    plan.unit.description.clear();
-    plan.network = {};
-    plan.rootfs.mounts.clear();
-    plan.rootfs.files.clear();
-    plan.rootfs.host_files.clear();
-    plan.security.syscalls.filter.clear();
-    plan.warnings.clear();
-    plan.hold.clear();
-    const auto document = machine::parse_toml({.file = {}, .text = describe_plan_file(plan)});
-    Leaves leaves;
-    if (document) flatten(*document, "", leaves);
-    for (std::string_view key : said_twice) leaves.erase(std::string(key));
-    return leaves;
-}
-
-// Its lines but comments, on one.
-std::string summary_of(const std::string& content)
-{
-    std::string text;
-    for (std::string_view line : split(content, '\n'))
-        if (!line.empty() && line.front() != '#') text += fmt::format("{}{}", text.empty() ? "" : "; ", printable(line, 4096));
-    return text;
-}
-
-// A start writes some files only where the machine has none: one that is in both plans alone can be another.
-void add_files(const rootfs::Plan& plan, const rootfs::Plan& other, Leaves& leaves)
-{
-    for (const rootfs::File& file : plan.files)
-        if (std::ranges::find(other.files, file.path, &rootfs::File::path) != other.files.end())
-            leaves["rootfs.file." + file.path] = summary_of(file.content);
-}
-
 std::string definition_key(const std::string& key)
 {
     for (const auto& [plan, definition] : definition_keys)
@@ -346,9 +276,7 @@ std::string definition_key(const std::string& key)
 
 void Comparison::compare_rest()
 {
-    Leaves before = leaves_of(running_), after = leaves_of(wanted_);
-    add_files(running_.rootfs, wanted_.rootfs, before);
-    add_files(wanted_.rootfs, running_.rootfs, after);
+    Leaves before = leaves_of(running_, wanted_), after = leaves_of(wanted_, running_);
     std::set<std::string> keys;
     for (const auto& [key, value] : before) keys.insert(key);
     for (const auto& [key, value] : after) keys.insert(key);

@@ -185,6 +185,7 @@ int reboot_signal(const Facts& facts);
 // the old payload on; "stopping" is on the way to the end only.
 const char* describe_phase(const State& state);
 
+bool has_payload(const State& state);  // one that runs, or is stopping
 // Whether exec, kill, freeze and the like make sense now. Errors: Busy, with the reason.
 Result<> allow_on_payload(const State& state);
 Result<> allow_exec(const State& state);
