@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "api/names.h"
 #include "base/text.h"
@@ -86,20 +87,34 @@ public:
     // From the loop, never from inside of ask().
     Result<> fail(const Error& error)
     {
-        deadline_ = TRY(loop_.defer([this, error] { finish(error); }));
+        failure_ = error;
+        deadline_ = TRY(loop_.defer([this] { finish(*failure_); }));
         return {};
+    }
+
+    // Its answer, if one lies there: nothing else comes any more.
+    Unanswered give_up()
+    {
+        auto answer = take();
+        return {std::move(answered_), answer ? std::move(*answer) : error(Errc::Unavailable, "the supervisor ended before it answered")};
     }
 
 private:
     void receive()
     {
+        if (auto answer = take()) finish(std::move(*answer));
+    }
+    // Nothing: no answer yet.
+    std::optional<Result<kernel::Message>> take()
+    {
+        if (failure_) return *failure_;
         auto packet = kernel::receive_packet(socket_.get());
-        if (!packet && packet.error().code == Errc::Busy) return;
-        if (!packet) return finish(packet.error());
+        if (!packet && packet.error().code == Errc::Busy) return std::nullopt;
+        if (!packet) return packet.error();
         auto* message = std::get_if<kernel::Message>(&*packet);
-        if (!message) return finish(error(Errc::Unavailable, "the supervisor ended before it answered"));
-        if (message->kind == "error") return finish(kernel::error_of(*message));
-        finish(std::move(*message));
+        if (!message) return error(Errc::Unavailable, "the supervisor ended before it answered");
+        if (message->kind == "error") return kernel::error_of(*message);
+        return std::move(*message);
     }
     // done_ destroys this; the answer may destroy the client.
     void finish(Result<kernel::Message> result)
@@ -114,6 +129,7 @@ private:
     Answered answered_;
     systemd::Callback done_;
     Fd socket_;
+    std::optional<Error> failure_;  // of sending
     systemd::Source readable_, deadline_;
 };
 
@@ -164,6 +180,15 @@ void ControlClient::ask(kernel::Message message, Answered answered)
 {
     waiting_.emplace_back(std::move(message), std::move(answered));
     begin_next();
+}
+
+std::vector<ControlClient::Unanswered> ControlClient::give_up()
+{
+    std::vector<Unanswered> unanswered;
+    for (auto& request : std::exchange(asking_, {})) unanswered.push_back(request->give_up());
+    for (auto& [message, answered] : std::exchange(waiting_, {}))
+        unanswered.emplace_back(std::move(answered), error(Errc::Unavailable, "the supervisor ended before it was asked"));
+    return unanswered;
 }
 
 void ControlClient::begin_next()

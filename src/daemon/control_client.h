@@ -60,6 +60,9 @@ public:
     // Asks; calls back once from the loop, with "ok" or another answer, or an Error: the supervisor's own, Timeout, Unavailable.
     // Destroying this client drops it.
     void ask(kernel::Message message, Answered answered);
+    // What is still asked, with the answers that have come before the end. They are not called.
+    using Unanswered = std::pair<Answered, Result<kernel::Message>>;
+    std::vector<Unanswered> give_up();
     // Takes in what the supervisor has said already, without waiting.
     void catch_up() { receive(); }
     // Who is at the other end, as the kernel says.

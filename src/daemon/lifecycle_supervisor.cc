@@ -121,10 +121,12 @@ void Lifecycle::take_last_word(MachineEntry& machine, Outcome outcome)
     machine.ended = std::move(outcome);
 }
 
-// What it was asked it will not answer any more.
+// It will answer nothing more. What it has answered, like a kill that ended the machine, may still lie in its socket.
 void Lifecycle::drop_control(MachineEntry& machine)
 {
     if (!machine.control) return;
+    for (auto& [answered, answer] : machine.control->give_up())
+        enqueue([answered = std::move(answered), answer = std::move(answer)]() mutable { answered(std::move(answer)); });
     machine.control.reset();
     answer_change(machine, error(Errc::Unavailable, "its supervisor is gone"));
 }
