@@ -133,6 +133,7 @@ private:
     MachineEntry& entry(const machine::MachineName& name);
     MachineEntry* lookup(const machine::MachineName& name);
     void note_end(MachineEntry& machine, const char* step);
+    void note_moment(MachineEntry& machine, machine::EventKind kind, machine::Stage before);
     void tell_journal(MachineEntry& machine, const machine::Life& before);
     void settle(MachineEntry& machine);
     void forget_if_gone(const machine::MachineName& name);

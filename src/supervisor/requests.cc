@@ -123,6 +123,8 @@ Message Supervisor::state_message() const
     message.add("state", describe_phase(state_)).add("leader", int64_t{state_.leader}).add("boots", int64_t{state_.boots});
     message.add("ready", int64_t{state_.ready}).add("why", why(state_.outcome)).add("frozen", int64_t{state_.frozen});
     message.add("health", describe_health(state_)).add("held", state_.held).add("held_why", state_.held_why);
+    message.add("booting_at", moments_.booting.count()).add("leader_at", moments_.leader.count());
+    message.add("started_at", moments_.started.count()).add("ready_at", moments_.ready.count());
     if (state_.phase == Phase::Ended)
         message.add("result", describe_kind(state_.outcome.kind))
             .add("status", int64_t{state_.outcome.status})

@@ -154,7 +154,10 @@ void Supervisor::settle()
     while (!events_.empty()) {
         Event event = std::move(events_.front());
         events_.pop_front();
-        for (Action action : step(state_, event, monotonic_time())) carry_out(action);
+        if (std::holds_alternative<LeaderKnown>(event)) moments_.leader = monotonic_time();
+        const std::vector<Action> actions = step(state_, event, monotonic_time());
+        if (state_.ready && moments_.ready == Microseconds(0)) moments_.ready = monotonic_time();
+        for (Action action : actions) carry_out(action);
     }
     payload_.settle_freezes();
     checks_.follow(wanted_checks(state_), state_.boots, state_.facts);
@@ -192,6 +195,7 @@ void Supervisor::arm_deadline()
 
 void Supervisor::boot()
 {
+    moments_ = {.booting = monotonic_time(), .ready = moments_.ready};
     manager_.tell_status(state_.boots == 1 ? "Starting" : fmt::format("Starting again (boot {})", state_.boots));
     auto begun = payload_.boot({.setup = options_.setup, .plan = options_.plan, .boots = state_.boots, .standard = take_standard()});
     if (!begun) post(BootFailed{begun.error()});
@@ -210,6 +214,7 @@ std::vector<Fd> Supervisor::take_standard()
 
 void Supervisor::tell_started()
 {
+    moments_.started = monotonic_time();
     console_.tell(kernel::Message("started"));
     for (int signal : std::exchange(early_signals_, {})) std::ignore = payload_.signal_leader(signal);
 }

@@ -79,6 +79,9 @@ private:
     Control control_;
     std::unique_ptr<Prepare> prepare_;
     std::unique_ptr<Child> cleaner_;  // empties the upper of an ephemeral machine at the end
+    struct {
+        Microseconds booting{}, leader{}, started{}, ready{};
+    } moments_;                       // of this boot; 0: not yet
     std::vector<int> early_signals_;  // of the foreground client, from before the payload is known to be started
     std::vector<Fd> standard_;        // the client's descriptors, for the first boot
     bool on_descriptors_ = false;     // the payload was given descriptors of a client
