@@ -23,6 +23,8 @@ Message answer(const Result<>& result)
 void Supervisor::on_request(Control::Origin origin, Message request, Control::Reply reply)
 {
     const std::string kind = request.kind;
+    const bool needs_payload = kind == "exec" || kind == "kill" || kind == "freeze" || kind == "check";
+    if (needs_payload && is_executing()) return early_requests_.push_back({origin, std::move(request), std::move(reply)});
     auto post_and_answer = [&](Event event) {
         post(std::move(event));
         reply(Message("ok"));

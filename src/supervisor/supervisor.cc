@@ -151,6 +151,16 @@ void Supervisor::on_signal(const kernel::ReceivedSignal& received)
 
 void Supervisor::settle()
 {
+    settle_events();
+    payload_.settle_freezes();
+    if (!early_requests_.empty() && !is_executing())
+        for (Request& early : std::exchange(early_requests_, {}))
+            on_request(early.origin, std::move(early.message), std::move(early.reply));
+    checks_.follow(wanted_checks(state_), state_.boots, state_.facts);
+}
+
+void Supervisor::settle_events()
+{
     while (!events_.empty()) {
         Event event = std::move(events_.front());
         events_.pop_front();
@@ -159,8 +169,14 @@ void Supervisor::settle()
         if (state_.ready && moments_.ready == Microseconds(0)) moments_.ready = monotonic_time();
         for (Action action : actions) carry_out(action);
     }
-    payload_.settle_freezes();
-    checks_.follow(wanted_checks(state_), state_.boots, state_.facts);
+}
+
+// Whether the payload is at work before we know it: whoever sees what it does may ask something of it.
+bool Supervisor::is_executing()
+{
+    const bool executing = payload_.is_executing();
+    settle_events();
+    return executing;
 }
 
 void Supervisor::carry_out(Action action)
