@@ -164,9 +164,11 @@ void Supervisor::settle_events()
     while (!events_.empty()) {
         Event event = std::move(events_.front());
         events_.pop_front();
-        if (std::holds_alternative<LeaderKnown>(event)) moments_.leader = monotonic_time();
-        const std::vector<Action> actions = step(state_, event, monotonic_time());
-        if (state_.ready && moments_.ready == Microseconds(0)) moments_.ready = monotonic_time();
+        const Microseconds now = monotonic_time();
+        const std::vector<Action> actions = step(state_, event, now);
+        if (std::holds_alternative<LeaderKnown>(event)) moments_.leader = now;
+        if (std::holds_alternative<PayloadStarted>(event)) moments_.started = now;
+        if (state_.ready && moments_.ready == Microseconds(0)) moments_.ready = now;
         for (Action action : actions) carry_out(action);
     }
 }
@@ -230,7 +232,6 @@ std::vector<Fd> Supervisor::take_standard()
 
 void Supervisor::tell_started()
 {
-    moments_.started = monotonic_time();
     console_.tell(kernel::Message("started"));
     for (int signal : std::exchange(early_signals_, {})) std::ignore = payload_.signal_leader(signal);
 }
