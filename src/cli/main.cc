@@ -42,6 +42,7 @@ Result<int> dispatch(const Invocation& call)
     case Verb::ListImages: return verbs::list_images(call);
     case Verb::ImageStatus: return verbs::image_status(call);
     case Verb::ImportTar: return verbs::import_tar(call);
+    case Verb::ImportRaw: return verbs::import_raw(call);
     case Verb::ImportFs: return verbs::import_fs(call);
     case Verb::ImportOci: return verbs::import_oci(call);
     case Verb::ExportTar: return verbs::export_tar(call);

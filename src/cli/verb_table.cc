@@ -54,7 +54,6 @@ const Verbs& table()
 // clang-format off: one a line
 constexpr auto later = std::to_array<std::string_view>({
     "copy-image",
-    "import-raw",
 });
 // clang-format on
 

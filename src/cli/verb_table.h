@@ -34,6 +34,7 @@ enum class Verb {
     ListImages,
     ImageStatus,
     ImportTar,
+    ImportRaw,
     ImportFs,
     ImportOci,
     PullOci,

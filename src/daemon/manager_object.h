@@ -139,6 +139,7 @@ private:
     void import_image(Reply reply, const ImportKind& kind, Fd source, const std::string& name, bool force, bool read_only);
     void import_tar(Reply reply, Fd archive, const std::string& name, bool force, bool read_only);
     void import_oci(Reply reply, Fd source, const std::string& name, const std::string& reference, bool force, bool read_only);
+    void import_raw(Reply reply, Fd disk, const std::string& name, bool force, bool read_only);
     void import_folder(Reply reply, Fd folder, const std::string& name, bool force, bool read_only);
     // images that are folders or files, as machinectl has them (manager_plain_images.cc)
     Result<> check_plain(const ImageView& image, const std::string& new_name);

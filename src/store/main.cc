@@ -14,6 +14,7 @@
 #include "store/hash_layers.h"
 #include "store/import.h"
 #include "store/import_oci.h"
+#include "store/import_raw.h"
 #include "store/job.h"
 #include "store/landing.h"
 #include "store/remove.h"
@@ -30,6 +31,7 @@ Result<kernel::Message> perform(const Job& job)
     if (kind == "import-tar") return import_tar(job, store);
     if (kind == "import-fs") return import_folder(job, store);
     if (kind == "import-oci") return import_oci(job, store);
+    if (kind == "import-raw") return import_raw(job, store);
     if (kind == "export-tar") return export_tar(job, store);
     if (kind == "export-oci") return export_oci(job, store);
     if (kind == "commit") return commit_machine(job, store);

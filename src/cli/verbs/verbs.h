@@ -16,6 +16,7 @@ Result<int> list(const Invocation& call);
 Result<int> list_images(const Invocation& call);
 Result<int> image_status(const Invocation& call);
 Result<int> import_tar(const Invocation& call);
+Result<int> import_raw(const Invocation& call);
 Result<int> import_fs(const Invocation& call);
 Result<int> import_oci(const Invocation& call);
 Result<int> export_tar(const Invocation& call);
