@@ -47,6 +47,7 @@ Result<int> dispatch(const Invocation& call)
     case Verb::ImportOci: return verbs::import_oci(call);
     case Verb::ExportTar: return verbs::export_tar(call);
     case Verb::ExportOci: return verbs::export_oci(call);
+    case Verb::CopyImage: return verbs::copy_image(call);
     case Verb::CloneImage: return verbs::clone_image(call);
     case Verb::ReadOnly: return verbs::read_only(call);
     case Verb::Prune: return verbs::prune(call);

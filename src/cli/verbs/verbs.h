@@ -21,6 +21,7 @@ Result<int> import_fs(const Invocation& call);
 Result<int> import_oci(const Invocation& call);
 Result<int> export_tar(const Invocation& call);
 Result<int> export_oci(const Invocation& call);
+Result<int> copy_image(const Invocation& call);
 Result<int> clone_image(const Invocation& call);
 Result<int> read_only(const Invocation& call);
 Result<int> prune(const Invocation& call);
