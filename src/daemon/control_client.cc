@@ -52,6 +52,7 @@ Result<SupervisorState> parse_state(const kernel::Message& message)
     state.phase = phase->second;
     state.leader = static_cast<pid_t>(std::clamp<int64_t>(message.get_number("leader").value_or(0), 0, INT32_MAX));
     state.boots = static_cast<unsigned>(std::clamp<int64_t>(message.get_number("boots").value_or(0), 0, UINT32_MAX));
+    state.executed = message.get_number("executed").value_or(state.leader != 0) != 0;  // an older supervisor does not say
     state.frozen = message.get_number("frozen").value_or(0) != 0;
     state.health = printable(message.get("health"), 16);
     state.held = printable(message.get("held"), 32);

@@ -25,6 +25,7 @@ struct SupervisorState {
     Phase phase = Phase::Starting;
     pid_t leader = 0;
     unsigned boots = 0;
+    bool executed = false;  // the payload of this boot
     bool frozen = false;
     std::string health;  // "healthy", "unhealthy" or ""
     std::string held;    // the step at which the start is held, "" where it is not

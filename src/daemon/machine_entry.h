@@ -97,7 +97,8 @@ struct MachineEntry {
     std::unique_ptr<Worker> changer;  // of the machine that it was asked of
     std::unique_ptr<Worker> applier;  // makes it what its definition says, or what it was
     systemd::Operation apply_operation;
-    systemd::Source confirmation;  // the end of the time for it
+    systemd::UnitProperties unit_state;  // of its unit, as it was read for the last comparison
+    systemd::Source confirmation;        // the end of the time for it
     // What goes on when the supervisor has answered, or is gone, that was asked to freeze or thaw for it.
     std::move_only_function<void(Result<>)> on_answer;
     systemd::Operation reload_operation;

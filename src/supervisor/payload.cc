@@ -1,6 +1,7 @@
 #include "supervisor/payload.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -227,6 +228,13 @@ Result<> Payload::signal_leader(int signal)
     if (!leader_) return error(Errc::Busy, "the machine has no process");
     deliver({.number = signal});
     return {};
+}
+
+void Payload::press(int signal, pid_t group)
+{
+    if (!leader_ || boots_init_ || ::getpgid(leader_->pid()) != group) return;
+    auto masks = observe_signal_masks(leader_->pid());
+    if (masks && effective_signal(*masks, signal) != signal) deliver({.number = signal});
 }
 
 void Payload::deliver(PendingSignal signal)

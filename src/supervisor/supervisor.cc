@@ -56,6 +56,7 @@ Supervisor::Supervisor(kernel::EventLoop& loop, Options options, Manager manager
       journal_(options_.machine.text()),
       console_(loop, journal_, options_.mode == Mode::ByHand ? STDOUT_FILENO : -1,
                {.on_signal = [this](int signal) { signal_payload(signal); },
+                .on_key = [this](int signal, int group) { press(signal, group); },
                 .on_stop = [this] { post(StopAsked{}); },
                 .on_flushed = [this] { check_end(); }}),
       payload_(loop, journal_, console_,

@@ -61,6 +61,7 @@ private:
     Result<> attach(kernel::Message& request);
     Result<> kill(const kernel::Message& request);
     void signal_payload(int signal);
+    void press(int signal, int group);
     void freeze(kernel::Freeze wanted, Control::Reply reply);
     void check(const kernel::Message& request, Control::Reply reply);
     kernel::Message state_message() const;
