@@ -159,6 +159,7 @@ Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec,
     }
     using machine::UsersKind;
     input.shifts_ids = spec.security.users.kind == UsersKind::Auto || spec.security.users.kind == UsersKind::Range;
+    input.probe_namespace = request.probe_namespace;
     input.zone = zone;
     input.search_path = launch::payload_path(spec.payload);
     input.own_folders = own_folders();

@@ -29,6 +29,7 @@ struct PlanRequest {
     std::string hold;            // launch/hold.h
     std::string term;            // of the client's terminal; "" where there is none
     machine::Settings settings;
+    int probe_namespace = -1;  // rootfs/id_map_probe.h
     // Told each path before it is touched, so that who waits can name the one that hangs: "/srv/base".
     std::function<void(std::string_view path)> looking_at;
 };

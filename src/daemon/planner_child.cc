@@ -1,11 +1,16 @@
 #include "daemon/planner_child.h"
 
+#include <dlfcn.h>
+
 #include <ctime>
 
 #include "api/names.h"
+#include "base/log.h"
 #include "daemon/networks.h"
 #include "launch/describe.h"
 #include "launch/plan_file.h"
+#include "rootfs/id_map_probe.h"
+#include "security/compile_filter.h"
 
 namespace holm::daemon {
 
@@ -13,6 +18,8 @@ namespace {
 
 constexpr std::chrono::seconds boot_deadline{45};  // less than holm-prepare waits
 constexpr time_t boot_time = 300;                  // s
+
+Fd probe_namespace;  // of prepare_planning
 
 // A host that boots has more to do than to answer: who its users are, say, which machined is asked that is about to start.
 std::chrono::seconds planning_deadline()
@@ -24,6 +31,16 @@ std::chrono::seconds planning_deadline()
 
 }  // namespace
 
+void prepare_planning()
+{
+    security::load_digests();
+    // Of nsswitch.conf(5), where the host has it; nothing is asked of it here. Loading it is most of a lookup's time.
+    static_cast<void>(::dlopen("libnss_systemd.so.2", RTLD_NOW));
+    auto made = rootfs::make_probe_namespace();
+    if (made) probe_namespace = std::move(*made);
+    else log_warning("{}: each start tries anew", made.error().text);
+}
+
 Result<launch::Plan> read_plan(const std::string& path)
 {
     std::string text = TRY(read_regular_file(path, launch::max_plan_file));
@@ -33,6 +50,9 @@ Result<launch::Plan> read_plan(const std::string& path)
 std::unique_ptr<Worker> start_planning(systemd::Loop& loop, PlanRequest request, Planned planned)
 {
     request.mode = PlanRequest::Mode::Claim;
+    request.probe_namespace = probe_namespace ? probe_namespace.get() : -1;
+    std::vector<int> kept;
+    if (probe_namespace) kept.push_back(probe_namespace.get());
     auto job = [&request](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
         request.looking_at = looking_at;
         TRY(prepare(request));
@@ -41,7 +61,8 @@ std::unique_ptr<Worker> start_planning(systemd::Loop& loop, PlanRequest request,
     auto finished = [path = api::plan_path(request.name), planned = std::move(planned)](Result<kernel::Message> done) mutable {
         planned(done ? read_plan(path) : Result<launch::Plan>(done.error()));
     };
-    return Worker::start(loop, fmt::format("planning machine '{}'", request.name.text()), planning_deadline(), job, std::move(finished));
+    return Worker::start(loop, fmt::format("planning machine '{}'", request.name.text()), planning_deadline(), job, std::move(finished),
+                         std::move(kept));
 }
 
 std::unique_ptr<Worker> start_describing(systemd::Loop& loop, PlanRequest request, Described described)

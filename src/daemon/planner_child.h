@@ -19,6 +19,8 @@ using Planned = std::move_only_function<void(Result<launch::Plan>)>;
 using Described = std::move_only_function<void(Result<std::string>)>;
 using Released = std::move_only_function<void(Result<>)>;
 
+// What every planner child would do anew, done once in holmd: libraries are loaded, a user namespace is made.
+void prepare_planning();
 // Claims and saves the plan of a start. The plan that is given back is the one that is in plan.toml now.
 std::unique_ptr<Worker> start_planning(systemd::Loop& loop, PlanRequest request, Planned planned);
 // The plan as text for a person; nothing is written.

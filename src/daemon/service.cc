@@ -85,6 +85,7 @@ Result<> Service::start()
     // A bad file at start: the defaults serve, and systemctl status says why.
     if (auto read = read_settings(); !read) log_error("{}; the defaults are used", read.error().text);
     TRY(watch_signals());
+    prepare_planning();
     TRY(make_folders(api::runtime_machines_folder, 0700));
     TRY(make_folders(network::relay_folder));
     TRY(open_notify_socket());

@@ -100,9 +100,9 @@ Result<> write_cgroup(int cgroup, const std::string& file, std::string_view valu
     return {};
 }
 
-Result<> enter_cgroup(int cgroup)
+Result<> enter_cgroup(int cgroup, pid_t pid)
 {
-    return write_cgroup(cgroup, "cgroup.procs", "0");
+    return write_cgroup(cgroup, "cgroup.procs", fmt::format("{}", pid));
 }
 
 Result<> enable_controllers(int cgroup)

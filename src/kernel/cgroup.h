@@ -1,6 +1,8 @@
 // Cgroup: folders of cgroup v2 by descriptor (Documentation/admin-guide/cgroup-v2.rst). Effects: reads and writes cgroupfs; outside.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 
@@ -25,8 +27,8 @@ Result<> remove_cgroup(int parent, const std::string& name);
 Result<std::string> read_cgroup(int cgroup, const std::string& file);
 Result<> write_cgroup(int cgroup, const std::string& file, std::string_view value);
 
-// Moves this process into it.
-Result<> enter_cgroup(int cgroup);
+// Moves a process into it; 0: this one.
+Result<> enter_cgroup(int cgroup, pid_t pid = 0);
 // Enables for the children of `cgroup` every controller that it has. No process may be in it.
 Result<> enable_controllers(int cgroup);
 // Gives a cgroup to `user`: the folder and the files that the kernel lists as delegatable (/sys/kernel/cgroup/delegate).

@@ -6,14 +6,17 @@
 
 namespace holm::rootfs {
 
+Result<Fd> make_probe_namespace()
+{
+    const std::string map = fmt::format("0 524288 {}", machine::range_size);
+    return kernel::make_id_map(map, map);
+}
+
 Result<bool> IdMapProbe::can_be_mapped(int file)
 {
-    if (!namespace_) {
-        const std::string map = fmt::format("0 524288 {}", machine::range_size);
-        namespace_ = TRY(kernel::make_id_map(map, map));
-    }
+    if (given_ < 0 && !made_) made_ = TRY(make_probe_namespace());
     Fd copy = TRY(kernel::clone_mount(file, kernel::Subtree::Alone));
-    Result<> mapped = kernel::change_mount(copy.get(), {.user_namespace = namespace_.get()});
+    Result<> mapped = kernel::change_mount(copy.get(), {.user_namespace = given_ < 0 ? made_.get() : given_});
     if (mapped) return true;
     // EINVAL: the file system cannot; EPERM: it is of another user namespace, or its mount is id-mapped already (mount_setattr(2)).
     if (mapped.error().sys_errno == EINVAL || mapped.error().sys_errno == EPERM) return false;

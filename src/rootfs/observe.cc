@@ -24,7 +24,7 @@ using machine::Spec;
 // Gathers the facts of one spec.
 class Observation {
 public:
-    Observation(const Spec& spec, const ObserveInput& input) : spec_(spec), input_(input) {}
+    Observation(const Spec& spec, const ObserveInput& input) : spec_(spec), input_(input), probe_(input.probe_namespace) {}
     Result<Facts> run();
 
 private:

@@ -18,6 +18,7 @@ struct ObserveInput {
     bool sealed = false;                    // nobody writes to them: they are of the image store
     std::vector<std::string> own_layers;    // layers of the machine's own, over those of the spec; topmost first
     bool shifts_ids = true;                 // the machine has a range of its own: whether each layer can be id-mapped is tried
+    int probe_namespace = -1;               // for that, of the caller's (id_map_probe.h)
     std::string zone;                       // the host's, "Europe/Berlin"
     std::string search_path;                // PATH of the payload, for its command
     std::vector<std::string> own_folders;   // of holm, not to be seen inside: "/var/lib/holm"

@@ -12,6 +12,9 @@ namespace holm::security {
 // Calls that this libseccomp has no number of are left out: the kernel's answer to them is ENOSYS.
 Result<FilterPrograms> compile_filter(const Filter& filter);
 
+// Sets up libcrypto, which reads its configuration at its first use: for who forks children that call filter_path.
+void load_digests();
+
 // Where the compiled filter of `plan` lies below `folder`: a name of what it lets through, and of the libseccomp that makes it. "" for a
 // plan without a filter. Errors: as plan_filter.
 Result<std::string> filter_path(const Plan& plan, const std::string& folder);

@@ -77,7 +77,8 @@ Result<> Execs::launch(const Machine& machine, Item exec, Message request)
     for (Fd& fd : standard) request.fds.push_back(std::move(fd));
     exec->setup = std::make_unique<SetupRun>(loop_, setup_handlers(exec));
     // Born in its cgroup, so that nothing of it can stay behind when the payload is killed.
-    return exec->setup->start({.path = machine.setup, .arguments = {"--exec"}, .cgroup = cgroup}, std::move(request));
+    WaitingSetup waiting = TRY(SetupRun::spawn({.path = machine.setup, .arguments = {"--exec"}, .cgroup = cgroup}));
+    return exec->setup->start(std::move(waiting), std::move(request));
 }
 
 SetupRun::Handlers Execs::setup_handlers(Item exec)

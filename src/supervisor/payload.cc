@@ -37,9 +37,22 @@ Payload::Payload(kernel::EventLoop& loop, Journal& journal, Console& console, Ha
 {
 }
 
+// Nothing of the unit stays behind its supervisor.
+Payload::~Payload()
+{
+    if (!waiting_) return;
+    std::ignore = kernel::signal_process(waiting_->process.pidfd.get(), SIGKILL);
+    std::ignore = kernel::wait_exit(waiting_->process.pidfd.get());
+}
+
+void Payload::prepare(const std::string& setup)
+{
+    if (auto spawned = SetupRun::spawn({.path = setup, .arguments = {}})) waiting_ = std::move(*spawned);
+}
+
 Result<> Payload::open()
 {
-    TRY(cgroup_.open());
+    TRY(cgroup_.open(waiting_ ? waiting_->process.pid : 0));
     if (!cgroup_.warning().empty()) handlers_.on_warning(cgroup_.warning());
     return {};
 }
@@ -58,8 +71,9 @@ Result<> Payload::boot(BootOrder order)
     message.fds.push_back(TRY(duplicate(cgroup_.payload())));
     if (memory_) message.fds.push_back(std::move(memory_));  // holm-setup gives it back
     for (Fd& fd : order.standard) message.fds.push_back(std::move(fd));
+    if (!waiting_) waiting_ = TRY(SetupRun::spawn({.path = order.setup, .arguments = {}}));
     setup_ = std::make_unique<SetupRun>(loop_, setup_handlers());
-    auto started = setup_->start({.path = order.setup, .arguments = {}}, std::move(message));
+    auto started = setup_->start(std::move(*std::exchange(waiting_, std::nullopt)), std::move(message));
     if (!started) setup_.reset();
     return started;
 }

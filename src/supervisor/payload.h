@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,12 @@ public:
     };
     Payload(kernel::EventLoop& loop, Journal& journal, Console& console, Handlers handlers);
 
+    Payload(const Payload&) = delete;
+    Payload& operator=(const Payload&) = delete;
+    ~Payload();
+
+    // Starts holm-setup for the first boot, while that is waited for. Where it cannot be started, boot() says so.
+    void prepare(const std::string& setup);
     // Takes the cgroup of the unit into possession: once it is there, before the first boot.
     Result<> open();
     // Errors are of the supervisor's own steps; those of holm-setup come as BootFailed.
@@ -84,6 +91,7 @@ private:
     Handlers handlers_;
     UnitCgroup cgroup_;
     CgroupEvents cgroup_events_;
+    std::optional<WaitingSetup> waiting_;
     std::unique_ptr<SetupRun> setup_;  // none: it is over
     std::unique_ptr<Child> leader_;    // none: it has not been made, or has ended
     std::optional<WaitStatus> exit_;   // of a leader that ended before the run of holm-setup did

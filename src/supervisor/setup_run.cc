@@ -16,15 +16,20 @@ namespace {
 constexpr unsigned max_messages = 256;  // of one run: a lock for each of 64 layers, warnings, and a dozen others
 }
 
-Result<> SetupRun::start(const Program& program, Message first)
+Result<WaitingSetup> SetupRun::spawn(const Program& program)
 {
     Pair sockets = TRY(make_socket_pair());
-    status_ = std::make_unique<PacketStream>(loop_, std::move(sockets.first),
+    kernel::Child process = TRY(supervisor::spawn({program.path, program.arguments, program.cgroup, sockets.second.get()}));
+    return WaitingSetup{program.path, std::move(process), std::move(sockets.first)};
+}
+
+Result<> SetupRun::start(WaitingSetup waiting, Message first)
+{
+    path_ = std::move(waiting.path);
+    setup_ = std::make_unique<Child>(std::move(waiting.process));
+    status_ = std::make_unique<PacketStream>(loop_, std::move(waiting.status),
                                              PacketStream::Handlers{.on_packet = [this](Packet packet) { on_packet(std::move(packet)); }});
     TRY(status_->open());
-    path_ = program.path;
-    kernel::Child process = TRY(spawn({program.path, program.arguments, program.cgroup, sockets.second.get()}));
-    setup_ = std::make_unique<Child>(std::move(process));
     status_->send(std::move(first));
     auto watched = setup_->watch(loop_, [this](WaitStatus status) {
         exit_ = status;

@@ -18,6 +18,13 @@
 
 namespace holm::supervisor {
 
+// holm-setup, which waits for its first message: what an exec costs is over before it is needed. It ends with `status`.
+struct WaitingSetup {
+    std::string path;
+    kernel::Child process;
+    Fd status;
+};
+
 class SetupRun {
 public:
     struct Program {
@@ -25,6 +32,7 @@ public:
         std::vector<std::string> arguments;
         int cgroup = -1;  // where it runs; -1: the supervisor's own
     };
+    static Result<WaitingSetup> spawn(const Program& program);
     // Each at most once, but for on_lock and on_warning. on_done is the last call; it may destroy the run.
     struct Handlers {
         std::function<void(Facts)> on_facts;
@@ -39,8 +47,8 @@ public:
     };
 
     SetupRun(kernel::EventLoop& loop, Handlers handlers) : loop_(loop), handlers_(std::move(handlers)) {}
-    // Spawns the program and tells it what to do by `first`.
-    Result<> start(const Program& program, kernel::Message first);
+    // Tells it what to do by `first`.
+    Result<> start(WaitingSetup waiting, kernel::Message first);
     // At which holm-setup failed, as it has said; "".
     const std::string& failed_step() const { return failed_step_; }
     void go_on();

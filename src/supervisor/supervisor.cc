@@ -102,7 +102,7 @@ Result<int> Supervisor::run(Fd signals)
 Result<> Supervisor::begin()
 {
     switch (options_.mode) {
-    case Mode::Scope: return control_.take_channel(Fd(options_.channel));
+    case Mode::Scope: TRY(control_.take_channel(Fd(options_.channel))); break;
     case Mode::Service:
         journal_.open(Journal::OwnWords::StandardError);
         manager_.tell_status("Asking holmd for the plan");
@@ -112,12 +112,14 @@ Result<> Supervisor::begin()
             if (result) plan_ready();
             else post(Refused{std::move(result.error())});
         });
-        return prepare_->start(options_.prepare, options_.machine.text());
+        TRY(prepare_->start(options_.prepare, options_.machine.text()));
+        break;
     case Mode::ByHand:
         for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) standard_.push_back(TRY(duplicate(fd)));
         plan_ready();
         return {};
     }
+    payload_.prepare(options_.setup);
     return {};
 }
 

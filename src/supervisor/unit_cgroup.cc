@@ -95,7 +95,7 @@ void CgroupEvents::read()
     frozen_ = text.find("frozen 1") != text.npos;
 }
 
-Result<> UnitCgroup::open()
+Result<> UnitCgroup::open(pid_t child)
 {
     path_ = TRY(kernel::own_cgroup());
     std::string mount = TRY(kernel::cgroup_mount());
@@ -103,6 +103,7 @@ Result<> UnitCgroup::open()
     if (path_ == "/") path_.clear();
     Fd supervisor = TRY(kernel::make_cgroup(unit_.get(), "supervisor"), "cgroup of the unit");
     TRY(kernel::enter_cgroup(supervisor.get()), "cgroup of the supervisor");
+    if (child) TRY(kernel::enter_cgroup(supervisor.get(), child), "cgroup of holm-setup");
     // Fails where another process is in the unit: by hand, in somebody's session.
     if (auto enabled = kernel::enable_controllers(unit_.get()); !enabled)
         warning_ = fmt::format("the machine cannot set limits inside: {}", enabled.error().text);

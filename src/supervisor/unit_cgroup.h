@@ -38,8 +38,9 @@ private:
 
 class UnitCgroup {
 public:
-    // Finds the cgroup of this process, moves it into supervisor/ and lets what the unit has be shared out below it.
-    Result<> open();
+    // Finds the cgroup of this process, moves it into supervisor/, with a child of its own, and lets what the unit has be shared out
+    // below it. The child may be in any cgroup; 0: there is none.
+    Result<> open(pid_t child);
     // What did not work in open() and leaves the machine without limits of its own inside; "" else.
     const std::string& warning() const { return warning_; }
 
