@@ -29,7 +29,8 @@ void Lifecycle::release_runtime(MachineEntry& machine)
     machine.empty_operation.reset();
     machine.supervisor_exit.reset();
     machine.supervisor.reset();
-    const bool leaves_networks = machine.plan && !machine.plan->network.endpoints.empty();
+    // A plan that only its file knows is of a planner that was killed.
+    const bool leaves_networks = machine.plan ? !machine.plan->network.endpoints.empty() : has_plan(machine.name);
     machine.plan.reset();
     machine.times = {};
     machine.control_group.clear();

@@ -283,7 +283,9 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
         else if (before) undone = write_identity(request.name, *before);
         else unlink((api::state_path(request.name) + "/identity.toml").c_str());
         if (had_state && image.fresh) unlink(image::Store().stack(request.name).c_str());
-        if (undone && !had_runtime) undone = remove_below(api::runtime_machines_folder, request.name);
+        // What runs by a plan holmd ends by it: of this start there is nothing to end.
+        if (had_runtime) unlink(api::plan_path(request.name).c_str());
+        else if (undone) undone = remove_below(api::runtime_machines_folder, request.name);
     });
     if (!before || *before != facts.identity) {
         // What is gone at its end need not outlive a power cut: its mark tells what to do with the half of it.
@@ -361,6 +363,11 @@ Result<> save_plan(const launch::Plan& plan)
     if (*read != plan) return error(Errc::Failed, "the plan of machine '{}' cannot be saved: it reads back as another", plan.name.text());
     TRY(make_folders(api::runtime_path(plan.name), 0700));
     return replace_file(path, text, 0600);
+}
+
+bool has_plan(const MachineName& name)
+{
+    return exists(api::plan_path(name));
 }
 
 bool has_own_upper(const MachineName& name)

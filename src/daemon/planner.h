@@ -53,6 +53,9 @@ enum class Keep {
     Nothing,  // --rm, remove: /var/lib/holm/machines/NAME goes too
 };
 
+// Whether a plan of it was saved and not taken back.
+bool has_plan(const machine::MachineName& name);
+
 // Whether the machine's state holds what a guest has written: then release with Keep::Nothing can take long.
 bool has_own_upper(const machine::MachineName& name);
 
