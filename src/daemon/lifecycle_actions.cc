@@ -9,6 +9,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/planner_child.h"
 #include "kernel/process.h"
+#include "launch/unit_state.h"
 
 namespace holm::daemon {
 
@@ -95,6 +96,7 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
     enqueue([this, name, plan = std::move(plan)]() mutable {
         MachineEntry& machine = entry(name);
         machine.planner.reset();
+        if (plan) plan = check_root(std::move(*plan));
         if (!plan) {
             machine.failure = plan.error();
             return handle(name, {.kind = EventKind::PlanFailed, .why = plan.error().text});
@@ -110,6 +112,14 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
     });
 }
 
+// An image that is a plain folder may go while a start that has seen it is on its way here.
+Result<launch::Plan> Lifecycle::check_root(launch::Plan plan) const
+{
+    for (const std::string& folder : plan.rootfs.lower)
+        if (held_roots_.contains(folder)) return error(Errc::Busy, "'{}' is being removed or renamed", folder);
+    return plan;
+}
+
 void Lifecycle::networks_changed(const MachineName& name, launch::Plan plan)
 {
     MachineEntry* machine = lookup(name);
@@ -119,8 +129,25 @@ void Lifecycle::networks_changed(const MachineName& name, launch::Plan plan)
     if (runs) announcer_.changed(*machine);
 }
 
-// The properties that the generator cannot give: the whole list, since systemd keeps those of earlier starts.
+// The properties that the generator cannot give. systemd keeps those of earlier starts, and each that it is told is a file and a drop-in
+// of the unit: it is told what it has otherwise.
 void Lifecycle::answer_prepare(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    auto written = list_runtime_properties(name);
+    // What an earlier start left would be read again at a daemon-reload: MemoryMax=50% as MemoryMaxScale, which then wins over MemoryMax.
+    if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
+    auto read = [this, name, written = std::move(written)](Result<systemd::UnitProperties> real) mutable {
+        enqueue([this, name, written = std::move(written), real = std::move(real)] {
+            MachineEntry& prepared = entry(name);
+            if (prepared.prepare && prepared.plan) tell_prepared(prepared, real, written);
+        });
+    };
+    machine.properties_operation = host_.units.read_properties(unit_of(machine), launch::readable_properties(), std::move(read));
+}
+
+// Where systemd does not say what the unit has it is told all.
+void Lifecycle::tell_prepared(MachineEntry& machine, const Result<systemd::UnitProperties>& real, const std::vector<std::string>& written)
 {
     const MachineName name = machine.name;
     auto set = [this, name](Result<> done) {
@@ -135,9 +162,10 @@ void Lifecycle::answer_prepare(MachineEntry& machine)
             prepared.prepare.reset();
         });
     };
-    // What an earlier start left would be read again at a daemon-reload: MemoryMax=50% as MemoryMaxScale, which then wins over MemoryMax.
-    if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
-    machine.properties_operation = host_.units.set_runtime_properties(unit_of(machine), machine.plan->unit.properties, std::move(set));
+    const auto& planned = machine.plan->unit.properties;
+    auto told = real ? launch::properties_to_tell(planned, *real, written) : planned;
+    if (told.empty()) set({});
+    else machine.properties_operation = host_.units.set_runtime_properties(unit_of(machine), told, std::move(set));
 }
 
 void Lifecycle::refuse_prepare(MachineEntry& machine)

@@ -16,10 +16,12 @@ Result<int> list(const Invocation& call);
 Result<int> list_images(const Invocation& call);
 Result<int> image_status(const Invocation& call);
 Result<int> import_tar(const Invocation& call);
+Result<int> import_raw(const Invocation& call);
 Result<int> import_fs(const Invocation& call);
 Result<int> import_oci(const Invocation& call);
 Result<int> export_tar(const Invocation& call);
 Result<int> export_oci(const Invocation& call);
+Result<int> copy_image(const Invocation& call);
 Result<int> clone_image(const Invocation& call);
 Result<int> read_only(const Invocation& call);
 Result<int> prune(const Invocation& call);
@@ -106,6 +108,8 @@ Result<int> for_each_machine(const Invocation& call, const std::function<Result<
 
 // Until a machine that there was does not run, or is gone.
 Result<> wait_until_stopped(const Invocation& call, const std::string& name);
+// Until it runs in a later boot than that one. Errors: Failed, where it has ended instead.
+Result<> wait_until_rebooted(const Invocation& call, const std::string& name, uint64_t boots);
 
 // "cannot start machine 'web'": before the sentence of a failure.
 std::string cannot(std::string_view what, std::string_view machine);
