@@ -112,7 +112,10 @@ void ManagerObject::create_network(Reply reply, const std::string& text, std::st
                               return kernel::Message("ok");
                           };
                           answer_with(std::move(granted), fmt::format("making network '{}'", name.text()), job,
-                                      [](Reply answer, const kernel::Message&) { answer.ok(); });
+                                      [this](Reply answer, const kernel::Message&) {
+                                          host_.network_services.follow();
+                                          answer.ok();
+                                      });
                       });
 }
 

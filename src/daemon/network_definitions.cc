@@ -9,6 +9,7 @@
 #include "api/names.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "base/undo.h"
 #include "daemon/network_files.h"
 #include "daemon/networks.h"
 #include "network/definition.h"
@@ -37,10 +38,12 @@ Result<> remove_below(const std::string& folder, const std::string& name)
 }
 
 // As draw_networks would at the first start.
-Result<> check_place(const network::Definition& definition, const machine::Settings& settings)
+Result<> check_place(const network::Definition& definition, const kernel::Places& places, const machine::Settings& settings)
 {
     network::HostNetworks host = TRY(network::observe_host());
     host.segments = list_segments(Place::Drawn);
+    add_claims(places, definition.name.text(), host);
+    if (definition.type == network::Type::Vxlan) host.underlay = TRY(network::observe_underlay(definition));
     std::optional<network::Cidr> pool;
     if (settings.origins.contains("network.pool")) pool = TRY(network::parse_cidr(settings.network.pool));
     TRY(network::plan_segment(definition, nullptr, host, 0, pool ? &*pool : nullptr));
@@ -68,12 +71,19 @@ Result<> create_network(const MachineName& name, const std::string& text, const 
     if (text.size() > api::max_definition) return error(Errc::Invalid, "the definition is larger than {} bytes", api::max_definition);
     const machine::Source own{"", text};
     const auto definition = TRY(network::parse_definition(name, {&own, 1}));
-    TRY(network::check_supported(definition));
     Fd lock = TRY(lock_networks());
     if (auto known = kernel::find_network(name, places)) return error(Errc::Exists, "network '{}' is defined by '{}'", name.text(), *known);
-    TRY(check_place(definition, settings));
+    TRY(check_place(definition, places, settings));
     TRY(make_folders(definitions_folder()));
-    return replace_file(fmt::format("{}/{}.toml", definitions_folder(), name.text()), text, 0644);
+    TRY(replace_file(fmt::format("{}/{}.toml", definitions_folder(), name.text()), text, 0644));
+    if (!definition.persistent) return {};
+    Undo removal([&] {
+        (void)remove_below(definitions_folder(), name.text() + ".toml");
+        (void)remove_below(api::state_networks_folder, name.text());
+    });
+    TRY(begin_network(places, settings, name.text()));
+    removal.keep();
+    return {};
 }
 
 Result<> remove_network(const MachineName& name, const kernel::Places& places, std::set<std::string> users)

@@ -13,6 +13,7 @@
 #include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/undo.h"
 #include "daemon/name_exchange.h"
 #include "daemon/network_files.h"
 #include "network/apply_flows.h"
@@ -50,13 +51,18 @@ Result<Segment> draw_segment(const NetworkRequest& request, const std::string& n
     MachineName name = TRY(machine::parse_name(network));
     const auto sources = TRY(kernel::read_network_sources(name, request.places));
     const auto definition = TRY(network::parse_definition(name, sources));
-    TRY(network::check_supported(definition));
     const auto before = TRY(read_segment(Place::Drawn, network));
     const uint64_t random = TRY(draw_random());
     host.underlay.reset();
     if (definition.type == network::Type::Vxlan) host.underlay = TRY(network::observe_underlay(definition));
-    Segment segment =
-        TRY(network::plan_segment(definition, before ? &*before : nullptr, host, random, request.pool ? &*request.pool : nullptr));
+    auto plan = [&] {
+        return network::plan_segment(definition, before ? &*before : nullptr, host, random, request.pool ? &*request.pool : nullptr);
+    };
+    Segment segment = TRY(plan());
+    if (!before || before->subnets != segment.subnets) {  // it takes a place that it has not had: is it another's?
+        add_claims(request.places, network, host);
+        segment = TRY(plan());
+    }
     std::erase_if(host.segments, [&](const Segment& other) { return other.name == network; });
     host.segments.push_back(segment);
     return segment;
@@ -128,6 +134,31 @@ Result<std::vector<network::Address>> read_peers_file(const network::Tunnel& tun
     return network::parse_peers(TRY(read_regular_file(tunnel.peers_file, network::most_peers_bytes)), tunnel.peers_file, tunnel.local);
 }
 
+// With the peers that its file has told last.
+Segment with_peers(Segment segment)
+{
+    if (segment.tunnel.peers_file.empty()) return segment;
+    if (auto peers = read_peers(segment.name); peers && *peers) segment.tunnel.peers = std::move((*peers)->addresses);
+    return segment;
+}
+
+std::vector<Segment> list_served()
+{
+    std::vector<Segment> segments = list_segments(Place::Up);
+    for (Segment& segment : segments) segment = with_peers(std::move(segment));
+    return segments;
+}
+
+// Who is a peer no more is a stranger, and the other way round.
+Result<> tell_firewall(const Segment& segment, const std::vector<network::Address>& before, const std::vector<network::Address>& now)
+{
+    if (before == now || !TRY(network::has_ruleset())) return {};
+    Segment was = segment, is = segment;
+    was.tunnel.peers = before, is.tunnel.peers = now;
+    network::RulesetChange change = network::plan_removal(was);
+    return network::apply_ruleset(change += network::plan_addition(is));
+}
+
 // A bad file is no reason to be without the tunnels that there are.
 Result<> follow_peers_file(const Segment& segment)
 {
@@ -140,6 +171,7 @@ Result<> follow_peers_file(const Segment& segment)
     if (!peers.problem.empty() && (!before || before->problem != peers.problem))
         log_warning("network '{}' keeps the {} peers that it has: {}", segment.name, peers.addresses.size(), peers.problem);
     if (before != std::optional(peers)) TRY(write_peers(segment.name, peers));
+    TRY(tell_firewall(segment, before ? before->addresses : std::vector<network::Address>(), peers.addresses));
     return network::lead_to(segment, peers.addresses);
 }
 
@@ -168,10 +200,10 @@ Result<> add_to_firewall(const MachineEndpoints& machine, std::span<const Segmen
     if (!TRY(has_firewall())) {
         std::vector<MachineEndpoints> all = list_endpoints(TRY(machine::parse_name(machine.machine)));
         all.push_back(machine);
-        return network::apply_ruleset(network::describe_ruleset(list_segments(Place::Up), all));
+        return network::apply_ruleset(network::describe_ruleset(list_served(), all));
     }
     network::RulesetChange change;
-    for (const Segment& segment : added) change += network::plan_addition(segment);
+    for (const Segment& segment : added) change += network::plan_addition(with_peers(segment));
     return network::apply_ruleset(change += network::plan_addition(machine));
 }
 
@@ -184,7 +216,7 @@ Result<> end_service(const Segment& segment)
 {
     if (auto said = say_farewell(segment); !said) log_warning("network '{}': {}", segment.name, said.error().text);
     TRY(network::take_down(segment));
-    if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::plan_removal(segment)));
+    if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::plan_removal(with_peers(segment))));
     Fd parent = TRY(open_file(api::runtime_networks_folder, O_PATH | O_DIRECTORY));
     return rootfs::remove_tree(parent.get(), segment.name);
 }
@@ -193,6 +225,14 @@ Result<> end_service(const Segment& segment)
 Result<> end_ruleset()
 {
     return list_segments(Place::Up).empty() ? network::apply_ruleset(network::describe_no_ruleset()) : Result<>();
+}
+
+// Where nothing could serve them. True: there was something to serve.
+bool lacks_name_service(Segment& segment)
+{
+    if ((!segment.dns && !segment.dhcp) || ::access(network::name_service_program, X_OK) == 0) return false;
+    segment.dns = segment.dhcp = false;
+    return true;
 }
 
 // Up with the ports of its machines; down, where it has none and is not to be there without.
@@ -215,16 +255,13 @@ Result<network::Facts> draw_networks(const NetworkRequest& request, const machin
     if (wanted.empty()) return facts;
     network::HostNetworks host = TRY(network::observe_host());
     host.segments = list_segments(Place::Drawn);
-    const bool has_name_service = ::access(network::name_service_program, X_OK) == 0;
     for (auto& [index, network] : wanted) {
         const std::string what = fmt::format("network '{}' of machine '{}'{}", network, request.name.text(),
                                              describe_origin(spec, fmt::format("network[{}].network", index)));
         Segment segment = TRY(draw_segment(request, network, host), what);
-        if (!has_name_service && (segment.dns || segment.dhcp)) {
+        if (lacks_name_service(segment))
             warnings.push_back(fmt::format("network '{}' gives no names and answers no DHCP: there is no {} (install dnsmasq-base)",
                                            network, network::name_service_program));
-            segment.dns = segment.dhcp = false;
-        }
         facts.leases[index] = TRY(draw_lease(request, spec, index, segment), what);
         facts.segments[index] = std::move(segment);
     }
@@ -287,6 +324,30 @@ Result<> leave_networks(const MachineName& name, const network::Plan& leaving, c
     return result;
 }
 
+void add_claims(const kernel::Places& places, std::string_view network, network::HostNetworks& host)
+{
+    for (const network::Definition& other : network::observe_definitions(places))
+        if (other.name.text() != network && std::ranges::find(host.segments, other.name.text(), &Segment::name) == host.segments.end())
+            host.segments.push_back(network::claim_of(other));
+}
+
+Result<> begin_network(const kernel::Places& places, const machine::Settings& settings, const std::string& network)
+{
+    NetworkRequest request{.name = TRY(machine::parse_name(network)), .uuid = "", .places = places, .pool = {}};
+    if (settings.origins.contains("network.pool")) request.pool = TRY(network::parse_cidr(settings.network.pool));
+    network::HostNetworks host = TRY(network::observe_host());
+    host.segments = list_segments(Place::Drawn);
+    Segment segment = TRY(draw_segment(request, network, host));
+    if (lacks_name_service(segment)) log_warning("network '{}' gives no names and answers no DHCP: dnsmasq is not installed", network);
+    TRY(write_segment(Place::Drawn, segment));
+    Undo removal([&] { (void)end_network(network); });
+    TRY(serve(segment));
+    if (settings.network.firewall == Firewall::Manage)
+        TRY(network::apply_ruleset(network::describe_ruleset(list_served(), list_endpoints())));
+    removal.keep();
+    return {};
+}
+
 Result<> end_network(const std::string& network)
 {
     const auto segment = TRY(read_segment(Place::Up, network));
@@ -303,7 +364,7 @@ Result<> follow_peers(const std::set<std::string>& networks)
     return {};
 }
 
-Result<> restore_networks(Firewall firewall)
+Result<> restore_networks(const kernel::Places& places, const machine::Settings& settings)
 {
     Fd lock = TRY(lock_networks());
     const std::vector<Segment> were_up = list_segments(Place::Up);
@@ -312,10 +373,16 @@ Result<> restore_networks(Firewall firewall)
         auto done = restore_segment(segment, machines);
         if (!done) log_error("network '{}': {}", segment.name, done.error().text);
     }
-    const std::vector<Segment> up = list_segments(Place::Up);
-    if (!up.empty() && firewall == Firewall::Manage) return network::apply_ruleset(network::describe_ruleset(up, machines));
+    const std::vector<Segment> up = list_served();
     auto there = network::has_ruleset();
-    return there && *there ? network::apply_ruleset(network::describe_no_ruleset()) : Result<>();
+    if (!up.empty() && settings.network.firewall == Firewall::Manage) TRY(network::apply_ruleset(network::describe_ruleset(up, machines)));
+    else if (there && *there) TRY(network::apply_ruleset(network::describe_no_ruleset()));
+    for (const network::Definition& definition : network::observe_definitions(places)) {
+        const std::string network = definition.name.text();
+        if (!definition.persistent || std::ranges::find(up, network, &Segment::name) != up.end()) continue;
+        if (auto begun = begin_network(places, settings, network); !begun) log_error("network '{}': {}", network, begun.error().text);
+    }
+    return {};
 }
 
 }  // namespace holm::daemon

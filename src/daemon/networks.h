@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -41,12 +42,17 @@ Result<> join_networks(const machine::MachineName& name, const network::Plan& pl
 // The machine is off the networks that `leaving` has joined; a network that was its alone goes. Of a machine that goes on `staying` is
 // what it keeps. Idempotent, by name.
 Result<> leave_networks(const machine::MachineName& name, const network::Plan& leaving, const network::Plan& staying = {});
+// What is defined and not drawn yet, so that nothing else is drawn there. Of all networks but `network`.
+void add_claims(const kernel::Places& places, std::string_view network, network::HostNetworks& host);
+// Draws a network that is to be there without machines, and brings it up. Under the lock.
+Result<> begin_network(const kernel::Places& places, const machine::Settings& settings, const std::string& network);
 // Takes a network down that no machine is on; one that is not up is left alone. Under the lock.
 Result<> end_network(const std::string& network);
 // The tunnels of these networks lead where their peers_files say now. Of a bad one what was said before goes on to hold, and the reason is
 // kept in peers.toml.
 Result<> follow_peers(const std::set<std::string>& networks);
-// The host as the plans in /run say: after a start of holmd, or where somebody has taken our tables or a bridge away.
-Result<> restore_networks(Firewall firewall);
+// The host as the plans in /run say, and the definitions that are persistent: after a start of holmd, or where somebody has taken our
+// tables or a bridge away.
+Result<> restore_networks(const kernel::Places& places, const machine::Settings& settings);
 
 }  // namespace holm::daemon

@@ -275,6 +275,7 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
     facts.network = TRY(draw_networks(wanted, spec, seen.warnings));
     launch::Plan plan = TRY(complete_plan(request, spec, facts, seen.warnings));
     warn_of_stale_unit(request, spec, plan);
+    TRY(check_published(request.name, plan.network));  // before anything is made that its removal would have to tell from the other's
 
     Undo claimed([&] {
         Result<> undone = leave_networks(request.name, plan.network);

@@ -91,10 +91,11 @@ std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::Machin
     return Worker::start(loop, fmt::format("removing machine '{}'", name.text()), removal_deadline, job, std::move(finished));
 }
 
-std::unique_ptr<Worker> start_restoring_networks(systemd::Loop& loop, machine::Firewall firewall, Released restored)
+std::unique_ptr<Worker> start_restoring_networks(systemd::Loop& loop, const kernel::Places& places, const machine::Settings& settings,
+                                                 Released restored)
 {
-    auto job = [firewall](const Worker::LookingAt&) -> Result<kernel::Message> {
-        TRY(restore_networks(firewall));
+    auto job = [&](const Worker::LookingAt&) -> Result<kernel::Message> {
+        TRY(restore_networks(places, settings));
         return kernel::Message("ok");
     };
     auto finished = [restored = std::move(restored)](Result<kernel::Message> done) mutable {

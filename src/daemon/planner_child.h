@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "daemon/planner.h"
 #include "daemon/worker.h"
+#include "kernel/definition_files.h"
 #include "launch/plan.h"
 
 namespace holm::daemon {
@@ -28,7 +29,8 @@ std::unique_ptr<Worker> start_describing(systemd::Loop& loop, PlanRequest reques
 // release() of planner.h.
 std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::MachineName& name, Keep keep, Released released);
 // restore_networks() of networks.h.
-std::unique_ptr<Worker> start_restoring_networks(systemd::Loop& loop, machine::Firewall firewall, Released restored);
+std::unique_ptr<Worker> start_restoring_networks(systemd::Loop& loop, const kernel::Places& places, const machine::Settings& settings,
+                                                 Released restored);
 
 // The plan in a plan.toml of /run. Errors: NotFound, Invalid.
 Result<launch::Plan> read_plan(const std::string& path);

@@ -137,7 +137,7 @@ Result<> Service::reload()
 // `bridges`: networks whose bridge is to be made anew.
 void Service::restore_networks(const std::set<std::string>& bridges)
 {
-    networks_ = start_restoring_networks(loop_, settings_.network.firewall, [this, bridges](const Result<>& restored) {
+    networks_ = start_restoring_networks(loop_, catalogue_.places(), settings_, [this, bridges](const Result<>& restored) {
         if (!restored) log_error("the networks cannot be restored: {}", restored.error().text);
         if (!bus_.connected()) return;
         network_services_.restart(bridges);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -11,10 +12,13 @@
 #include "base/log.h"
 #include "kernel/definition_files.h"
 #include "launch/drop_in.h"
+#include "network/observe.h"
 
 namespace {
 
 using namespace holm;
+
+constexpr const char* holmd_unit = "/usr/lib/systemd/system/holmd.service";
 
 // Standard error of a generator goes nowhere: the kernel's log has what systemd itself says at that time.
 void use_kernel_log()
@@ -31,6 +35,15 @@ Result<> write_drop_in(const machine::MachineName& name, const kernel::Places& p
     TRY(make_folders(folder));
     Fd file = TRY(open_file(fmt::format("{}/{}", folder, launch::drop_in_file), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
     return write_all(file.get(), launch::describe_drop_in(definition.spec));
+}
+
+// holmd is started by who calls it; where a network is to be up without machines nobody does.
+Result<> want_holmd(const std::string& target)
+{
+    const std::string folder = target + "/multi-user.target.wants";
+    TRY(make_folders(folder));
+    if (::symlink(holmd_unit, (folder + "/holmd.service").c_str()) && errno != EEXIST) return sys_error("cannot link '{}'", holmd_unit);
+    return {};
 }
 
 }  // namespace
@@ -53,5 +66,7 @@ int main(int argc, char* argv[])
         // without a drop-in the unit has no more than its template, and its start says the same
         if (auto written = write_drop_in(name, places, argv[1]); !written)
             log_error("holm-generator: machine '{}': {}", name.text(), written.error().text);
+    if (std::ranges::any_of(network::observe_definitions(places), &network::Definition::persistent))
+        if (auto wanted = want_holmd(argv[1]); !wanted) log_error("holm-generator: {}", wanted.error().text);
     return 0;
 }

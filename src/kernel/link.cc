@@ -96,6 +96,22 @@ NetlinkRequest macvlan_request(const Macvlan& macvlan)
     return request;
 }
 
+NetlinkRequest ipvlan_request(const Ipvlan& ipvlan)
+{
+    NetlinkRequest request(RTM_NEWLINK, make_new, ifinfomsg{},
+                           fmt::format("cannot make '{}' on interface '{}'", ipvlan.inner, ipvlan.parent));
+    put_common(request, ipvlan.inner, ipvlan.mtu);
+    request.put_number(IFLA_LINK, ipvlan.parent_index);
+    request.put_number(IFLA_NET_NS_PID, static_cast<uint32_t>(ipvlan.pid));
+    size_t info = request.begin_nest(IFLA_LINKINFO);
+    request.put_text(IFLA_INFO_KIND, "ipvlan");
+    size_t data = request.begin_nest(IFLA_INFO_DATA);
+    request.put_number(IFLA_IPVLAN_MODE, uint16_t{IPVLAN_MODE_L2});
+    request.end_nest(data);
+    request.end_nest(info);
+    return request;
+}
+
 NetlinkRequest bridge_request(const Bridge& bridge)
 {
     NetlinkRequest request(RTM_NEWLINK, make_new, ifinfomsg{}, fmt::format("cannot make the bridge '{}'", bridge.name));

@@ -50,6 +50,15 @@ struct Macvlan {
 // Of mode bridge: those of one parent reach each other, and not the host.
 NetlinkRequest macvlan_request(const Macvlan& macvlan);
 
+struct Ipvlan {
+    std::string inner, parent;
+    int parent_index = 0;
+    int pid = 0;
+    uint32_t mtu = 0;  // 0: the parent's
+};
+// Of mode L2, with the parent's MAC: those of one parent reach each other, and not the host.
+NetlinkRequest ipvlan_request(const Ipvlan& ipvlan);
+
 struct Bridge {
     std::string name;
     HardwareAddress mac{};

@@ -73,9 +73,9 @@ Result<> change_sets(std::span<const SetChange> changes)
     std::vector<NetlinkRequest> requests;
     for (const SetChange& change : changes) requests.push_back(request_of(change));
     Netlink netlink = TRY(open_netlink(NETLINK_NETFILTER), "firewall");
-    auto done = netlink.transact(NFNL_SUBSYS_NFTABLES, requests);
+    TRY(netlink.transact(NFNL_SUBSYS_NFTABLES, requests));
     netlink.leave_open();
-    return done;
+    return {};
 }
 
 }  // namespace holm::kernel

@@ -148,6 +148,7 @@ std::string describe_endpoint(const Endpoint& endpoint)
     std::string text = !endpoint.network.empty()                        ? endpoint.network
                        : endpoint.parent.empty()                        ? "veth"
                        : endpoint.type == network::EndpointType::Bridge ? "bridge:" + endpoint.parent
+                       : endpoint.type == network::EndpointType::Ipvlan ? "ipvlan:" + endpoint.parent
                                                                         : "macvlan:" + endpoint.parent;
     for (const network::Cidr& address : endpoint.addresses) text += " " + network::describe(address);
     if (endpoint.mtu) text += fmt::format(" MTU {}", endpoint.mtu);

@@ -26,8 +26,10 @@ constexpr pair<string_view, UnitKind> unit_kinds[] = {{"scope", UnitKind::Scope}
 constexpr pair<string_view, Console> consoles[] = {{"pipes", Console::Pipes}, {"terminal", Console::Terminal}};
 constexpr pair<string_view, network::Kind> networks[] = {
     {"none", network::Kind::None}, {"host", network::Kind::Host}, {"endpoints", network::Kind::Endpoints}};
-constexpr pair<string_view, network::EndpointType> endpoint_types[] = {
-    {"bridge", network::EndpointType::Bridge}, {"veth", network::EndpointType::Veth}, {"macvlan", network::EndpointType::Macvlan}};
+constexpr pair<string_view, network::EndpointType> endpoint_types[] = {{"bridge", network::EndpointType::Bridge},
+                                                                       {"veth", network::EndpointType::Veth},
+                                                                       {"macvlan", network::EndpointType::Macvlan},
+                                                                       {"ipvlan", network::EndpointType::Ipvlan}};
 constexpr pair<string_view, string_view> protocols[] = {{"tcp", "tcp"}, {"udp", "udp"}};
 constexpr pair<string_view, Upper> uppers[] = {{"none", Upper::None}, {"directory", Upper::Directory}, {"memory", Upper::Memory}};
 constexpr pair<string_view, machine::IdMapping> mappings[] = {

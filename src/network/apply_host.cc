@@ -53,6 +53,7 @@ Result<> check_foreign(const Segment& segment, const std::optional<Link>& link)
         return error(Errc::Exists, "network '{}': there is an interface '{}' already, which is not holm's", segment.name, link->name);
     }
     if (!link) return error(Errc::NotFound, "network '{}': there is no interface '{}'", segment.name, printable(segment.interface));
+    if (segment.type != Type::Bridge) return {};
     if (link->kind != "bridge") return error(Errc::Invalid, "network '{}': interface '{}' is no bridge", segment.name, link->name);
     return {};
 }
@@ -220,7 +221,7 @@ Result<> attach_ports(const Segment& segment, std::span<const Endpoint> endpoint
     kernel::Netlink netlink = TRY(kernel::open_netlink());
     auto bridge = TRY(kernel::find_link(netlink, segment.interface));
     for (const Endpoint& endpoint : endpoints) {
-        if (endpoint.network != segment.name) continue;
+        if (endpoint.network != segment.name || endpoint.type != EndpointType::Bridge) continue;
         auto port = TRY(kernel::find_link(netlink, endpoint.host_interface));
         if (!bridge || !port || port->master == bridge->index) continue;
         TRY(netlink.change(kernel::link_request({.name = port->name, .up = true, .master = bridge->index})));

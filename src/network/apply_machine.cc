@@ -120,6 +120,9 @@ Result<> make_interface(Netlink& host, const Endpoint& endpoint, int pid)
                                                     .pid = pid,
                                                     .mac = endpoint.mac,
                                                     .mtu = endpoint.mtu}));
+    case EndpointType::Ipvlan:
+        return host.change(kernel::ipvlan_request(
+            {.inner = endpoint.interface, .parent = endpoint.parent, .parent_index = parent.index, .pid = pid, .mtu = endpoint.mtu}));
     }
     return {};
 }
@@ -204,7 +207,7 @@ Result<bool> has_addresses(Netlink& machine, const Endpoint& endpoint)
 // them, and what is lost of ARP or neighbour discovery costs a second. From 6.8 on to ask for a link lets the kernel see it.
 Result<> wait_until_operational(Netlink& host, Netlink& machine, const Endpoint& endpoint)
 {
-    if (endpoint.type == EndpointType::Macvlan) return {};  // as slow as its parent
+    if (endpoint.host_interface.empty()) return {};  // as slow as its parent
     for (int attempt = 0; attempt < operational_attempts; ++attempt) {
         bool inner = TRY(is_operational(machine, endpoint.interface)), outer = TRY(is_operational(host, endpoint.host_interface));
         bool parent = endpoint.parent.empty() || TRY(is_operational(host, endpoint.parent));
@@ -214,7 +217,7 @@ Result<> wait_until_operational(Netlink& host, Netlink& machine, const Endpoint&
     return {};
 }
 
-// A macvlan has none.
+// A macvlan or ipvlan has none.
 Result<> remove_ends(Netlink& host, const Endpoint& endpoint)
 {
     if (endpoint.host_interface.empty()) return {};

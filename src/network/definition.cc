@@ -21,9 +21,6 @@ using machine::Integer;
 using machine::List;
 using machine::Text;
 
-constexpr std::pair<std::string_view, Type> types[] = {
-    {"bridge", Type::Bridge}, {"vxlan", Type::Vxlan}, {"macvlan", Type::Macvlan}, {"ipvlan", Type::Ipvlan}};
-
 // An interface whose name goes into a ruleset, where '*' and '"' would mean something else.
 Result<std::string> parse_link(std::string_view text)
 {
@@ -83,7 +80,7 @@ constexpr Field<VxlanDefinition> vxlan_fields[] = {
 };
 
 constexpr Field<Definition> fields[] = {
-    field<&Definition::type, machine::Word<types>>("type"),
+    field<&Definition::type, machine::Word<type_names>>("type"),
     field<&Definition::interface, Text<parse_link>>("interface"),
     field<&Definition::subnets, List<Text<parse_subnet>, 16>>("subnets"),
     field<&Definition::gateway, List<Text<parse_gateway>, 16>>("gateway"),
@@ -157,6 +154,15 @@ Result<> check_mtu(const Definition& definition)
     return {};
 }
 
+Result<> check_wire(const Definition& definition)
+{
+    if (definition.type != Type::Macvlan && definition.type != Type::Ipvlan) return {};
+    if (definition.interface.empty()) return at(definition, "type", "needs the interface of the host that it is on, as 'interface'");
+    if (definition.isolated)
+        return at(definition, "isolated", "is for networks of holm's own, not for the wire of '{}'", definition.interface);
+    return {};
+}
+
 Result<> check_vxlan(const Definition& definition)
 {
     const VxlanDefinition& vxlan = definition.vxlan;
@@ -189,15 +195,8 @@ Result<Definition> parse_definition(const machine::MachineName& name, std::span<
     TRY(check_gateways(definition));
     TRY(check_mtu(definition));
     TRY(check_vxlan(definition));
+    TRY(check_wire(definition));
     return definition;
-}
-
-Result<> check_supported(const Definition& definition)
-{
-    if (definition.type == Type::Bridge || definition.type == Type::Vxlan) return {};
-    auto origin = definition.origins.find("type");
-    return error(Errc::NotSupported, "{}not supported yet: 'type' of network '{}'; use \"bridge\" or \"vxlan\"",
-                 origin == definition.origins.end() ? "" : machine::describe_position(origin->second), definition.name.text());
 }
 
 std::string describe_definition(const Definition& definition)

@@ -66,6 +66,18 @@ Result<HostNetworks> observe_host()
     return host;
 }
 
+std::vector<Definition> observe_definitions(const kernel::Places& places)
+{
+    std::vector<Definition> definitions;
+    auto names = kernel::list_networks(places);
+    for (const machine::MachineName& name : names.value_or(std::vector<machine::MachineName>())) {
+        auto sources = kernel::read_network_sources(name, places);
+        auto definition = sources ? parse_definition(name, *sources) : Result<Definition>(sources.error());
+        if (definition) definitions.push_back(std::move(*definition));
+    }
+    return definitions;
+}
+
 Result<std::optional<Underlay>> observe_underlay(const Definition& definition)
 {
     const VxlanDefinition& vxlan = definition.vxlan;

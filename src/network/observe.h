@@ -1,13 +1,19 @@
 // What of the host's network decides plans. Observes; outside.
 #pragma once
 
+#include <vector>
+
 #include "base/error.h"
+#include "kernel/definition_files.h"
 #include "network/segment.h"
 
 namespace holm::network {
 
 // Routes of all tables but local's own and `default`, and interfaces, by rtnetlink. `segments` is left empty.
 Result<HostNetworks> observe_host();
+
+// The definitions of networks in `places`. One that cannot be read is left out: its own use says why.
+std::vector<Definition> observe_definitions(const kernel::Places& places);
 
 // Of a VXLAN with this definition: the local address that it gives, or the one that the route to its first peer says; and by which
 // interface its frames leave: that of the route to the first peer, else that which has the local address. None where no route leads to the

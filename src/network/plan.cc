@@ -79,6 +79,31 @@ Result<> check_filters(const Entry& entry, const std::string& why)
     return {};
 }
 
+EndpointType endpoint_type_of(const Segment& segment)
+{
+    switch (segment.type) {
+    case Type::Bridge:
+    case Type::Vxlan: return EndpointType::Bridge;
+    case Type::Macvlan: return EndpointType::Macvlan;
+    case Type::Ipvlan: return EndpointType::Ipvlan;
+    }
+    return EndpointType::Bridge;
+}
+
+// One that has no end on the host, and is not to be seen by it.
+Result<> plan_without_end(const Entry& entry, Endpoint& endpoint)
+{
+    endpoint.host_interface.clear();
+    for (const char* key : {"ingress", "egress"})
+        if ((key == std::string_view("ingress") ? endpoint.ingress : endpoint.egress) != 0)
+            return error(Errc::NotSupported, "not supported: '{}' on network '{}', which has no end on the host{}",
+                         key_of(entry.index, key), entry.wanted.network, entry.origin(key));
+    if (endpoint.type == EndpointType::Ipvlan && !entry.wanted.mac.empty())
+        return error(Errc::Invalid, "a machine on network '{}', an ipvlan, has the MAC of the host's interface, not one of its own{}",
+                     entry.wanted.network, entry.origin("mac"));
+    return {};
+}
+
 Result<Endpoint> plan_on_segment(const Entry& entry, const Facts& facts, Endpoint endpoint)
 {
     const std::string& network = entry.wanted.network;
@@ -87,10 +112,12 @@ Result<Endpoint> plan_on_segment(const Entry& entry, const Facts& facts, Endpoin
     if (segment == facts.segments.end() || lease == facts.leases.end())
         return error(Errc::NotFound, "network '{}'{} is not there: nothing is known of it", printable(network), entry.origin("network"));
     if (!segment->second.ours)
-        TRY(check_filters(entry, fmt::format("network '{}', whose bridge '{}' is not holm's", network, segment->second.interface)));
+        TRY(check_filters(entry, fmt::format("network '{}', whose interface '{}' is not holm's", network, segment->second.interface)));
     if (segment->second.isolated && !entry.wanted.publish.empty())
         return error(Errc::Invalid, "nothing can be published on network '{}', which is isolated{}", network, entry.origin("publish"));
     endpoint.network = segment->second.name;
+    endpoint.type = endpoint_type_of(segment->second);
+    if (endpoint.type != EndpointType::Bridge) TRY(plan_without_end(entry, endpoint));
     endpoint.parent = segment->second.interface;
     endpoint.mac = lease->second.mac;
     endpoint.domain = segment->second.domain;
@@ -119,13 +146,9 @@ Result<Endpoint> plan_on_parent(const Entry& entry, std::string_view uuid, Endpo
         endpoint.type = EndpointType::Veth;
         endpoint.host_interface = name_of_pair(entry.spec, std::move(endpoint.host_interface));
     }
-    if (network.starts_with("macvlan:")) {
-        endpoint.type = EndpointType::Macvlan;
-        endpoint.host_interface.clear();
-        for (const char* key : {"ingress", "egress"})
-            if ((key == std::string_view("ingress") ? endpoint.ingress : endpoint.egress) != 0)
-                return error(Errc::NotSupported, "not supported: '{}' on network '{}', which has no end on the host{}",
-                             key_of(entry.index, key), network, entry.origin(key));
+    if (network.starts_with("macvlan:") || network.starts_with("ipvlan:")) {
+        endpoint.type = network.starts_with("macvlan:") ? EndpointType::Macvlan : EndpointType::Ipvlan;
+        TRY(plan_without_end(entry, endpoint));
     }
     TRY(check_filters(entry, fmt::format("network '{}'", network)));
     endpoint.mac = entry.wanted.mac.empty() ? derive_mac(uuid, network, endpoint.interface) : TRY(parse_mac_bytes(entry.wanted.mac));

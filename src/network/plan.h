@@ -22,7 +22,7 @@ enum class Kind {
     Endpoints,  // a namespace with the endpoints below
 };
 
-enum class EndpointType { Bridge, Veth, Macvlan };
+enum class EndpointType { Bridge, Veth, Macvlan, Ipvlan };
 
 struct Publication {
     std::string protocol;  // "tcp" | "udp"
@@ -33,9 +33,9 @@ struct Publication {
 
 struct Endpoint {
     EndpointType type = EndpointType::Bridge;
-    std::string network;         // its name; "": none (veth, bridge:X, macvlan:X)
+    std::string network;         // its name; "": none (veth, bridge:X, macvlan:X, ipvlan:X)
     std::string parent;          // bridge or parent interface on the host; "" for Veth
-    std::string host_interface;  // of the pair, "hm" and 12 hex digits of a hash of machine and interface; "" for Macvlan
+    std::string host_interface;  // of the pair, "hm" and 12 hex digits of a hash of machine and interface; "" for Macvlan and Ipvlan
     std::string interface;       // inside: eth0, eth1, … unless named
     Mac mac{};
     uint32_t mtu = 0;                // 0: the parent's
@@ -79,7 +79,7 @@ bool collide(const Publication& left, const Publication& right);
 // A shifted range is an element a port; longer ones are refused.
 inline constexpr unsigned most_shifted_ports = 1024;
 
-// The names of the networks (definitions) that the spec's [[network]] entries join, by index; none for none, host, veth, bridge:, macvlan:.
+// The names of the networks (definitions) that the spec's [[network]] entries join, by index; none for those of no definition.
 std::map<size_t, std::string> networks_of(const machine::Spec& spec);
 // eth0, eth1, … or what is asked for: of the entry with this index.
 std::string interface_of(const machine::Spec& spec, size_t index);

@@ -11,7 +11,7 @@ namespace {
 
 // Where the kernel hands bridged frames to the chains of inet too (net.bridge.bridge-nf-call-iptables), their interfaces are the
 // bridge on both sides: `within`. Everything that tells a machine from its sibling is in the table of bridges, which sees their frames
-// with and without that.
+// with and without that. Frames of a VXLAN are known by their port and VNI; who sends them without being a peer would be a sibling of all.
 constexpr std::string_view inet_table = R"(add table inet holm
 delete table inet holm
 table inet holm {
@@ -20,6 +20,7 @@ table inet holm {
     counter unpublished { }
     counter foreign_gateway { }
     counter denied { }
+    counter stranger { }
 
     set bridges { type ifname; }
     set isolated { type ifname; }
@@ -32,6 +33,10 @@ table inet holm {
     set masqueraded6 { type ipv6_addr; flags interval; }
     set siblings4 { type ipv4_addr . ipv4_addr; flags interval; }
     set siblings6 { type ipv6_addr . ipv6_addr; flags interval; }
+
+    set tunnels { typeof udp dport . @th,96,32; }
+    set peers4 { typeof udp dport . @th,96,32 . ip saddr; }
+    set peers6 { typeof udp dport . @th,96,32 . ip6 saddr; }
 
     map rules_in4 { type ipv4_addr : verdict; }
     map rules_in6 { type ipv6_addr : verdict; }
@@ -79,6 +84,13 @@ table inet holm {
         ip daddr 127.0.0.0/8 counter name martian drop
         ip6 saddr ::1 counter name martian drop
         ip6 daddr ::1 counter name martian drop
+    }
+    chain strangers {
+        type filter hook prerouting priority raw; policy accept;
+        meta l4proto != 17 accept
+        udp dport . @th,96,32 . ip saddr @peers4 accept
+        udp dport . @th,96,32 . ip6 saddr @peers6 accept
+        udp dport . @th,96,32 @tunnels counter name stranger drop
     }
     chain prerouting {
         type nat hook prerouting priority dstnat; policy accept;

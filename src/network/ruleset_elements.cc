@@ -141,6 +141,15 @@ void change_publications(Batch& batch, const Endpoint& endpoint)
     }
 }
 
+// Those of EVPN are told to the kernel by others.
+void change_peers(Batch& batch, const Tunnel& tunnel)
+{
+    if (tunnel.id == 0 || tunnel.evpn) return;
+    const ElementPart port = port_part(tunnel.port, tunnel.port), vni = vni_part(tunnel.id);
+    batch.element(Table::Inet, "tunnels", {port, vni});
+    for (const Address& peer : tunnel.peers) batch.element(Table::Inet, of_family("peers", peer.family), {port, vni, address_part(peer)});
+}
+
 }  // namespace
 
 RulesetChange plan_elements(const Segment& segment, Change change)
@@ -153,6 +162,7 @@ RulesetChange plan_elements(const Segment& segment, Change change)
     batch.element(Table::Inet, "within", {name, name});
     if (segment.isolated) batch.element(Table::Inet, "isolated", {name});
     if (has_tunnel) batch.element(Table::Bridge, "tunnels", {tunnel});
+    change_peers(batch, segment.tunnel);
     for (const Subnet& subnet : segment.subnets) {
         const Family family = subnet.block.address.family;
         const ElementPart block = block_part(subnet.block), gateway = address_part(subnet.gateway);

@@ -140,6 +140,7 @@ Result<> place_gateways(const Definition& definition, Segment& segment)
 // A bridge that somebody else made: only a name that was asked for can mean it.
 bool is_foreign(const Definition& definition, const Segment& segment, const Segment* before, const HostNetworks& host)
 {
+    if (definition.type == Type::Macvlan || definition.type == Type::Ipvlan) return true;
     if (before && before->interface == segment.interface) return !before->ours;
     return !definition.interface.empty() && std::ranges::find(host.interfaces, segment.interface) != host.interfaces.end();
 }
@@ -219,6 +220,7 @@ constexpr machine::Field<Tunnel> tunnel_fields[] = {
 
 constexpr machine::Field<Segment> fields[] = {
     field<&Segment::name, machine::Text<parse_segment_name, describe_text>>("name"),
+    field<&Segment::type, machine::Word<type_names>>("type"),
     field<&Segment::interface, machine::Text<machine::parse_interface>>("interface"),
     field<&Segment::ours, machine::Boolean>("ours"),
     field<&Segment::persistent, machine::Boolean>("persistent"),
@@ -239,6 +241,7 @@ Result<Segment> plan_segment(const Definition& definition, const Segment* before
 {
     Segment segment;
     segment.name = definition.name.text();
+    segment.type = definition.type;
     segment.interface = interface_of(definition);
     segment.persistent = definition.persistent, segment.isolated = definition.isolated;
     segment.domain = definition.domain, segment.mtu = definition.mtu;
@@ -258,6 +261,25 @@ Result<Segment> plan_segment(const Definition& definition, const Segment* before
     TRY(place_gateways(definition, segment));
     TRY(plan_tunnel(definition, host, segment));
     return segment;
+}
+
+Segment claim_of(const Definition& definition)
+{
+    Segment claimed;
+    claimed.name = definition.name.text();
+    claimed.interface = interface_of(definition);
+    for (const std::string& subnet : definition.subnets)
+        if (auto block = parse_cidr(subnet)) claimed.subnets.push_back({.block = *block, .gateway = *address_at(*block, 1)});
+    return claimed;
+}
+
+Result<> check_claim(const Definition& definition, const HostNetworks& host)
+{
+    const Segment claimed = claim_of(definition);
+    for (const Subnet& subnet : claimed.subnets)
+        if (std::string other = find_other(subnet.block, claimed, host); !other.empty())
+            return error(Errc::Busy, "the subnet {} of network '{}' overlaps {}", describe(subnet.block), claimed.name, other);
+    return {};
 }
 
 std::string mark_of(const Segment& segment)

@@ -36,7 +36,8 @@ struct Tunnel {
 
 struct Segment {
     std::string name;
-    std::string interface;        // the bridge
+    Type type = Type::Bridge;
+    std::string interface;        // the bridge; of a macvlan or ipvlan the interface that it is on
     bool ours = true;             // false: it existed and is used as it is, never changed nor removed
     std::vector<Subnet> subnets;  // at most one of each family is served by DHCP and leases: the first
     bool persistent = false, nat = true, dns = true, dhcp = true, isolated = false;
@@ -70,6 +71,11 @@ struct HostNetworks {
 // host's interface have room for. Errors: Invalid, Busy.
 Result<Segment> plan_segment(const Definition& definition, const Segment* before, const HostNetworks& host, uint64_t random,
                              const Cidr* pool = nullptr);
+
+// What the definition asks for in so many words, before anything is drawn: as others of HostNetworks::segments see it.
+Segment claim_of(const Definition& definition);
+// Whether that lies where nothing else of the host is. Errors: Busy, with what does.
+Result<> check_claim(const Definition& definition, const HostNetworks& host);
 
 // By which its interfaces are known as ours (ip-link(8), alias): no others are changed or removed.
 std::string mark_of(const Segment& segment);

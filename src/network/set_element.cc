@@ -76,6 +76,14 @@ ElementPart port_part(uint16_t first, uint16_t last)
     return {.text = fmt::format("{}-{}", first, last), .first = bytes_of_port(first), .last = bytes_of_port(last)};
 }
 
+ElementPart vni_part(uint32_t id)
+{
+    const uint32_t number = id << 8;
+    std::string bytes;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift & 0xff);
+    return single(fmt::format("{:#x}", number), std::move(bytes));
+}
+
 ElementPart number_part(const Address& address)
 {
     std::string digits = "0x";

@@ -23,6 +23,8 @@ ElementPart block_part(const Cidr& block);
 ElementPart mac_part(const Mac& mac);
 ElementPart protocol_part(uint8_t number);
 ElementPart port_part(uint16_t first, uint16_t last);
+// Of a VXLAN, with what is behind it in the packet, which is 0.
+ElementPart vni_part(uint32_t id);
 // 128 bits of a packet as a number: sets of nft have no type for the target of a neighbour advertisement.
 ElementPart number_part(const Address& address);
 

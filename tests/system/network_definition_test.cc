@@ -73,6 +73,62 @@ TEST_F(NetworkDefinitionTest, APersistentOneGoesDownFirst)
     EXPECT_TRUE(eventually([] { return unit_state("holm-network@lab.service") == "inactive"; }, 5s));
 }
 
+TEST_F(NetworkDefinitionTest, APersistentOneIsUpFromItsDefinitionOn)
+{
+    ASSERT_TRUE(succeeds(holmctl({"network-create", "lab", "--subnet=10.99.40.0/24", "--persistent"})));
+    EXPECT_TRUE(succeeds(sh("ip -4 -o address show dev holm-lab | grep -q ' 10.99.40.1/24 '"))) << "at once";
+    EXPECT_TRUE(succeeds(sh("nft list set inet holm bridges | grep -q holm-lab")));
+    EXPECT_TRUE(eventually([] { return unit_state("holm-network@lab.service") == "active"; }));
+    EXPECT_TRUE(refuses(holmctl({"network-create", "bad", "--interface=to-server", "--persistent"}), 1, "to-server"));
+    EXPECT_TRUE(has_nothing_of("bad")) << "what cannot be brought up is not defined";
+    take_away(on("lab"));
+    EXPECT_TRUE(succeeds(sh("ip link show holm-lab"))) << "it stays without machines";
+
+    // As after a boot: nothing of it is there, and holmd starts.
+    sh("systemctl stop holmd.service holm-network@lab.service; ip link delete holm-lab; rm -rf /run/holm/networks/lab; nft flush ruleset");
+    ASSERT_TRUE(succeeds(sh("systemctl start holmd.service")));
+    EXPECT_TRUE(eventually([] { return sh("ip -4 -o address show dev holm-lab").out.contains(" 10.99.40.1/24 "); }));
+    EXPECT_TRUE(eventually([] { return unit_state("holm-network@lab.service") == "active"; }));
+    EXPECT_TRUE(eventually([] { return sh("nft list set inet holm bridges").out.contains("holm-lab"); }));
+    ASSERT_TRUE(
+        succeeds(sh("rm -rf /tmp/generated && mkdir /tmp/generated && "
+                    "/usr/lib/systemd/system-generators/holm-generator /tmp/generated")));
+    EXPECT_TRUE(
+        succeeds(sh("test $(readlink /tmp/generated/multi-user.target.wants/holmd.service) = /usr/lib/systemd/system/holmd.service")));
+    ASSERT_TRUE(succeeds(holmctl({"network-remove", "lab"})));
+    EXPECT_TRUE(has_nothing_of("lab"));
+    EXPECT_TRUE(eventually([] { return unit_state("holm-network@lab.service") == "inactive"; }));
+    ASSERT_TRUE(
+        succeeds(sh("rm -rf /tmp/generated && mkdir /tmp/generated && "
+                    "/usr/lib/systemd/system-generators/holm-generator /tmp/generated")));
+    EXPECT_FALSE(exists("/tmp/generated/multi-user.target.wants")) << "nothing needs it at boot";
+    sh("rm -rf /tmp/generated");
+}
+
+TEST_F(NetworkDefinitionTest, WhatOverlapsIsRefusedEverywhere)
+{
+    ASSERT_TRUE(succeeds(holmctl({"network-create", "lab", "--subnet=10.99.40.0/24"})));
+    const char* why = "the subnet 10.99.40.128/25 of network 'den' overlaps network 'lab' (10.99.40.0/24)";
+    EXPECT_TRUE(refuses(holmctl({"network-create", "den", "--subnet=10.99.40.128/25"}), 1, why)) << "nothing of either is drawn yet";
+    define_network("den", "subnets = [\"10.99.40.128/25\"]\n");
+    EXPECT_TRUE(refuses(holmctl({"verify", "/etc/holm/networks/den.toml"}), 1, why));
+    EXPECT_TRUE(has(holmctl({"verify"}).err, why)) << "beside the same of the other";
+    EXPECT_TRUE(refuses(holmctl({"run", "--rm", "--network=den", "--lower=" + busybox(), "--ephemeral", "--", "/bin/true"}), 125, why));
+    EXPECT_FALSE(exists("/var/lib/holm/networks/den"));
+    const std::string guest = on("holm0");
+    EXPECT_TRUE(refuses(holmctl({"connect", "--runtime", guest, "den"}), 1, why));
+
+    const char* route = "the subnet 192.0.2.0/25 of network 'den' overlaps the route 192.0.2.0/24 of the host's interface 'to-server'";
+    define_network("den", "subnets = [\"192.0.2.0/25\"]\n");
+    EXPECT_TRUE(refuses(holmctl({"verify", "/etc/holm/networks/den.toml"}), 1, route));
+    EXPECT_TRUE(refuses(holmctl({"run", "--rm", "--network=den", "--lower=" + busybox(), "--ephemeral", "--", "/bin/true"}), 125, route));
+    define_network("den", "subnets = [\"10.99.41.0/24\"]\n");
+    EXPECT_TRUE(succeeds(holmctl({"verify", "/etc/holm/networks/den.toml"})));
+    EXPECT_TRUE(succeeds(holmctl({"run", "--rm", "--network=den", "--lower=" + busybox(), "--ephemeral", "--", "/bin/true"})));
+    sh("rm -rf /etc/holm/networks/den.toml /var/lib/holm/networks/den");
+    ASSERT_TRUE(succeeds(holmctl({"network-remove", "lab"})));
+}
+
 TEST_F(NetworkDefinitionTest, WhatCannotBeIsRefusedAndLeavesNothing)
 {
     const std::string etc = sh("ls /etc/holm/networks").out;

@@ -145,6 +145,9 @@ TEST_F(NetworkGuardTest, ADeadNameServiceComesBack)
     std::string first = on("holm0"), second = on("holm0");
     auto resolves = [&] { return inside(first, "nslookup " + second + ".holm 10.213.0.1").code == 0; };
     EXPECT_TRUE(eventually(resolves, 10s));
+    EXPECT_EQ(sh("grep -e tftp -e script -e pxe /run/holm/networks/holm0/dnsmasq.conf; ss -Hulpn sport = :69").out, "");
+    EXPECT_EQ(sh("ss -Hulpn | grep -F dnsmasq | awk '{print $4}' | grep -v -e '%holm0:' -e '^10\\.213\\.' -e '^\\[fd'").out, "")
+        << "it listens on its bridge alone";
     sh("systemctl kill -s KILL holm-network@holm0");
     EXPECT_TRUE(succeeds(inside(first, "ping -c 1 -W 2 " + address_of(second)))) << "traffic goes on";
     EXPECT_TRUE(eventually(resolves, 5s));
@@ -164,10 +167,11 @@ TEST_F(NetworkGuardTest, SixtyOneOfASmallPool)
                         "/bin/sh", "-c", waits});
     };
     {
+        const size_t at_once = count(wanted, 12);
         std::vector<std::jthread> starts;
-        for (int worker = 0; worker < 8; ++worker)
+        for (size_t worker = 0; worker < at_once; ++worker)
             starts.emplace_back([&, worker] {
-                for (size_t i = worker; i < machines.size(); i += 8) EXPECT_TRUE(succeeds(start(machines[i])));
+                for (size_t i = worker; i < machines.size(); i += at_once) EXPECT_TRUE(succeeds(start(machines[i])));
             });
     }
     std::set<std::string> addresses;

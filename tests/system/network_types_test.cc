@@ -33,6 +33,93 @@ TEST_F(NetworkTypesTest, AMacvlanOfAnInterface)
     EXPECT_TRUE(refuses(holmctl({"connect", "--runtime", machine, "macvlan:nowhere"}), 1, "nowhere"));
 }
 
+// Networks on the wire of an interface, with leases of a block that is given.
+constexpr const char *router = "198.51.100.254", *router6 = "2001:db8:1::fe";
+
+std::string wire_of(const char* type)
+{
+    return fmt::format(
+        "type = \"{}\"\ninterface = \"to-server\"\nsubnets = [\"198.51.100.0/24\", \"2001:db8:1::/64\"]\n"
+        "gateway = [\"{}\", \"{}\"]\n",
+        type, router, router6);
+}
+
+const std::string router_comes =
+    fmt::format("ip -n server address add {}/24 dev to-host && ip -n server address add {}/64 dev to-host nodad", router, router6);
+constexpr const char* wire_goes = "rm -rf /etc/holm/networks/wire.toml /var/lib/holm/networks/wire";
+
+TEST_F(NetworkTypesTest, ANetworkOfMacvlans)
+{
+    ASSERT_TRUE(succeeds(sh(router_comes)));
+    define_network("wire", wire_of("macvlan"));
+    const std::string first = on("wire", serves), second = on("wire"), address = address_of(first);
+    EXPECT_TRUE(address.starts_with("198.51.100.")) << address;
+    EXPECT_TRUE(has(inside(first, "ip -4 route show default").out, fmt::format("via {} dev eth0", router)));
+    for (const char* there : {router, router6, server})
+        EXPECT_TRUE(eventually([&] { return inside(first, fmt::format("ping -c 1 -W 2 {}", there)).code == 0; })) << there;
+    EXPECT_TRUE(eventually([&] { return page(second, address) == first + "\n"; }));
+    EXPECT_TRUE(has(holmctl({"network-status", "wire"}).out, "to-server"));
+    EXPECT_TRUE(refuses(holmctl({"publish", "--runtime", first, "8080:80"}), 1, "not holm's"));
+    ASSERT_TRUE(succeeds(holmctl({"disconnect", "--runtime", first, "wire"})));
+    EXPECT_EQ(inside(first, "ls /sys/class/net").out, "lo\n");
+    ASSERT_TRUE(succeeds(holmctl({"connect", "--runtime", first, "wire"})));
+    EXPECT_EQ(address_of(first), address) << "its lease";
+    kill_holmd();
+    EXPECT_TRUE(eventually([&] { return holmctl({"list"}).code == 0; }));
+    EXPECT_TRUE(eventually([&] { return page(second, address) == first + "\n"; }));
+    take_away(first), take_away(second);
+    EXPECT_TRUE(succeeds(sh("ip link show to-server"))) << "it was never holm's";
+    auto refused = [&](std::vector<std::string> options) {
+        options.insert(options.begin(), {"run", "--rm", "--network=wire", "--lower=" + busybox(), "--ephemeral"});
+        options.insert(options.end(), {"--", "/bin/true"});
+        return holmctl(options);
+    };
+    EXPECT_TRUE(refuses(refused({"--publish=80:80"}), 125, "not holm's"));
+    define_network("wire", "type = \"macvlan\"\ninterface = \"nowhere\"\n");
+    EXPECT_TRUE(refuses(refused({}), 125, "nowhere"));
+    sh(wire_goes);
+}
+
+// What the kernel of the small host has not.
+class VmNetworkTypesTest : public NetworkTest {
+protected:
+    void SetUp() override
+    {
+        if (bench() != Bench::Vm) GTEST_SKIP() << "its truth needs the VM";
+        NetworkTest::SetUp();
+    }
+    void TearDown() override
+    {
+        if (!IsSkipped()) NetworkTest::TearDown();
+    }
+};
+
+TEST_F(VmNetworkTypesTest, AnIpvlanOfAnInterface)
+{
+    ASSERT_TRUE(succeeds(sh(router_comes)));
+    define_network("wire", wire_of("ipvlan"));
+    const std::string first = on("wire", serves), second = on("wire"), address = address_of(first);
+    EXPECT_TRUE(address.starts_with("198.51.100.")) << address;
+    EXPECT_EQ(inside(first, "cat /sys/class/net/eth0/address").out, content_of("/sys/class/net/to-server/address"));
+    for (const char* there : {router, router6, server})
+        EXPECT_TRUE(eventually([&] { return inside(first, fmt::format("ping -c 1 -W 5 {}", there)).code == 0; })) << there;
+    EXPECT_TRUE(eventually([&] { return page(second, address) == first + "\n"; }));
+    ASSERT_TRUE(succeeds(holmctl({"disconnect", "--runtime", first, "wire"})));
+    EXPECT_EQ(inside(first, "ls /sys/class/net").out, "lo\n");
+    ASSERT_TRUE(succeeds(holmctl({"connect", "--runtime", first, "wire"})));
+    EXPECT_EQ(address_of(first), address) << "its lease";
+    take_away(first), take_away(second);
+    sh(wire_goes);
+
+    const std::string machine = name("ipvlan");
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"{}\"]\n"
+                                "[security]\ncapabilities = {{ add = [\"CAP_NET_RAW\"] }}\n"
+                                "[[network]]\nnetwork = \"ipvlan:to-server\"\naddress = [\"192.0.2.9/24\"]\n",
+                                busybox(), waits));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(eventually([&] { return inside(machine, fmt::format("ping -c 1 -W 5 {}", server)).code == 0; }));
+}
+
 // Bits per second of what comes through in two seconds or so.
 TEST_F(NetworkTypesTest, RatesOfBothDirections)
 {

@@ -173,10 +173,16 @@ TEST_F(PublishTest, ALoopbackPortIsTheHostsAlone)
         fmt::format("ip -n server route add 127.0.0.1/32 via {} table local 2>/dev/null; ip -n server route del local 127.0.0.0/8; "
                     "ip -n server route add 127.0.0.0/8 via {}",
                     host_end, host_end));
-    for (const std::string& where : {beyond, in_network_of(machine)})
-        EXPECT_EQ(ask(where, {"tcp 10.213.0.1 20000", fmt::format("tcp {} 20000", host_end), fmt::format("udp {} 20010", host_end6)}),
-                  (std::vector<std::string>{"-", "-", "-"}));
-    EXPECT_EQ(ask(beyond, {"tcp 127.0.0.1 20000"})[0], "-");
+    for (int calls : {1, 0}) {
+        set_bridge_calls(calls);
+        for (const std::string& where : {beyond, in_network_of(machine)})
+            EXPECT_EQ(ask(where, {"tcp 10.213.0.1 20000", fmt::format("tcp {} 20000", host_end), fmt::format("udp {} 20010", host_end6)}),
+                      (std::vector<std::string>{"-", "-", "-"}))
+                << calls;
+        EXPECT_EQ(ask(beyond, {"tcp 127.0.0.1 20000"})[0], "-") << calls;
+        EXPECT_EQ(ask("", {"tcp 127.0.0.1 20000"})[0], machine + " 10.213.0.1 7") << calls;
+    }
+    set_bridge_calls(1);
 }
 
 TEST_F(PublishTest, TheRelaySurvivesAndGivesUp)

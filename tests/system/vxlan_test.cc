@@ -226,6 +226,47 @@ TEST_F(VxlanTest, PeersOfAFileThatChanges)
     at(0, "rm -r /etc/peers");
 }
 
+// Another host of the underlay that speaks VXLAN with the right id, and that nobody has called a peer.
+TEST_F(VxlanTest, WhoIsNoPeerIsNotHeard)
+{
+    ASSERT_NO_FATAL_FAILURE(begin(2));
+    ASSERT_NO_FATAL_FAILURE(define_everywhere("local = \"LOCAL\"\npeers_file = \"/etc/peers/lan\""));
+    for (int host : {0, 1}) at(host, "mkdir -p /etc/peers; printf '192.0.2.1\\n192.0.2.2\\n' >/etc/peers/lan");
+    ASSERT_NO_FATAL_FAILURE(start(0, "near", "10.77.0.10"));
+    ASSERT_TRUE(succeeds(at(1,
+                            "ip link add vx-own type vxlan id 88 dstport 4789 local 192.0.2.2 remote 192.0.2.1 && "
+                            "ip address add 10.77.0.66/16 dev vx-own && ip link set vx-own up")));
+    auto answers = [] { return at(1, "ping -c 1 -W 1 -I vx-own 10.77.0.10").code == 0; };
+    auto count = [] { return at(0, "nft list counter inet holm stranger | grep -o 'packets [0-9]*'").out; };
+    EXPECT_TRUE(eventually(answers)) << "it is a peer";
+    EXPECT_EQ(count(), "packets 0\n");
+    at(0, "echo 192.0.2.1 >/etc/peers/lan");
+    EXPECT_TRUE(eventually([&] { return !answers(); }));
+    EXPECT_NE(count(), "packets 0\n");
+    at(0, "nft flush ruleset");
+    EXPECT_TRUE(eventually([] { return at(0, "nft list table inet holm").code == 0; }));
+    EXPECT_FALSE(answers()) << "nor after a flush";
+    at(0, "printf '192.0.2.1\\n192.0.2.2\\n' >/etc/peers/lan");
+    EXPECT_TRUE(eventually(answers)) << "it is a peer again";
+    for (int host : {0, 1}) at(host, "rm -r /etc/peers");
+}
+
+TEST_F(VxlanTest, OverIPv6)
+{
+    ASSERT_NO_FATAL_FAILURE(begin(2));
+    ASSERT_TRUE(succeeds(at(0, "ip address add 2001:db8:77::1/64 dev wire nodad")));
+    ASSERT_TRUE(succeeds(at(1, "ip address add 2001:db8:77::2/64 dev up0 nodad")));
+    ASSERT_NO_FATAL_FAILURE(define_everywhere("peers = [\"2001:db8:77::1\", \"2001:db8:77::2\"]"));
+    ASSERT_NO_FATAL_FAILURE(start(0, "near", "10.77.0.10"));
+    ASSERT_NO_FATAL_FAILURE(start(1, "far", "10.77.0.20"));
+    EXPECT_TRUE(eventually([] { return reaches(0, "near", "10.77.0.20"); }));
+    EXPECT_EQ(in(1, "far", "cat /sys/class/net/eth0/mtu").out, "1430\n");
+    EXPECT_EQ(peers_of(0), "2001:db8:77::2 ");
+    EXPECT_EQ(heard(1, "far", 0, "near", "tcp 10.77.0.20 7000 1048576"), "1048576");
+    EXPECT_EQ(heard(0, "near", 1, "far", "udp 10.77.0.10 7000 1400"), "1400") << "with no leave to cut it";
+    EXPECT_TRUE(eventually([] { return reaches(0, "near", "far"); })) << "by name";
+}
+
 TEST_F(VxlanTest, ATunnelThatIsTakenAwayComesBack)
 {
     ASSERT_NO_FATAL_FAILURE(begin(2));

@@ -14,8 +14,11 @@ using enum OptionKind;
 const Options create_options = {
     {.name = "--subnet", .kind = List, .value = "BLOCK", .help = "as 10.50.0.0/24, auto4 or auto; both of these by default"},
     {.name = "--gateway", .kind = List, .value = "ADDRESS", .help = "the host's own in a subnet, its first by default"},
-    {.name = "--type", .kind = Value, .value = "TYPE", .help = "bridge by default"},
-    {.name = "--interface", .kind = Value, .value = "BRIDGE", .help = "holm-NETWORK by default; one that exists is used as it is"},
+    {.name = "--type", .kind = Value, .value = "TYPE", .help = "bridge, vxlan, macvlan or ipvlan; bridge by default"},
+    {.name = "--interface",
+     .kind = Value,
+     .value = "BRIDGE",
+     .help = "holm-NETWORK by default; one that exists is used as it is; of a macvlan or ipvlan the host's"},
     {.name = "--domain", .kind = Value, .value = "DOMAIN", .help = "of its machines' names, holm by default"},
     {.name = "--mtu", .kind = Value, .value = "N", .help = "of its packets"},
     {.name = "--isolated", .help = "no way out and none in"},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -13,6 +14,8 @@
 #include "kernel/definition_files.h"
 #include "machine/settings.h"
 #include "machine/spec_file.h"
+#include "network/observe.h"
+#include "network/segment.h"
 
 namespace holm::cli::verbs {
 
@@ -68,14 +71,16 @@ Result<std::string> describe_definition(const Invocation& call, const std::strin
     return shown;
 }
 
-// What a file is by its path: NAME.toml.d/*.toml are drop-ins, profiles/*.toml profiles, all else but holm.toml machines.
-enum class FileKind { Machine, DropIn, Profile, Settings };
+// What a file is by its path: NAME.toml.d/*.toml are drop-ins, profiles/*.toml profiles, networks/*.toml networks, all else but holm.toml
+// machines.
+enum class FileKind { Machine, DropIn, Profile, Network, Settings };
 
 FileKind kind_of_file(const std::filesystem::path& path)
 {
     const std::string folder = path.parent_path().filename().string();
     if (path.filename() == "holm.toml") return FileKind::Settings;
     if (folder.ends_with(".toml.d")) return FileKind::DropIn;
+    if (folder == "networks") return FileKind::Network;
     return folder == "profiles" ? FileKind::Profile : FileKind::Machine;
 }
 
@@ -121,6 +126,22 @@ Result<> verify_profile(const std::filesystem::path& path)
     return machine::check_supported(spec);
 }
 
+// Beside all others that are installed, and the host's routes.
+Result<> verify_network(const machine::MachineName& name, std::span<const machine::Source> sources, const kernel::Places& where)
+{
+    const network::Definition definition = TRY(network::parse_definition(name, sources));
+    network::HostNetworks host = TRY(network::observe_host());
+    for (const network::Definition& other : network::observe_definitions(where))
+        if (other.name != name) host.segments.push_back(network::claim_of(other));
+    return network::check_claim(definition, host);
+}
+
+Result<> verify_installed_network(const machine::MachineName& name, const kernel::Places& where)
+{
+    const std::vector<machine::Source> sources = TRY(kernel::read_network_sources(name, where));
+    return verify_network(name, sources, where);
+}
+
 Result<> verify_file(const std::string& text)
 {
     const std::filesystem::path path = text;
@@ -132,6 +153,11 @@ Result<> verify_file(const std::string& text)
     }
     case FileKind::DropIn: return verify_drop_in(path);
     case FileKind::Profile: return verify_profile(path);
+    case FileKind::Network: {
+        const machine::Source source = TRY(read_given(path));
+        const machine::MachineName name = TRY(machine::parse_name(path.stem().string()));
+        return verify_network(name, {&source, 1}, TRY(places()));
+    }
     case FileKind::Machine: break;
     }
     const machine::Source source = TRY(read_given(path));
@@ -201,6 +227,8 @@ Result<int> verify(const Invocation& call)
     if (!where) judge(where.error(), "holm.toml");
     const kernel::Places all = where ? *where : kernel::Places{};
     for (const machine::MachineName& name : TRY(kernel::list_definitions(all))) judge(verify_installed(name, all), name.text());
+    for (const machine::MachineName& name : TRY(kernel::list_networks(all)))
+        judge(verify_installed_network(name, all), fmt::format("network '{}'", name.text()));
     for (const std::string& path : installed_profiles(all)) judge(verify_profile(path), printable(path, 4096));
     return status;
 }

@@ -71,7 +71,8 @@ std::pair<Segment, MachineEndpoints> example()
 {
     Segment segment{.name = "lan", .interface = "holm-lan", .isolated = true};
     segment.subnets = {{block("10.0.0.0/24"), *parse_ip("10.0.0.1")}, {block("fd00:1::/64"), *parse_ip("fd00:1::1")}};
-    segment.tunnel.interface = "vx-lan", segment.tunnel.id = 7;
+    segment.tunnel.interface = "vx-lan", segment.tunnel.id = 7, segment.tunnel.port = 4789;
+    segment.tunnel.peers = {*parse_ip("192.0.2.7"), *parse_ip("2001:db8::7")};
     Endpoint endpoint{
         .network = "lan", .parent = "holm-lan", .host_interface = "hm0123456789ab", .interface = "eth0", .mac = {2, 0, 0, 0, 0, 5}};
     endpoint.addresses = {{*parse_ip("10.0.0.5"), 24}, {*parse_ip("fd00:1::5"), 64}};

@@ -15,8 +15,8 @@ void expect_all(Parse parse, std::initializer_list<const char*> good, std::initi
 
 TEST(NetworkGrammar, Networks)
 {
-    expect_all(parse_network, {"none", "host", "veth", "bridge:br0", "macvlan:eth0", "lan", "holm0"},
-               {"", "bridge:", "bridge:a b", "vlan:x", "../x", "a b"});
+    expect_all(parse_network, {"none", "host", "veth", "bridge:br0", "macvlan:eth0", "ipvlan:eth0", "lan", "holm0"},
+               {"", "bridge:", "bridge:a b", "vlan:x", "ipvlan:", "../x", "a b"});
 }
 
 TEST(NetworkGrammar, Addresses)

@@ -98,12 +98,14 @@ TEST(Definition, Refusals)
     EXPECT_TRUE(parse("gateway = [\"10.213.0.9\"]"));  // of a block that is to be drawn
 }
 
-TEST(Definition, LaterTypesAreRefusedByName)
+TEST(Definition, OfAWire)
 {
-    EXPECT_TRUE(check_supported(*parse("")));
-    auto refused = check_supported(*parse("type = \"ipvlan\""));
-    EXPECT_EQ(refused.error().code, Errc::NotSupported);
-    EXPECT_EQ(refused.error().text, "lan.toml:1:1: not supported yet: 'type' of network 'lan'; use \"bridge\" or \"vxlan\"");
+    for (const char* type : {"macvlan", "ipvlan"}) {
+        EXPECT_TRUE(parse(fmt::format("type = \"{}\"\ninterface = \"eth0\"", type)));
+        EXPECT_EQ(parse(fmt::format("type = \"{}\"", type)).error().text,
+                  "lan.toml:1:1: 'type': needs the interface of the host that it is on, as 'interface'");
+        EXPECT_FALSE(parse(fmt::format("type = \"{}\"\ninterface = \"eth0\"\nisolated = true", type)));
+    }
 }
 
 }  // namespace

@@ -79,9 +79,34 @@ TEST(PlanNetwork, PairsAndMacvlans)
     EXPECT_EQ(made.endpoints[1].host_interface, "");
     EXPECT_EQ(made.endpoints[1].parent, "eth0");
     EXPECT_EQ(describe(made.endpoints[1].mac), "02:00:5e:10:00:05");
+    const Endpoint ipvlan = plan(spec({{.network = "ipvlan:eth0", .address = {"10.9.0.6/24"}}}))->endpoints.at(0);
+    EXPECT_EQ(ipvlan.type, EndpointType::Ipvlan);
+    EXPECT_EQ(ipvlan.host_interface, "");
+    EXPECT_EQ(ipvlan.parent, "eth0");
     const Plan two = *plan(spec({{.network = "veth"}, {.network = "veth"}}));
     EXPECT_TRUE(two.endpoints[0].host_interface.starts_with("hm"));
     EXPECT_NE(two.endpoints[0].host_interface, two.endpoints[1].host_interface);
+}
+
+TEST(PlanNetwork, OnTheWireOfAnInterface)
+{
+    for (auto [type, made] : {std::pair{"macvlan", EndpointType::Macvlan}, std::pair{"ipvlan", EndpointType::Ipvlan}}) {
+        const Segment wire =
+            example::segment(fmt::format("type = \"{}\"\ninterface = \"uplink\"\nsubnets = [\"198.51.100.0/24\"]\n"
+                                         "gateway = [\"198.51.100.254\"]\n",
+                                         type));
+        EXPECT_FALSE(wire.ours);
+        EXPECT_FALSE(wire.dns || wire.dhcp || wire.nat);
+        const Endpoint endpoint = plan(spec({{.network = "lan"}}), wire)->endpoints.at(0);
+        EXPECT_EQ(endpoint.type, made);
+        EXPECT_EQ(endpoint.host_interface, "");
+        EXPECT_EQ(endpoint.parent, "uplink");
+        EXPECT_EQ(endpoint.addresses.size(), 1U);
+        EXPECT_EQ(describe(endpoint.gateways.at(0)), "198.51.100.254");
+        EXPECT_TRUE(endpoint.resolvers.empty());
+        EXPECT_TRUE(refusal({{.network = "lan", .publish = {"80:80"}}}, wire).contains("is not holm's"));
+        EXPECT_TRUE(refusal({{.network = "lan", .egress = "1M"}}, wire).contains("no end on the host"));
+    }
 }
 
 TEST(PlanNetwork, AnIsolatedOneHasNoWayOut)
@@ -99,6 +124,8 @@ TEST(PlanNetwork, Refusals)
     EXPECT_EQ(plan_network(spec({{.network = "lan"}}), {}, "").error().code, Errc::NotFound);
     EXPECT_EQ(refusal({{.network = "macvlan:eth0", .egress = "1M"}}),
               "not supported: 'network[0].egress' on network 'macvlan:eth0', which has no end on the host");
+    EXPECT_EQ(refusal({{.network = "ipvlan:eth0", .mac = "02:00:5e:10:00:05"}}),
+              "a machine on network 'ipvlan:eth0', an ipvlan, has the MAC of the host's interface, not one of its own");
     EXPECT_EQ(refusal({{.network = "lan", .interface = "eth1"}, {.network = "lan"}}),
               "network 'lan': the machine has another interface 'eth1'");
     EXPECT_EQ(refusal({{.network = "lan", .interface = "lo"}}), "an interface of network 'lan' cannot be called 'lo'");

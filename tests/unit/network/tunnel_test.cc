@@ -105,8 +105,9 @@ TEST(Ruleset, OfATunnel)
 {
     const std::string text = plan_addition(*plan(peers, host(), "subnets = [\"10.0.0.0/24\", \"fd00:1::/64\"]")).text;
     for (const char* line :
-         {"add element bridge holm tunnels { \"vx-lan\" }", "tunnel_gateways4 { \"vx-lan\" . 10.0.0.1 }",
-          "tunnel_gateways6 { \"vx-lan\" . fd00:1::1 }", "tunnel_targets { \"vx-lan\" . 0xfd000001000000000000000000000001 }"})
+         {"add element bridge holm tunnels { \"vx-lan\" }", "inet holm tunnels { 4789 . 0x5800 }", "inet holm peers4 { 4789 . 0x5800 . ",
+          "tunnel_gateways4 { \"vx-lan\" . 10.0.0.1 }", "tunnel_gateways6 { \"vx-lan\" . fd00:1::1 }",
+          "tunnel_targets { \"vx-lan\" . 0xfd000001000000000000000000000001 }"})
         EXPECT_TRUE(text.contains(line)) << line << "\n" << text;
     EXPECT_FALSE(plan_addition(example::segment()).text.contains("tunnel"));
 }
