@@ -175,7 +175,11 @@ std::string_view describe_verdict(Verdict verdict)
 
 Table table_of(const std::vector<Finding>& findings)
 {
-    Table table{.columns = {{"CHECK", "check"}, {"RESULT", "result"}, {"FOUND", "found"}, {"NEXT STEP", "next"}}, .rows = {}};
+    Table table{.columns = {{"CHECK", "check"},
+                            {"RESULT", "result"},
+                            {"FOUND", "found", Shown::Always, Overflow::Wrap},
+                            {"NEXT STEP", "next", Shown::Always, Overflow::Wrap}},
+                .rows = {}};
     for (const Finding& finding : findings)
         table.rows.push_back({finding.check, std::string(describe_verdict(finding.verdict)), finding.found, finding.next});
     return table;

@@ -51,11 +51,27 @@ struct Line {
     std::string_view colour_all = {};
 };
 
+// What does not fit stands in lines below, under its column.
+std::vector<Line> wrapped(const Line& line, const std::vector<Column>& columns, const std::vector<size_t>& widths)
+{
+    std::vector<Line> lines;
+    for (size_t i = 0; i < line.cells.size(); ++i) {
+        const bool wraps = columns[i].overflow == Overflow::Wrap;
+        std::vector<std::string> pieces = wraps ? wrap(line.cells[i], widths[i]) : std::vector{fit(line.cells[i], widths[i])};
+        while (lines.size() < pieces.size())
+            lines.push_back({.cells = std::vector<std::string>(line.cells.size()), .colour_all = line.colour_all});
+        for (size_t n = 0; n < pieces.size(); ++n) lines[n].cells[i] = std::move(pieces[n]);
+    }
+    for (Line& below : lines)
+        while (below.cells.size() > 1 && below.cells.back().empty()) below.cells.pop_back();
+    return lines;
+}
+
 void put_line(std::string& out, const Line& line, const std::vector<size_t>& widths, bool colour)
 {
     if (colour) out += line.colour_all;
     for (size_t i = 0; i < line.cells.size(); ++i) {
-        const std::string cell = fit(line.cells[i], widths[i]);
+        const std::string& cell = line.cells[i];
         const std::string_view begin = colour && line.colour_all.empty() ? colour_of_state(cell) : std::string_view();
         const bool last = i + 1 == line.cells.size();
         if (!begin.empty()) out += begin;
@@ -91,6 +107,20 @@ std::string fit(std::string_view text, size_t width)
     return width == 0 ? "" : cut + "…";
 }
 
+std::vector<std::string> wrap(std::string_view text, size_t width)
+{
+    std::vector<std::string> lines(1);
+    for (std::string_view word : split(text, ' ')) {
+        if (!lines.back().empty() && display_width(lines.back()) + 1 + display_width(word) > width) lines.emplace_back();
+        if (!lines.back().empty()) lines.back() += ' ';
+        for (const char byte : word) {
+            if (is_start_of_character(byte) && width > 0 && display_width(lines.back()) == width) lines.emplace_back();
+            lines.back() += byte;
+        }
+    }
+    return lines;
+}
+
 std::string_view colour_of_state(std::string_view state)
 {
     if (state == "running") return "\x1b[32m";
@@ -103,9 +133,11 @@ std::string describe_table(const Table& table, const TableStyle& style)
 {
     Line heading{.colour_all = "\x1b[4m"};
     std::vector<size_t> shown;
+    std::vector<Column> columns;
     for (size_t i = 0; i < table.columns.size(); ++i) {
         if (table.columns[i].shown == Shown::InJson) continue;
         shown.push_back(i);
+        columns.push_back(table.columns[i]);
         heading.cells.push_back(table.columns[i].title);
     }
     std::vector<Line> lines;
@@ -122,7 +154,8 @@ std::string describe_table(const Table& table, const TableStyle& style)
     if (style.width && !widths.empty()) shrink(widths, style.width);
 
     std::string out;
-    for (const Line& line : lines) put_line(out, line, widths, style.colour);
+    for (const Line& line : lines)
+        for (const Line& part : wrapped(line, columns, widths)) put_line(out, part, widths, style.colour);
     if (style.legend && table.rows.empty()) out += fmt::format("No {}s.\n", style.noun);
     else if (style.legend) out += fmt::format("\n{} {}{} listed.\n", table.rows.size(), style.noun, table.rows.size() == 1 ? "" : "s");
     return out;

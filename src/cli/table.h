@@ -16,11 +16,13 @@ namespace holm::cli {
 using Cell = std::variant<std::string, uint64_t, bool, std::map<std::string, std::string>>;
 
 enum class Shown { Always, InJson };
+enum class Overflow { Cut, Wrap };
 
 struct Column {
     std::string title;  // "MACHINE"
     std::string key;    // "machine": of the JSON, never changed once released
     Shown shown = Shown::Always;
+    Overflow overflow = Overflow::Cut;  // of what is wider than its column; Wrap: between words, of sentences that are to be read whole
 };
 
 struct Table {
@@ -35,7 +37,7 @@ struct TableStyle {
     std::string noun = "machine";  // "3 machines listed."
 };
 
-// Columns are aligned; where the width does not suffice the widest are cut with "…". Control bytes are shown as \xNN.
+// Columns are aligned; where the width does not suffice the widest are cut with "…", or wrapped. Control bytes are shown as \xNN.
 std::string describe_table(const Table& table, const TableStyle& style);
 
 // An array of objects; JsonStyle::Off is not asked for.
@@ -45,6 +47,8 @@ std::string describe_json(const Table& table, JsonStyle style);
 size_t display_width(std::string_view text);
 // The text cut to at most `width` columns, with "…" at its end where something is missing.
 std::string fit(std::string_view text, size_t width);
+// The text as lines of at most `width` columns, between words where that can be; one at least.
+std::vector<std::string> wrap(std::string_view text, size_t width);
 
 // The colour of a machine's state: escape sequence that begins it; "" for none.
 std::string_view colour_of_state(std::string_view state);

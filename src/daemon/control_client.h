@@ -25,10 +25,15 @@ struct SupervisorState {
     Phase phase = Phase::Starting;
     pid_t leader = 0;
     unsigned boots = 0;
+    bool executed = false;  // the payload of this boot
     bool frozen = false;
     std::string health;  // "healthy", "unhealthy" or ""
     std::string held;    // the step at which the start is held, "" where it is not
     std::string held_why;
+    struct Moments {
+        uint64_t booting = 0, leader = 0, started = 0, ready = 0;
+        bool operator==(const Moments&) const = default;
+    } moments;        // of this boot, but `ready` of the first: CLOCK_MONOTONIC in µs; 0: not yet
     Outcome outcome;  // of Ended; why: of any phase
 };
 // Errors: Invalid.

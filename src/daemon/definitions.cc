@@ -1,11 +1,14 @@
 #include "daemon/definitions.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "api/limits.h"
 #include "api/names.h"
 #include "base/fd.h"
+#include "base/handle.h"
+#include "machine/resources.h"
 #include "machine/spec_file.h"
 #include "rootfs/remove.h"
 
@@ -37,6 +40,7 @@ Result<> remove_below(const std::string& folder, const std::string& name)
     return rootfs::remove_tree(parent->get(), name);
 }
 
+constexpr const char* runtime_units = "/run/systemd/system.control";
 const std::string definitions_folder = fmt::format("{}/machines", api::etc_folder);
 
 }  // namespace
@@ -77,14 +81,31 @@ Result<> remove_definition(const machine::MachineName& name)
     return remove_below(definitions_folder, name.text() + ".toml");
 }
 
+std::vector<std::string> list_runtime_properties(const machine::MachineName& name)
+{
+    constexpr std::string_view prefix = "50-", suffix = ".conf";
+    std::vector<std::string> names;
+    Handle<DIR, closedir> folder(opendir(fmt::format("{}/{}.d", runtime_units, api::service_name(name)).c_str()));
+    while (const dirent* entry = folder ? readdir(folder.get()) : nullptr) {
+        std::string_view file = entry->d_name;
+        if (!file.starts_with(prefix) || !file.ends_with(suffix)) continue;
+        file.remove_prefix(prefix.size());
+        file.remove_suffix(suffix.size());
+        names.emplace_back(file);
+        // The file is named as a setting of unit files: CPUQuota of CPUQuotaPerSecUSec.
+        if (auto of_bus = machine::bus_names_of(file)) names.insert(names.end(), of_bus->begin(), of_bus->end());
+    }
+    return names;
+}
+
 Result<> remove_runtime_properties(const machine::MachineName& name)
 {
-    return remove_below("/run/systemd/system.control", api::service_name(name) + ".d");
+    return remove_below(runtime_units, api::service_name(name) + ".d");
 }
 
 void remove_runtime_property(const std::string& unit, const std::string& property)
 {
-    for (const char* folder : {"/run/systemd/system.control", "/run/systemd/transient"})
+    for (const char* folder : {runtime_units, "/run/systemd/transient"})
         ::unlink(fmt::format("{}/{}.d/50-{}.conf", folder, unit, property).c_str());
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "kernel/definition_files.h"
@@ -21,7 +22,8 @@ std::string definition_path(const machine::MachineName& name);
 Result<> write_definition(const machine::MachineName& name, const std::string& text);
 // Removes the definition of /etc and its drop-ins. Errors: Denied, where it is the vendor's.
 Result<> remove_definition(const machine::MachineName& name);
-// What SetUnitProperties(runtime) of its starts has left with systemd.
+// What SetUnitProperties(runtime) of its starts has left with systemd: the names of the properties; and all of it removed.
+std::vector<std::string> list_runtime_properties(const machine::MachineName& name);
 Result<> remove_runtime_properties(const machine::MachineName& name);
 // The same of one property, by its name on the bus: of MemoryMax and MemoryMaxScale the file that is read last would win.
 void remove_runtime_property(const std::string& unit, const std::string& property);

@@ -10,7 +10,7 @@ namespace holm::daemon {
 
 std::string kept_path(const machine::MachineName& name, const Known& known)
 {
-    return known.origin == Origin::Definition ? definition_path(name) + ".d/90-set.toml" : known.path;
+    return known.origin == Origin::Definition ? definition_path(name) + ".d/" + kept_file : known.path;
 }
 
 Result<std::string> read_kept(const std::string& path)

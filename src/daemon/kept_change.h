@@ -15,6 +15,7 @@ struct KeptChange {
     std::string path, before;
 };
 
+inline constexpr const char* kept_file = "90-set.toml";
 // The file where a change of the machine is kept.
 std::string kept_path(const machine::MachineName& name, const Known& known);
 // "" where it is not there.

@@ -140,6 +140,7 @@ private:
     MachineEntry& entry(const machine::MachineName& name);
     MachineEntry* lookup(const machine::MachineName& name);
     void note_end(MachineEntry& machine, const char* step);
+    void note_moment(MachineEntry& machine, machine::EventKind kind, machine::Stage before);
     void tell_journal(MachineEntry& machine, const machine::Life& before);
     void settle(MachineEntry& machine);
     void forget_if_gone(const machine::MachineName& name);
@@ -180,6 +181,9 @@ private:
 
     // as it runs (lifecycle_apply.cc)
     Result<MachineEntry*> changeable(const machine::MachineName& name);
+    void with_unit_state(MachineEntry& machine, Reply reply, std::move_only_function<void(MachineEntry&, Reply)> then);
+    void compare_with_unit(MachineEntry& machine, Shape shape, Reply reply);
+    void apply_with_unit(MachineEntry& machine, std::chrono::microseconds confirm, Reply reply);
     void applied(const machine::MachineName& name, std::chrono::microseconds confirm, Reply reply,
                  Result<std::vector<launch::Change>> changes);
     void tell_properties(MachineEntry& machine, std::vector<launch::UnitProperty> properties,
@@ -201,6 +205,7 @@ private:
     void planned(const machine::MachineName& name, Result<launch::Plan> plan);
     Result<launch::Plan> check_root(launch::Plan plan) const;
     void answer_prepare(MachineEntry& machine);
+    void tell_prepared(MachineEntry& machine, const Result<systemd::UnitProperties>& real, const std::vector<std::string>& written);
     void refuse_prepare(MachineEntry& machine);
     void spawn(MachineEntry& machine);
     void start_scope(MachineEntry& machine);
@@ -254,6 +259,7 @@ private:
     systemd::Source drain_;
     std::vector<std::string> dead_scopes_;                          // of machines that were found dead: to be stopped
     std::list<systemd::Operation> stopping_scopes_;                 // being stopped
+    std::list<systemd::Operation> unit_reads_;                      // of machines that run
     std::list<std::unique_ptr<Worker>> comparers_;                  // of machines that run
     std::list<std::unique_ptr<Worker>> sweepers_;                   // that remove layers nobody needs
     std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed

@@ -9,6 +9,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/planner_child.h"
 #include "kernel/process.h"
+#include "launch/unit_state.h"
 
 namespace holm::daemon {
 
@@ -128,8 +129,25 @@ void Lifecycle::networks_changed(const MachineName& name, launch::Plan plan)
     if (runs) announcer_.changed(*machine);
 }
 
-// The properties that the generator cannot give: the whole list, since systemd keeps those of earlier starts.
+// The properties that the generator cannot give. systemd keeps those of earlier starts, and each that it is told is a file and a drop-in
+// of the unit: it is told what it has otherwise.
 void Lifecycle::answer_prepare(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    auto written = list_runtime_properties(name);
+    // What an earlier start left would be read again at a daemon-reload: MemoryMax=50% as MemoryMaxScale, which then wins over MemoryMax.
+    if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
+    auto read = [this, name, written = std::move(written)](Result<systemd::UnitProperties> real) mutable {
+        enqueue([this, name, written = std::move(written), real = std::move(real)] {
+            MachineEntry& prepared = entry(name);
+            if (prepared.prepare && prepared.plan) tell_prepared(prepared, real, written);
+        });
+    };
+    machine.properties_operation = host_.units.read_properties(unit_of(machine), launch::readable_properties(), std::move(read));
+}
+
+// Where systemd does not say what the unit has it is told all.
+void Lifecycle::tell_prepared(MachineEntry& machine, const Result<systemd::UnitProperties>& real, const std::vector<std::string>& written)
 {
     const MachineName name = machine.name;
     auto set = [this, name](Result<> done) {
@@ -144,9 +162,10 @@ void Lifecycle::answer_prepare(MachineEntry& machine)
             prepared.prepare.reset();
         });
     };
-    // What an earlier start left would be read again at a daemon-reload: MemoryMax=50% as MemoryMaxScale, which then wins over MemoryMax.
-    if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
-    machine.properties_operation = host_.units.set_runtime_properties(unit_of(machine), machine.plan->unit.properties, std::move(set));
+    const auto& planned = machine.plan->unit.properties;
+    auto told = real ? launch::properties_to_tell(planned, *real, written) : planned;
+    if (told.empty()) set({});
+    else machine.properties_operation = host_.units.set_runtime_properties(unit_of(machine), told, std::move(set));
 }
 
 void Lifecycle::refuse_prepare(MachineEntry& machine)

@@ -14,6 +14,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/live_changes.h"
 #include "daemon/planner_child.h"
+#include "launch/unit_state.h"
 #include "machine/grammar.h"
 
 namespace holm::daemon {
@@ -84,17 +85,41 @@ void Lifecycle::compare(const MachineName& name, Shape shape, Reply reply)
     enqueue([this, name, shape, reply = std::move(reply)]() mutable {
         auto machine = changeable(name);
         if (!machine) return reply.fail(machine.error());
-        auto request = plan_request(**machine);
-        if (!request) return reply.fail(request.error());
-        auto place = comparers_.emplace(comparers_.end());
-        auto found = [this, place, name, shape, reply = std::move(reply)](Result<std::vector<launch::Change>> changes) mutable {
-            enqueue([this, place] { comparers_.erase(place); });
-            if (!changes) return reply.fail(changes.error());
-            if (shape == Shape::Rows) reply.ok(rows_of(*changes));
-            else reply.ok(launch::describe_changes(name.text(), *changes));
-        };
-        *place = start_comparing(host_.loop, **machine, std::move(*request), std::move(found));
+        with_unit_state(**machine, std::move(reply),
+                        [this, shape](MachineEntry& running, Reply asked) { compare_with_unit(running, shape, std::move(asked)); });
     });
+}
+
+// What the unit has by now, and the machine, if it still runs then. Where systemd does not say, the plan is believed.
+void Lifecycle::with_unit_state(MachineEntry& machine, Reply reply, std::move_only_function<void(MachineEntry&, Reply)> then)
+{
+    auto place = unit_reads_.emplace(unit_reads_.end());
+    auto read = [this, place, name = machine.name, reply = std::move(reply),
+                 then = std::move(then)](Result<systemd::UnitProperties> properties) mutable {
+        enqueue([this, place, name, reply = std::move(reply), then = std::move(then), properties = std::move(properties)]() mutable {
+            unit_reads_.erase(place);
+            auto running = changeable(name);
+            if (!running) return reply.fail(running.error());
+            if (!properties) log_warning("machine '{}': {}", name.text(), properties.error().text);
+            (*running)->unit_state = properties ? std::move(*properties) : systemd::UnitProperties();
+            then(**running, std::move(reply));
+        });
+    };
+    *place = host_.units.read_properties(unit_of(machine), launch::readable_properties(), std::move(read));
+}
+
+void Lifecycle::compare_with_unit(MachineEntry& machine, Shape shape, Reply reply)
+{
+    auto request = plan_request(machine);
+    if (!request) return reply.fail(request.error());
+    auto place = comparers_.emplace(comparers_.end());
+    auto found = [this, place, name = machine.name, shape, reply = std::move(reply)](Result<std::vector<launch::Change>> changes) mutable {
+        enqueue([this, place] { comparers_.erase(place); });
+        if (!changes) return reply.fail(changes.error());
+        if (shape == Shape::Rows) reply.ok(rows_of(*changes));
+        else reply.ok(launch::describe_changes(name.text(), *changes));
+    };
+    *place = start_comparing(host_.loop, machine, std::move(*request), machine.unit_state, std::move(found));
 }
 
 void Lifecycle::apply(const MachineName& name, Microseconds confirm, Reply reply)
@@ -103,17 +128,24 @@ void Lifecycle::apply(const MachineName& name, Microseconds confirm, Reply reply
     enqueue([this, name, confirm, reply = std::move(reply)]() mutable {
         auto machine = changeable(name);
         if (!machine) return reply.fail(machine.error());
-        auto request = plan_request(**machine);
-        if (!request) return reply.fail(request.error());
-        if (is_unconfirmed(name)) return apply_after(**machine, confirm, std::move(*request), std::move(reply));
-        (*machine)->changing = "being changed by 'apply'";
-        auto applied = [this, name, confirm, reply = std::move(reply)](Result<std::vector<launch::Change>> changes) mutable {
-            enqueue([this, name, confirm, reply = std::move(reply), changes = std::move(changes)]() mutable {
-                this->applied(name, confirm, std::move(reply), std::move(changes));
-            });
-        };
-        (*machine)->applier = start_applying(host_.loop, **machine, std::move(*request), std::move(applied));
+        with_unit_state(**machine, std::move(reply),
+                        [this, confirm](MachineEntry& running, Reply asked) { apply_with_unit(running, confirm, std::move(asked)); });
     });
+}
+
+void Lifecycle::apply_with_unit(MachineEntry& machine, Microseconds confirm, Reply reply)
+{
+    const MachineName name = machine.name;
+    auto request = plan_request(machine);
+    if (!request) return reply.fail(request.error());
+    if (is_unconfirmed(name)) return apply_after(machine, confirm, std::move(*request), std::move(reply));
+    machine.changing = "being changed by 'apply'";
+    auto applied = [this, name, confirm, reply = std::move(reply)](Result<std::vector<launch::Change>> changes) mutable {
+        enqueue([this, name, confirm, reply = std::move(reply), changes = std::move(changes)]() mutable {
+            this->applied(name, confirm, std::move(reply), std::move(changes));
+        });
+    };
+    machine.applier = start_applying(host_.loop, machine, std::move(*request), machine.unit_state, std::move(applied));
 }
 
 // Who goes on has seen that the last changes are good: those are kept, once the new ones are known to be readable.
@@ -127,7 +159,7 @@ void Lifecycle::apply_after(MachineEntry& machine, Microseconds confirm, PlanReq
         if (MachineEntry* unconfirmed = lookup(name)) keep_changes(*unconfirmed);
         apply(name, confirm, std::move(reply));
     };
-    *place = start_comparing(host_.loop, machine, std::move(request), std::move(found));
+    *place = start_comparing(host_.loop, machine, std::move(request), machine.unit_state, std::move(found));
 }
 
 // Networks and mounts are made; the unit has not been told yet.
@@ -142,7 +174,7 @@ void Lifecycle::applied(const MachineName& name, Microseconds confirm, Reply rep
     if (!changes) return undo(name, changes.error(), std::move(reply));
     auto plan = read_plan(api::plan_path(name));
     if (!plan) return undo(name, plan.error(), std::move(reply));
-    auto properties = launch::properties_between(*machine.plan, *plan);
+    auto properties = launch::properties_between(launch::with_real_properties(*machine.plan, machine.unit_state), *plan);
     networks_changed(name, std::move(*plan));
     auto told = [this, name, confirm, reply = std::move(reply), changes = std::move(*changes)](const Result<>& done) mutable {
         enqueue([this, name, confirm, reply = std::move(reply), changes = std::move(changes), done]() mutable {

@@ -88,6 +88,7 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
     MachineEntry* machine = lookup(name);
     if (!machine || !machine->control) return;
     note_times(*machine, state);
+    const bool known = machine->found && !machine->heard;  // by the last holmd, which has told it
     machine->heard = true;
     heard_of(name);
     const SupervisorState before = std::exchange(machine->told, state);
@@ -97,7 +98,7 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
     case Phase::Started: handle(name, event_of(*machine, EventKind::Started)); break;
     case Phase::Running: handle(name, event_of(*machine, EventKind::Ready)); break;
     case Phase::Stopping:
-        if (state.leader && !machine->life.started) handle(name, event_of(*machine, EventKind::Started));
+        if (state.leader && state.executed && !machine->life.started) handle(name, event_of(*machine, EventKind::Started));
         handle(name, event_of(*machine, EventKind::Stopping));
         break;
     case Phase::Ended: return take_last_word(*machine, state.outcome);
@@ -105,8 +106,9 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
     if (state.held != before.held) tell_held(*machine);
     if (state.health != health && !state.health.empty()) {
         const bool healthy = state.health == "healthy";
-        note(healthy ? api::MachineEvent::Healthy : api::MachineEvent::Unhealthy, name,
-             fmt::format("machine '{}' is {}", name.text(), state.health));
+        if (!known)
+            note(healthy ? api::MachineEvent::Healthy : api::MachineEvent::Unhealthy, name,
+                 fmt::format("machine '{}' is {}", name.text(), state.health));
         announcer_.changed(*machine);
     }
     if (state.frozen != machine->life.frozen) handle(name, {.kind = state.frozen ? EventKind::Frozen : EventKind::Thawed});

@@ -14,10 +14,12 @@
 #include "daemon/inside.h"
 #include "daemon/network_files.h"
 #include "daemon/networks.h"
+#include "daemon/overridden.h"
 #include "daemon/planner_child.h"
 #include "kernel/namespace.h"
 #include "kernel/process.h"
 #include "launch/plan_file.h"
+#include "launch/unit_state.h"
 #include "network/apply_flows.h"
 #include "network/apply_host.h"
 #include "network/apply_machine.h"
@@ -121,8 +123,8 @@ Result<> join(const Work& work, launch::Plan& now, const launch::Plan& to, const
 Result<> change_rules(const Work& work, const Endpoint& before, const Endpoint& after)
 {
     if (work.firewall != machine::Firewall::Manage || !TRY(network::has_ruleset())) return {};
-    return network::apply_ruleset(network::describe_removal(network::MachineEndpoints{work.name.text(), {before}}) +
-                                  network::describe_addition(network::MachineEndpoints{work.name.text(), {after}}));
+    network::RulesetChange change = network::plan_removal(network::MachineEndpoints{work.name.text(), {before}});
+    return network::apply_ruleset(change += network::plan_addition(network::MachineEndpoints{work.name.text(), {after}}));
 }
 
 Result<> change(const Work& work, launch::Plan& now, const launch::Plan& to, const std::string& interface)
@@ -264,12 +266,21 @@ auto tell(ChangesFound found)
     };
 }
 
-Result<kernel::Message> apply(Work work, const PlanRequest& request)
+// What has no effect is told behind what has.
+Result<> add_overridden(const PlanRequest& request, std::vector<launch::Change>& changes)
+{
+    for (machine::Overridden& found : TRY(observe_overridden(request)))
+        changes.push_back({std::move(found.key), std::move(found.below), std::move(found.above), launch::Reach::Overridden});
+    return {};
+}
+
+Result<kernel::Message> apply(Work work, const PlanRequest& request, const UnitState& real)
 {
     Fd lock = TRY(lock_networks());
-    launch::Plan now = TRY(read_current(work.name));
+    launch::Plan now = launch::with_real_properties(TRY(read_current(work.name)), real);
     Draft wanted = TRY(draft(request, now));
-    const launch::Changes changes = launch::compare_plans(now, wanted.plan, work.boots);
+    launch::Changes changes = launch::compare_plans(now, wanted.plan, work.boots);
+    TRY(add_overridden(request, changes.all));
     if (std::ranges::find(changes.all, launch::Reach::Live, &launch::Change::reach) == changes.all.end()) return answer_of(changes.all);
     work.drawn = std::move(wanted.network);
     TRY(replace_file(before_path(work.name), launch::describe_plan_file(now), 0600, Durable::No));
@@ -299,22 +310,26 @@ std::string confirm_path(const MachineName& name)
     return api::runtime_path(name) + "/confirm";
 }
 
-std::unique_ptr<Worker> start_comparing(systemd::Loop& loop, const MachineEntry& machine, PlanRequest request, ChangesFound found)
+std::unique_ptr<Worker> start_comparing(systemd::Loop& loop, const MachineEntry& machine, PlanRequest request, const UnitState& real,
+                                        ChangesFound found)
 {
-    auto job = [&machine, &request](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
+    auto job = [&machine, &request, &real](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
         request.looking_at = looking_at;
-        const launch::Plan now = TRY(read_current(machine.name));
+        const launch::Plan now = launch::with_real_properties(TRY(read_current(machine.name)), real);
         const Draft wanted = TRY(draft(request, now));
-        return answer_of(launch::compare_plans(now, wanted.plan, machine.told.boots).all);
+        std::vector<launch::Change> changes = launch::compare_plans(now, wanted.plan, machine.told.boots).all;
+        TRY(add_overridden(request, changes));
+        return answer_of(changes);
     };
     return Worker::start(loop, fmt::format("planning machine '{}'", machine.name.text()), planner_deadline, job, tell(std::move(found)));
 }
 
-std::unique_ptr<Worker> start_applying(systemd::Loop& loop, const MachineEntry& machine, PlanRequest request, ChangesFound found)
+std::unique_ptr<Worker> start_applying(systemd::Loop& loop, const MachineEntry& machine, PlanRequest request, const UnitState& real,
+                                       ChangesFound found)
 {
-    auto job = [&machine, &request](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
+    auto job = [&machine, &request, &real](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
         request.looking_at = looking_at;
-        return apply(work_of(machine, request.settings.network.firewall), request);
+        return apply(work_of(machine, request.settings.network.firewall), request, real);
     };
     return Worker::start(loop, fmt::format("changing machine '{}'", machine.name.text()), change_deadline, job, tell(std::move(found)));
 }

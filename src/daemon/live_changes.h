@@ -20,14 +20,18 @@ std::string before_path(const machine::MachineName& name);  // "/run/holm/machin
 // µs of CLOCK_BOOTTIME, at which it is taken back.
 std::string confirm_path(const machine::MachineName& name);
 
+// The properties that its unit really has; of what is not in it the plan is believed.
+using UnitState = std::vector<launch::UnitProperty>;
 using ChangesFound = std::move_only_function<void(Result<std::vector<launch::Change>>)>;
 using TakenBack = std::move_only_function<void(Result<>)>;
 
 // What is different; nothing is written.
-std::unique_ptr<Worker> start_comparing(systemd::Loop& loop, const MachineEntry& machine, PlanRequest request, ChangesFound found);
+std::unique_ptr<Worker> start_comparing(systemd::Loop& loop, const MachineEntry& machine, PlanRequest request, const UnitState& real,
+                                        ChangesFound found);
 // The same, and networks, ports, rates and mounts are made; what the unit is to be told is the caller's. Where it fails before.toml, if it
 // is there, says that something was begun.
-std::unique_ptr<Worker> start_applying(systemd::Loop& loop, const MachineEntry& machine, PlanRequest request, ChangesFound found);
+std::unique_ptr<Worker> start_applying(systemd::Loop& loop, const MachineEntry& machine, PlanRequest request, const UnitState& real,
+                                       ChangesFound found);
 // As before.toml has it. One step that fails does not stop the others; the error is the first's.
 std::unique_ptr<Worker> start_taking_back(systemd::Loop& loop, const MachineEntry& machine, machine::Firewall firewall, TakenBack done);
 

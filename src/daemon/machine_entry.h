@@ -51,6 +51,13 @@ struct Times {
     uint64_t ready = 0;
 };
 
+// The steps of a start that are holmd's, CLOCK_MONOTONIC in µs; 0: not yet, or under an earlier holmd.
+struct StartMoments {
+    uint64_t asked = 0;    // by a client, or by systemd
+    uint64_t planned = 0;  // its plan is saved
+    uint64_t told = 0;     // its unit is there, and its supervisor has the plan
+};
+
 struct MachineEntry {
     explicit MachineEntry(machine::MachineName name_) : name(std::move(name_)) {}
 
@@ -60,6 +67,7 @@ struct MachineEntry {
     std::optional<launch::Plan> plan;  // of plan.toml
     std::optional<LastRun> last;       // how the last life ended
     Times times;
+    StartMoments moments;
     std::string control_group;  // of the unit
 
     std::unique_ptr<ControlClient> control;
@@ -89,7 +97,8 @@ struct MachineEntry {
     std::unique_ptr<Worker> changer;  // of the machine that it was asked of
     std::unique_ptr<Worker> applier;  // makes it what its definition says, or what it was
     systemd::Operation apply_operation;
-    systemd::Source confirmation;  // the end of the time for it
+    systemd::UnitProperties unit_state;  // of its unit, as it was read for the last comparison
+    systemd::Source confirmation;        // the end of the time for it
     // What goes on when the supervisor has answered, or is gone, that was asked to freeze or thaw for it.
     std::move_only_function<void(Result<>)> on_answer;
     systemd::Operation reload_operation;

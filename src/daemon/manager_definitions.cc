@@ -173,7 +173,7 @@ void ManagerObject::plan_machine(Reply reply, const std::string& text)
         PlanRequest request{.name = name};
         const bool service = !known || known->origin == Origin::Definition;
         request.unit = service ? launch::UnitKind::Service : launch::UnitKind::Scope;
-        if (known) request.spec = *known->spec;
+        if (known && !service) request.spec = *known->spec;  // a definition the planner reads itself, as at a start
         plan_as_text(std::move(granted), std::move(request));
     });
 }

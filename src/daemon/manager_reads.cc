@@ -136,6 +136,7 @@ void ManagerObject::explain(Reply reply, const std::string& text)
         auto view = view_or_fail(name, granted);
         if (!view) return;
         systemd::Options all = {{"Name", name.text()}, {"State", std::string(machine::describe_state(view->state))}, {"Unit", view->unit}};
+        if (!view->held.empty()) all.insert({{"Held", view->held}, {"HeldWhy", view->held_why}});
         if (!view->has_last || !view->last.failed) return granted.ok(all);
         const Outcome& outcome = view->last.outcome;
         all.insert({{"Why", outcome.why},

@@ -21,6 +21,7 @@
 #include "daemon/network_files.h"
 #include "daemon/networks.h"
 #include "daemon/nspawn_settings.h"
+#include "daemon/overridden.h"
 #include "daemon/snapshots.h"
 #include "daemon/volumes.h"
 #include "image/payload_defaults.h"
@@ -324,6 +325,8 @@ Result<Draft> plan_observed(const PlanRequest& request, Observed seen)
         TRY(choose_identity(identity_request(request, seen.spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     const NetworkRequest wanted = TRY(network_request(request, seen.facts));
     seen.facts.network = TRY(draw_networks(wanted, seen.spec, seen.warnings));
+    for (const machine::Overridden& overridden : TRY(observe_overridden(request)))
+        seen.warnings.push_back(fmt::format("{}: {} does not hold: it was set to {}", overridden.key, overridden.below, overridden.above));
     launch::Plan plan = TRY(complete_plan(request, seen.spec, seen.facts, seen.warnings));
     return Draft{std::move(plan), std::move(seen.facts.network)};
 }

@@ -313,6 +313,7 @@ std::string_view describe(Reach reach)
     case Reach::Live: return "live";
     case Reach::Restart: return "needs restart";
     case Reach::Impossible: return "impossible";
+    case Reach::Overridden: return "overridden";
     }
     return "";
 }
@@ -320,7 +321,9 @@ std::string_view describe(Reach reach)
 std::string describe_changes(const std::string& machine, const std::vector<Change>& changes)
 {
     if (changes.empty()) return fmt::format("Machine '{}' runs as its definition says.\n", machine);
-    std::string text = fmt::format("Machine '{}' runs otherwise than its definition says:\n", machine);
+    const bool runs_so = std::ranges::all_of(changes, [](const Change& change) { return change.reach == Reach::Overridden; });
+    std::string text = fmt::format("Machine '{}' runs {} its definition says:\n", machine,
+                                   runs_so ? "as it was set to run, which is not all that" : "otherwise than");
     size_t column = 0;
     for (const Change& change : changes) column = std::max(column, change.key.size());
     auto value = [](const std::string& shown) { return shown.empty() ? std::string("(none)") : shown; };
@@ -330,6 +333,7 @@ std::string describe_changes(const std::string& machine, const std::vector<Chang
     auto has = [&](Reach reach) { return std::ranges::find(changes, reach, &Change::reach) != changes.end(); };
     if (has(Reach::Live)) text += fmt::format("'holmctl apply {}' makes what is live.\n", machine);
     if (has(Reach::Restart)) text += fmt::format("'holmctl restart {}' makes all of it.\n", machine);
+    if (has(Reach::Overridden)) text += "What is overridden was set by 'holmctl set' and the like, which wins: see holmctl(1).\n";
     if (has(Reach::Impossible)) text += "What is impossible is so because the machine is removed at its end: run another.\n";
     return text;
 }

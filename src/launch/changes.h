@@ -13,6 +13,7 @@ enum class Reach {
     Live,        // while it runs
     Restart,     // at its next start
     Impossible,  // it has no next start: it is removed at its end
+    Overridden,  // never: what was set while it ran says otherwise
 };
 
 struct Change {
@@ -34,7 +35,7 @@ Changes compare_plans(const Plan& running, const Plan& wanted, unsigned boots);
 // What the unit of a machine with `from` is to be told to have `to`; a property that is gone has its default.
 std::vector<UnitProperty> properties_between(const Plan& from, const Plan& to);
 
-// "live", "needs restart", "impossible".
+// "live", "needs restart", "impossible", "overridden".
 std::string_view describe(Reach reach);
 // A line each, under one that sums up.
 std::string describe_changes(const std::string& machine, const std::vector<Change>& changes);

@@ -8,6 +8,7 @@
 
 #include "api/names.h"
 #include "base/text.h"
+#include "launch/unit_properties.h"
 #include "machine/resources.h"
 
 namespace holm::launch {
@@ -65,12 +66,8 @@ std::string describe_drop_in(const machine::Spec& spec)
 {
     std::vector<std::string> mounts;
     for (const std::string& path : paths_of(spec)) mounts.push_back(quote_path(path));
-    const std::string description = spec.description.empty()
-                                        ? fmt::format("Machine {}", spec.name.text())
-                                        : fmt::format("Machine {}: {}", spec.name.text(), quote_value(spec.description));
-
-    std::string text =
-        fmt::format("# Written by holm-generator from the definition of '{}'.\n[Unit]\nDescription={}\n", spec.name.text(), description);
+    std::string text = fmt::format("# Written by holm-generator from the definition of '{}'.\n[Unit]\nDescription={}\n", spec.name.text(),
+                                   quote_value(describe_unit(spec)));
     text += setting("After", spec.unit.after);
     text += setting("Requires", spec.unit.requires_);
     text += setting("Wants", spec.unit.wants);

@@ -32,7 +32,7 @@ Result<Unit> plan_unit(const Spec& spec, const Request& request, const Payload& 
     unit.kind = request.unit;
     unit.name = request.unit == UnitKind::Scope ? api::scope_name(spec.name) : api::service_name(spec.name);
     unit.slice = spec.unit.slice;
-    unit.description = spec.description.empty() ? "Machine " + spec.name.text() : spec.description;
+    unit.description = describe_unit(spec);
     unit.properties =
         TRY(plan_unit_properties(spec, request, payload.stop_timeout, devices), "[resources] of machine '" + spec.name.text() + "'");
     return unit;

@@ -67,11 +67,17 @@ void append_scope(std::vector<UnitProperty>& properties, const machine::Spec& sp
 
 }  // namespace
 
+std::string describe_unit(const machine::Spec& spec)
+{
+    const std::string name = "Machine " + spec.name.text();
+    return spec.description.empty() ? name : fmt::format("{}: {}", name, spec.description);
+}
+
 Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec, const Request& request,
                                                        std::chrono::microseconds stop_timeout, const std::vector<rootfs::Device>& devices)
 {
     std::vector<UnitProperty> properties;
-    properties.push_back({"Description", spec.description.empty() ? "Machine " + spec.name.text() : spec.description});
+    properties.push_back({"Description", describe_unit(spec)});
     if (request.unit == UnitKind::Scope) append_scope(properties, spec, stop_timeout);
     append_devices(properties, request.unit, devices);
     append_resources(properties, request.unit, TRY(asked_resources(spec, request.defaults)));

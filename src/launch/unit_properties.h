@@ -14,6 +14,9 @@ namespace holm::launch {
 // How much later than the supervisor systemd loses patience with a stop.
 inline constexpr std::chrono::microseconds stop_margin = std::chrono::seconds(10);
 
+// "Machine web: front end": the generator writes the same.
+std::string describe_unit(const machine::Spec& spec);
+
 // Of a scope: all that StartTransientUnit is given, but PIDs. Of a service: all that SetUnitProperties(runtime) is given, a key that
 // is not in the definition by its default, since systemd keeps what an earlier start has set. Errors: Invalid (a bad value).
 Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec, const Request& request,

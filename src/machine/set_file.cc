@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "machine/spec_schema.h"
 #include "machine/toml_schema.h"
 
@@ -139,6 +140,39 @@ Result<std::vector<NetworkSpec>> networks_of(std::span<const Source> sources)
     Spec spec;
     TRY(read_spec(document, spec));
     return std::move(spec.networks);
+}
+
+namespace {
+
+// A list of tables is too long to be shown: where it stands is.
+std::string describe_set(const TomlValue& value)
+{
+    const std::string place = fmt::format("{}:{}", printable(value.origin.file, 4096), value.origin.line);
+    if (is_array_of_tables(value)) return place;
+    return fmt::format("{} ({})", value.kind == Kind::String ? printable(value.text, 4096) : describe_inline(value), place);
+}
+
+void find_overridden(const TomlValue& below, const TomlValue& set, const std::string& path, std::vector<Overridden>& found)
+{
+    for (const auto& [key, value] : set.entries) {
+        const TomlValue* other = below.find(key);
+        if (!other) continue;
+        const std::string inner = path.empty() ? key : fmt::format("{}.{}", path, key);
+        if (other->kind == Kind::Table && value.kind == Kind::Table) find_overridden(*other, value, inner, found);
+        else if (is_array_of_tables(value) && !value.flag) continue;  // more of them
+        else if (describe_inline(*other) != describe_inline(value)) found.push_back({inner, describe_set(*other), describe_set(value)});
+    }
+}
+
+}  // namespace
+
+Result<std::vector<Overridden>> find_overridden(std::span<const Source> below, const Source& set)
+{
+    TomlValue document;
+    for (const Source& source : below) document = merge_toml(std::move(document), TRY(parse_toml(source)));
+    std::vector<Overridden> found;
+    find_overridden(document, TRY(parse_toml(set)), "", found);
+    return found;
 }
 
 }  // namespace holm::machine

@@ -21,4 +21,13 @@ Result<std::string> set_networks(const Source& before, const std::vector<Network
 // The [[network]] of all sources together, each laid over those before it. Errors: Invalid.
 Result<std::vector<NetworkSpec>> networks_of(std::span<const Source> sources);
 
+// A key of which the sources below say something that does not hold, since `set` says otherwise.
+struct Overridden {
+    std::string key;           // "resources.MemoryMax"
+    std::string below, above;  // "256M (/etc/holm/machines/web.toml:7)"
+    bool operator==(const Overridden&) const = default;
+};
+// Errors: Invalid, of a text that is no TOML.
+Result<std::vector<Overridden>> find_overridden(std::span<const Source> below, const Source& set);
+
 }  // namespace holm::machine

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "kernel/pty.h"
 
@@ -159,9 +160,21 @@ void Console::write_input(Session& session)
         ssize_t size = ::write(master_.get(), session.input.data(), session.input.size());
         if (size < 0 && errno == EINTR) continue;
         if (size <= 0) break;
+        tell_keys(std::string_view(session.input).substr(0, static_cast<size_t>(size)));
         session.input.erase(0, static_cast<size_t>(size));
     }
     session.stream->receive(session.input.size() < max_input && !session.ended);
+}
+
+void Console::tell_keys(std::string_view typed) const
+{
+    termios settings{};
+    int group = 0;
+    if (::tcgetattr(master_.get(), &settings) || !(settings.c_lflag & ISIG) || ::ioctl(master_.get(), TIOCGPGRP, &group)) return;
+    for (auto [key, signal] : {std::pair{VINTR, SIGINT}, {VQUIT, SIGQUIT}}) {
+        const auto byte = static_cast<char>(settings.c_cc[key]);
+        if (byte != _POSIX_VDISABLE && typed.contains(byte)) handlers_.on_key(signal, group);
+    }
 }
 
 void Console::write_all_input()

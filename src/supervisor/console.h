@@ -33,6 +33,8 @@ public:
     // What sessions ask that is not of the console.
     struct Handlers {
         std::function<void(int)> on_signal;
+        // A key that the terminal turns into a signal to its foreground process group, the number of which the host sees.
+        std::function<void(int signal, int group)> on_key;
         std::function<void()> on_stop;
         std::function<void()> on_flushed;  // after end(): every session has taken its last word, or is gone
     };
@@ -70,6 +72,7 @@ private:
     void take_output(std::string_view bytes);
     void output_to(Session& session, std::string_view bytes);
     void write_input(Session& session);
+    void tell_keys(std::string_view typed) const;
     void write_all_input();
     void resize(WindowSize size);
     void update();

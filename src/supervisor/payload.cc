@@ -1,6 +1,7 @@
 #include "supervisor/payload.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -103,6 +104,12 @@ SetupRun::Handlers Payload::setup_handlers()
         .on_warning = handlers_.on_warning,
         .on_done = [this](Result<> result) { on_setup_done(std::move(result)); },
     };
+}
+
+bool Payload::is_executing()
+{
+    while (setup_ && setup_->take_in()) {}
+    return setup_ && setup_->is_executing();
 }
 
 void Payload::go_on()
@@ -221,6 +228,13 @@ Result<> Payload::signal_leader(int signal)
     if (!leader_) return error(Errc::Busy, "the machine has no process");
     deliver({.number = signal});
     return {};
+}
+
+void Payload::press(int signal, pid_t group)
+{
+    if (!leader_ || boots_init_ || ::getpgid(leader_->pid()) != group) return;
+    auto masks = observe_signal_masks(leader_->pid());
+    if (masks && effective_signal(*masks, signal) != signal) deliver({.number = signal});
 }
 
 void Payload::deliver(PendingSignal signal)

@@ -50,6 +50,9 @@ public:
     Result<> boot(BootOrder order);
     // holm-setup, which waits for it.
     void go_on();
+    // Takes in what holm-setup has said already. True: the payload has been executed or is about to be, and PayloadStarted or BootFailed
+    // comes as soon as holm-setup has ended.
+    bool is_executing();
     // Ends all, whatever it is at; PayloadGone follows.
     void kill();
     // To be called when something was waited for.
@@ -60,6 +63,8 @@ public:
     void stop(int signal);
     // To a command as kill(2) on any process; to an init as it is. Errors: Busy.
     Result<> signal_leader(int signal);
+    // A key has sent it to a process group: where that is the leader's, and the kernel drops it, it acts as on any process.
+    void press(int signal, pid_t group);
     Result<> signal_all(int signal) { return cgroup_.signal_payload(signal); }
 
     // Answered once the kernel says so. Errors: Busy (it ends), Timeout.

@@ -23,6 +23,8 @@ Message answer(const Result<>& result)
 void Supervisor::on_request(Control::Origin origin, Message request, Control::Reply reply)
 {
     const std::string kind = request.kind;
+    const bool needs_payload = kind == "exec" || kind == "kill" || kind == "freeze" || kind == "check";
+    if (needs_payload && is_executing()) return early_requests_.push_back({origin, std::move(request), std::move(reply)});
     auto post_and_answer = [&](Event event) {
         post(std::move(event));
         reply(Message("ok"));
@@ -97,6 +99,13 @@ void Supervisor::signal_payload(int signal)
     else if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT || signal == SIGKILL) post(StopAsked{});
 }
 
+// Before the payload runs the terminal's signal has met nobody.
+void Supervisor::press(int signal, int group)
+{
+    if (allow_on_payload(state_)) payload_.press(signal, group);
+    else signal_payload(signal);
+}
+
 void Supervisor::freeze(kernel::Freeze wanted, Control::Reply reply)
 {
     if (auto allowed = allow_on_payload(state_); !allowed) return reply(answer(allowed));
@@ -121,8 +130,13 @@ Message Supervisor::state_message() const
 {
     Message message("state");
     message.add("state", describe_phase(state_)).add("leader", int64_t{state_.leader}).add("boots", int64_t{state_.boots});
-    message.add("ready", int64_t{state_.ready}).add("why", why(state_.outcome)).add("frozen", int64_t{state_.frozen});
+    message.add("executed", int64_t{state_.executed})
+        .add("ready", int64_t{state_.ready})
+        .add("why", why(state_.outcome))
+        .add("frozen", int64_t{state_.frozen});
     message.add("health", describe_health(state_)).add("held", state_.held).add("held_why", state_.held_why);
+    message.add("booting_at", moments_.booting.count()).add("leader_at", moments_.leader.count());
+    message.add("started_at", moments_.started.count()).add("ready_at", moments_.ready.count());
     if (state_.phase == Phase::Ended)
         message.add("result", describe_kind(state_.outcome.kind))
             .add("status", int64_t{state_.outcome.status})

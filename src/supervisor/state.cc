@@ -69,7 +69,7 @@ Actions boot(State& state)
 {
     state.phase = Phase::Booting;
     state.leader = state.stands_for = 0;
-    state.ready = state.said_ready = state.frozen = state.again = state.retry = false;
+    state.executed = state.ready = state.said_ready = state.frozen = state.again = state.retry = false;
     state.health = Health::Unknown;
     state.unhealthy.clear();
     state.outcome = {};
@@ -266,6 +266,7 @@ struct Step {
     {
         if (state.phase != Phase::Booting) return {};
         state.phase = Phase::Started;
+        state.executed = true;
         const bool waits = state.facts.ready_by_notify || state.facts.ready_check;
         if (waits && !state.said_ready) return {Action::TellStarted, Action::Publish};
         Actions actions = ready(state);

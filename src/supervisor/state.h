@@ -84,6 +84,7 @@ struct State {
     Facts facts;
     int leader = 0;           // pid on the host of the payload's PID 1; 0: none now
     unsigned boots = 0;       // of the payload
+    bool executed = false;    // in this boot
     bool ready = false;       // in this boot
     bool said_ready = false;  // its READY=1 came, maybe before the word that it was started
     bool frozen = false;

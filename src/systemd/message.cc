@@ -95,6 +95,11 @@ Result<> read(sd_bus_message* m, int32_t& into)
     into = TRY(read_basic<int32_t>(m, 'i'));
     return {};
 }
+Result<> read(sd_bus_message* m, uint16_t& into)
+{
+    into = TRY(read_basic<uint16_t>(m, 'q'));
+    return {};
+}
 Result<> read(sd_bus_message* m, uint32_t& into)
 {
     into = TRY(read_basic<uint32_t>(m, 'u'));
@@ -134,29 +139,40 @@ Result<> read(sd_bus_message* m, std::vector<uint8_t>& into)
 
 namespace {
 
-// The alternative of Variant whose signature is `contents`, read from the inside of a variant.
-template <size_t index = 0>
-Result<> read_alternative(sd_bus_message* m, const std::string& contents, Variant& into)
+// The alternative of a variant whose signature is `contents`, read from the inside of one of D-Bus.
+template <typename Values, size_t index = 0>
+Result<> read_alternative(sd_bus_message* m, const std::string& contents, Values& into)
 {
-    if constexpr (index == std::variant_size_v<Variant>)
+    if constexpr (index == std::variant_size_v<Values>)
         return error(Errc::Invalid, "a value of the unknown type '{}'", printable(contents));
     else {
-        using Alternative = std::variant_alternative_t<index, Variant>;
-        if (contents != signature_of<Alternative>()) return read_alternative<index + 1>(m, contents, into);
+        using Alternative = std::variant_alternative_t<index, Values>;
+        if (contents != signature_of<Alternative>()) return read_alternative<Values, index + 1>(m, contents, into);
         into = TRY(read<Alternative>(m));
         return {};
     }
 }
 
-}  // namespace
-
-Result<> read(sd_bus_message* m, Variant& into)
+template <typename Values>
+Result<> read_variant(sd_bus_message* m, Values& into)
 {
     char type = 0;
     const char* contents = nullptr;
     if (sd_bus_message_peek_type(m, &type, &contents) <= 0 || type != 'v') return wrong(m, "v");
     const std::string held = contents;
     return detail::read_container(m, 'v', held, [&] { return read_alternative(m, held, into); });
+}
+
+}  // namespace
+
+Result<> read(sd_bus_message* m, Variant& into)
+{
+    return read_variant(m, into);
+}
+
+Result<> read(sd_bus_message* m, machine::UnitProperty::Value& into)
+{
+    return read_variant(m, into);
 }
 
 namespace detail {

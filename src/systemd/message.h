@@ -202,6 +202,7 @@ Result<> append(sd_bus_message* m, const std::map<A, B>& values)
 
 Result<> read(sd_bus_message* m, bool& into);
 Result<> read(sd_bus_message* m, int32_t& into);
+Result<> read(sd_bus_message* m, uint16_t& into);
 Result<> read(sd_bus_message* m, uint32_t& into);
 Result<> read(sd_bus_message* m, uint64_t& into);
 Result<> read(sd_bus_message* m, std::string& into);
@@ -209,6 +210,7 @@ Result<> read(sd_bus_message* m, ObjectPath& into);
 Result<> read(sd_bus_message* m, Fd& into);  // a duplicate: the message keeps its own
 Result<> read(sd_bus_message* m, std::vector<uint8_t>& into);
 Result<> read(sd_bus_message* m, Variant& into);
+Result<> read(sd_bus_message* m, machine::UnitProperty::Value& into);
 template <typename T>
 Result<> read(sd_bus_message* m, std::vector<T>& into);
 template <typename A, typename B>

@@ -1,5 +1,7 @@
 #include "systemd/unit.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace holm::systemd {
@@ -8,6 +10,7 @@ namespace {
 
 constexpr const char* destination = "org.freedesktop.systemd1";
 constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
+constexpr const char* properties_interface = "org.freedesktop.DBus.Properties";
 constexpr size_t remembered_jobs = 64;
 // systemd answers at once, but while it reads all its units again it answers nobody.
 constexpr std::chrono::seconds patience{60};
@@ -56,6 +59,33 @@ Result<> append(sd_bus_message* m, const PropertyList& list)
         for (auto& property : list.properties) TRY(append_property(m, property));
         return {};
     });
+}
+
+std::string path_of(const std::string& unit)
+{
+    char* path = nullptr;
+    if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit.c_str(), &path) < 0) return "/";
+    const Handle<char, std::free> owned(path);
+    return path;
+}
+
+// Of an a{sv}: what has a name of `wanted` and is of its type.
+Result<> read_wanted(sd_bus_message* m, const UnitProperties& wanted, UnitProperties& found)
+{
+    auto read_one = [&]() -> Result<> {
+        const std::string name = TRY(read<std::string>(m));
+        auto known = std::ranges::find(wanted, name, &machine::UnitProperty::name);
+        if (known == wanted.end()) return detail::check(sd_bus_message_skip(m, "v"), "read");
+        machine::UnitProperty property{name, {}};
+        TRY(read(m, property.value));
+        if (property.value.index() == known->value.index()) found.push_back(std::move(property));
+        return {};
+    };
+    auto read_each = [&]() -> Result<> {
+        while (!detail::at_end(m)) TRY(detail::read_container(m, 'e', "sv", read_one));
+        return {};
+    };
+    return detail::read_container(m, 'a', "{sv}", read_each);
 }
 
 }  // namespace
@@ -195,6 +225,35 @@ Operation Units::ask(const char* method, Done done, const T&... arguments)
 Operation Units::set_runtime_properties(const std::string& unit, const UnitProperties& properties, Done done)
 {
     return ask("SetUnitProperties", std::move(done), unit, true, PropertyList{properties});
+}
+
+// The description is a property of all units, the others are of the kind that it is.
+Operation Units::read_properties(const std::string& unit, UnitProperties wanted, PropertiesRead done)
+{
+    auto found = std::make_shared<UnitProperties>();
+    auto operation = std::make_shared<OperationState>();
+    operation->unit = unit;
+    operation->done = [found, done = std::move(done)](Result<> result) mutable {
+        if (result) done(std::move(*found));
+        else done(result.error());
+    };
+    const std::string path = path_of(unit);
+    const char* kind = unit.ends_with(".scope") ? "org.freedesktop.systemd1.Scope" : "org.freedesktop.systemd1.Service";
+    auto described = [this, weak = std::weak_ptr(operation), found, path, kind,
+                      wanted = std::move(wanted)](Result<sd_bus_message*> answer) mutable {
+        auto alive = weak.lock();
+        if (!alive) return;
+        if (!answer) return alive->finish(answer.error());
+        found->push_back({"Description", {}});
+        if (auto value = read(*answer, found->back().value); !value) return alive->finish(value);
+        auto all = [weak, found, wanted = std::move(wanted)](Result<sd_bus_message*> rest) {
+            if (auto still = weak.lock()) still->finish(rest ? read_wanted(*rest, wanted, *found) : Result<>(rest.error()));
+        };
+        alive->call = bus_.call({destination, path, properties_interface, "GetAll"}, patience, std::move(all), kind);
+    };
+    operation->call = bus_.call({destination, path, properties_interface, "Get"}, patience, std::move(described),
+                                "org.freedesktop.systemd1.Unit", "Description");
+    return operation;
 }
 
 Operation Units::kill(const std::string& unit, int signal, Done done)

@@ -26,6 +26,8 @@ struct ScopeRequest {
 enum class UnitVerb { Start, Stop, Restart };
 enum class UnitFiles { Enable, Disable };
 
+using PropertiesRead = std::move_only_function<void(Result<UnitProperties>)>;
+
 // How a job of systemd ended: for Ok it did what was asked.
 using Done = std::move_only_function<void(Result<>)>;
 
@@ -54,6 +56,8 @@ public:
     [[nodiscard]] Operation run_job(UnitVerb verb, const std::string& unit, Done done);
     // Done when systemd has answered.
     [[nodiscard]] Operation set_runtime_properties(const std::string& unit, const UnitProperties& properties, Done done);
+    // Those of `wanted` that the unit has, with the same types.
+    [[nodiscard]] Operation read_properties(const std::string& unit, UnitProperties wanted, PropertiesRead done);
     [[nodiscard]] Operation kill(const std::string& unit, int signal, Done done);  // all of its processes
     [[nodiscard]] Operation reset_failed(const std::string& unit, Done done);
     // Enables or disables, then lets systemd read its units again.

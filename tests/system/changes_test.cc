@@ -189,7 +189,8 @@ TEST_F(SnapshotTest, AStoppedMachineIsSealedAndRolledBack)
 {
     std::string machine = stopped("cat /a /b > /seen 2>&1; true");
     upper(machine, "a", "one");
-    EXPECT_EQ(holmctl({"snapshot", machine, "first"}).out, "first\n");
+    EXPECT_EQ(holmctl({"--json=short", "snapshot", machine, "first"}).out,
+              fmt::format("{{\"machine\":\"{}\",\"tag\":\"first\",\"frozen\":0}}\n", machine));
     EXPECT_FALSE(exists(state_folder(machine) + "/upper/a")) << "sealed";
     upper(machine, "a", "two"), upper(machine, "b", "two");
     ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "second"})));

@@ -68,7 +68,16 @@ TEST_F(HoldTest, StopsAtEachStepAndGoesOn)
 TEST_F(HoldTest, AnAbortLeavesNothing)
 {
     const std::string machine = defined();
+    // An earlier machine may have had the same name.
+    auto events = [&](const char* what) {
+        return sh(fmt::format("holmctl --no-pager events --since=@9 {} | grep -c '{}' || true", machine, what)).out;
+    };
+    const std::string starts = events("has started"), ends = events("has stopped");
     ASSERT_TRUE(succeeds(holmctl({"start", "--hold=network", machine})));
+    Outcome why = holmctl({"why", machine});
+    EXPECT_TRUE(has(why.out, "is held at step 'network'"));
+    EXPECT_TRUE(has(why.out, "holmctl continue " + machine));
+    EXPECT_TRUE(has(holmctl({"--json=short", "why", machine}).out, R"("Held":"network")"));
     ASSERT_TRUE(succeeds(holmctl({"abort", machine})));
     EXPECT_EQ(state_of(machine), "stopped");
     EXPECT_TRUE(eventually([&] { return bool(is_gone(machine)); }, 5s)) << is_gone(machine).message();
@@ -78,6 +87,13 @@ TEST_F(HoldTest, AnAbortLeavesNothing)
     ASSERT_TRUE(succeeds(holmctl({"start", "--hold=init", machine})));
     ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
     EXPECT_TRUE(eventually([&] { return bool(is_gone(machine)); }, 5s)) << is_gone(machine).message();
+    // None of them has started.
+    EXPECT_TRUE(eventually([&] { return std::stoi(events("has stopped")) == std::stoi(ends) + 2; }, 20s));
+    EXPECT_EQ(events("has started"), starts);
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(refuses(holmctl({"start", "--hold=network", machine}), 1, "runs already"));
+    EXPECT_EQ(state_of(machine), "running");
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
 }
 
 // The time for the start does not run while it is held.

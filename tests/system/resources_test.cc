@@ -47,6 +47,82 @@ TEST_F(ResourcesTest, ALiveChangeIsKept)
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
 }
 
+// Each property that systemd is told is a drop-in of the unit: it is told what it has otherwise.
+TEST_F(ResourcesTest, AStartLeavesNoDropInThatSaysNothing)
+{
+    std::string machine = defined("[resources]\nMemoryMax = \"512M\"\n"), plain = defined();
+    auto files = [](const std::string& of) { return sh(fmt::format("ls /run/systemd/system.control/{}.d || true", service_of(of))).out; };
+    ASSERT_TRUE(succeeds(holmctl({"start", machine, plain})));
+    EXPECT_EQ(files(machine), "50-MemoryMax.conf\n");
+    EXPECT_EQ(files(plain), "");
+    EXPECT_EQ(unit_property(service_of(plain), "DevicePolicy"), "closed");
+    EXPECT_EQ(unit_property(service_of(plain), "TasksMax"), "4096");
+    // What an earlier start has told is told again, and taken back where nobody wants it any more.
+    ASSERT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(files(machine), "50-MemoryMax.conf\n");
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n[resources]\nCPUQuota = "
+                                "\"50%\"\n",
+                                busybox()));
+    ASSERT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(unit_property(service_of(machine), "MemoryMax"), "infinity");
+    EXPECT_EQ(unit_property(service_of(machine), "CPUQuotaPerSecUSec"), "500ms");
+    ASSERT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(files(machine), "50-CPUQuota.conf\n50-MemoryMax.conf\n");
+    ASSERT_TRUE(succeeds(run({"systemctl", "daemon-reload"})));
+    EXPECT_EQ(unit_property(service_of(machine), "MemoryMax"), "infinity");
+    EXPECT_EQ(unit_property(service_of(machine), "CPUQuotaPerSecUSec"), "500ms");
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine, plain})));
+}
+
+// The plan is held against what systemd has, not against what it was told once.
+TEST_F(ResourcesTest, WhatIsTakenFromTheUnitIsSeen)
+{
+    std::string machine = defined("[resources]\nMemoryMax = \"512M\"\n"), unit = service_of(machine);
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(has(holmctl({"plan", machine}).out, "runs as its definition says"));
+    ASSERT_TRUE(succeeds(run({"systemctl", "revert", unit})));
+    ASSERT_EQ(unit_property(unit, "MemoryMax"), "infinity");
+    EXPECT_TRUE(has(holmctl({"plan", machine}).out, "resources.MemoryMax  infinity -> 536870912"));
+    ASSERT_TRUE(succeeds(run({"systemctl", "set-property", "--runtime", unit, "TasksMax=9"})));
+    ASSERT_TRUE(succeeds(holmctl({"apply", machine})));
+    EXPECT_EQ(unit_property(unit, "MemoryMax"), "536870912");
+    EXPECT_EQ(unit_property(unit, "TasksMax"), "4096");
+    EXPECT_TRUE(has(holmctl({"plan", machine}).out, "runs as its definition says"));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+
+    std::string scope = background();
+    EXPECT_TRUE(has(holmctl({"plan", scope}).out, "runs as its definition says"));
+    ASSERT_TRUE(succeeds(run({"systemctl", "set-property", "--runtime", scope_of(scope), "MemoryMax=64M"})));
+    EXPECT_TRUE(has(holmctl({"plan", scope}).out, "resources.MemoryMax  67108864 -> (none)"));
+    ASSERT_TRUE(succeeds(holmctl({"apply", scope})));
+    EXPECT_EQ(unit_property(scope_of(scope), "MemoryMax"), "infinity");
+}
+
+// What is edited below what was set has no effect, and is said to have none.
+TEST_F(ResourcesTest, AnEditUnderWhatWasSetIsSaid)
+{
+    std::string machine = defined();
+    const std::string file = "/etc/holm/machines/" + machine + ".toml", said = fmt::format("1G ({}:6) ", file),
+                      holds = fmt::format("256M ({}:4)", kept_of(machine));
+    ASSERT_TRUE(succeeds(set(machine, {"MemoryMax=256M"})));
+    define(machine, content_of(file) + "[resources]\nMemoryMax = \"1G\"\n");
+    Outcome stopped = holmctl({"plan", machine});
+    EXPECT_TRUE(has(stopped.out, said));
+    EXPECT_TRUE(has(stopped.out, holds));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    for (const char* verb : {"plan", "apply"}) {
+        Outcome outcome = holmctl({verb, machine});
+        EXPECT_TRUE(has(outcome.out, "overridden"));
+        EXPECT_TRUE(has(outcome.out, said));
+        EXPECT_TRUE(has(outcome.out, holds));
+    }
+    EXPECT_TRUE(has(holmctl({"plan", "--json=short", machine}).out, R"("when":"overridden","key":"resources.MemoryMax")"));
+    ASSERT_TRUE(succeeds(set(machine, {"MemoryMax="})));
+    EXPECT_TRUE(has(holmctl({"plan", machine}).out, "runs as its definition says"));
+    EXPECT_EQ(unit_property(service_of(machine), "MemoryMax"), "1073741824");
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
 TEST_F(ResourcesTest, RuntimeLastsUntilTheNextStart)
 {
     std::string machine = defined(), unit = service_of(machine);

@@ -40,6 +40,25 @@ TEST_F(RestartTest, AfterACrashInTheSameUnit)
     EXPECT_EQ(unit_state(unit), "inactive") << "an admin's stop";
 }
 
+// What is asked of a machine after its reboot meets the next boot.
+TEST_F(RestartTest, ARebootIsSeen)
+{
+    std::string machine = defined("trap 'sleep 1; exit 0' TERM; while :; do sleep 1000 & wait $!; done");
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    for (int boots = 2; boots <= 3; ++boots) {
+        const int leader = leader_of(machine);
+        ASSERT_TRUE(succeeds(holmctl({"reboot", machine})));
+        EXPECT_EQ(boots_of(machine), boots);
+        EXPECT_NE(leader_of(machine), leader);
+        EXPECT_TRUE(succeeds(inside(machine, "true")));
+    }
+    // A file that is gone ends it at its next boot.
+    run({"rm", root_ + "/bin/sh"});
+    EXPECT_TRUE(refuses(holmctl({"reboot", machine}), 1, "/bin/sh"));
+    EXPECT_TRUE(refuses(holmctl({"reboot", machine}), 1, "does not run"));
+    run({"systemctl", "reset-failed", service_of(machine)});
+}
+
 TEST_F(RestartTest, TheLimitEndsIt)
 {
     std::string machine = defined("sleep 0.1; exit 7", "restart = \"always\"\nrestart_delay = \"20ms\"\nrestart_limit = 3\n");
@@ -96,6 +115,11 @@ TEST_F(RestartTest, HealthIsShownAndActedUpon)
 {
     std::string health = "[health]\ncommand = [\"/bin/test\", \"-e\", \"/well\"]\ninterval = \"100ms\"\nretries = 2\n";
     std::string machine = defined(std::string("touch /well; ") + stays, "restart_delay = \"50ms\"\n", health);
+    // An earlier machine may have had the same name.
+    auto told = [&] {
+        return std::stoi(sh(fmt::format("holmctl --no-pager events --since=@9 {} | grep -c ' is unhealthy' || true", machine)).out);
+    };
+    const int before = told();
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     EXPECT_TRUE(eventually([&] { return machine_property(machine, "Health") == "s \"healthy\""; }));
     run({"rm", root_ + "/well"});
@@ -103,6 +127,12 @@ TEST_F(RestartTest, HealthIsShownAndActedUpon)
     EXPECT_EQ(state_of(machine), "running");
     EXPECT_TRUE(has(holmctl({"status", machine}).out, "unhealthy"));
     EXPECT_TRUE(has(unit_property(service_of(machine), "StatusText"), "Unhealthy"));
+    // A holmd that is started anew hears of it, which is no news.
+    EXPECT_TRUE(eventually([&] { return told() == before + 1; }));
+    kill_holmd();
+    EXPECT_TRUE(eventually([&] { return machine_property(machine, "Health") == "s \"unhealthy\""; }));
+    EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"})));
+    EXPECT_EQ(told(), before + 1);
     ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
 
     std::string again = defined(std::string("touch /well; ") + stays, "restart_delay = \"50ms\"\n", health + "on_failure = \"restart\"\n");

@@ -60,6 +60,47 @@ TEST_F(RunTest, TellsAKill)
     }
 }
 
+// The kernel drops what the keys of a terminal send to a PID 1 without a handler; here they do what they do to any process.
+TEST_F(RunTest, TheKeysOfATerminalEndACommand)
+{
+    struct Case {
+        const char *script, *keys;
+        int code;
+    };
+    for (const Case& each : {Case{"echo up; exec sleep 100", "\x03", 130}, Case{"echo up; exec sleep 100", "\x1c", 131},
+                             Case{"echo up; sleep 100; sleep 100", "\x03", 130},
+                             Case{"trap 'exit 7' INT; echo up; while :; do sleep 100 & wait $!; done", "\x03", 7}}) {
+        auto process = terminal(each.script);
+        ASSERT_TRUE(process->expect("up\r\n"));
+        process->write(each.keys);
+        EXPECT_TRUE(exits(process->wait(20s), each.code)) << each.script;
+    }
+    // What ignores it goes on, and a terminal that makes no signals of keys passes the byte.
+    auto deaf = terminal("trap '' INT; echo up; read line; echo got $line");
+    ASSERT_TRUE(deaf->expect("up\r\n"));
+    deaf->write("\x03");
+    ASSERT_TRUE(deaf->expect("^C"));
+    deaf->write("more\r");
+    EXPECT_TRUE(deaf->expect("got more"));
+    EXPECT_TRUE(exits(deaf->wait(20s), 0));
+    auto raw = terminal("stty raw -echo; echo up; dd bs=1 count=1 2>/dev/null | od -An -tx1");
+    ASSERT_TRUE(raw->expect("up"));
+    raw->write("\x03");
+    EXPECT_TRUE(raw->expect("03"));
+    EXPECT_TRUE(exits(raw->wait(20s), 0));
+}
+
+TEST_F(RunTest, DetachedTellsItsName)
+{
+    std::string machine = name(), other = name(), root = busybox();
+    auto run_detached = [&](const std::string& as, std::vector<std::string> options) {
+        options.insert(options.end(), {"run", "--detach", "--name=" + as, "--root=" + root, "--ephemeral", "--", "/bin/sleep", "1000"});
+        return holmctl(options);
+    };
+    EXPECT_EQ(run_detached(machine, {}).out, machine + "\n");
+    EXPECT_EQ(run_detached(other, {"--json=short"}).out, "{\"machine\":\"" + other + "\"}\n");
+}
+
 TEST_F(RunTest, PassesOnItsOwnSignals)
 {
     for (int signal : {SIGTERM, SIGINT, SIGHUP}) {

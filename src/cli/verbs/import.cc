@@ -14,6 +14,7 @@
 #include "cli/exit_status.h"
 #include "cli/image_job.h"
 #include "cli/output.h"
+#include "cli/properties.h"
 #include "cli/verbs/verbs.h"
 #include "image/identifiers.h"
 
@@ -56,7 +57,8 @@ Result<int> import(const Invocation& call, Import import)
     TRY(systemd::read_all_of(answer.get(), id, path));
     import.source.reset();
     TRY(job.wait(path.text, fmt::format("importing image '{}'", import.name), call), failure);
-    TRY(print(import.name + "\n"));
+    if (call.json != JsonStyle::Off) TRY(print(describe_json(Properties{{"image", import.name}}, call.json)));
+    else TRY(print(import.name + "\n"));
     return exit_done;
 }
 

@@ -1,4 +1,5 @@
-// start, stop, restart, enable, disable: jobs. reboot, kill, freeze, thaw, set: one call each; terminate sees the end. reload.
+// start, stop, restart, enable, disable: jobs. kill, freeze, thaw, set: one call each; terminate sees the end,
+// reboot the next boot. reload.
 #include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/jobs.h"
@@ -149,9 +150,25 @@ Result<int> disable(const Invocation& call)
                     call.has("--now"));
 }
 
+// The next boot of each is seen: what is asked of a machine then meets no process of the one before.
 Result<int> reboot(const Invocation& call)
 {
-    return call_each(call, "RebootMachine", "reboot");
+    std::vector<std::pair<std::string, uint64_t>> rebooting;
+    Client client = TRY(connect(call));
+    auto begin = [&](const std::string& name) -> Result<> {
+        const Properties before = TRY(observe_machine(client, name), cannot("reboot", name));
+        TRY(client.call("RebootMachine", name), cannot("reboot", name));
+        rebooting.emplace_back(name, number_of(before, "Boots"));
+        return {};
+    };
+    int status = TRY(for_each_machine(call, begin));
+    for (const auto& [name, boots] : rebooting) {
+        auto again = wait_until_rebooted(call, name, boots);
+        if (again) continue;
+        complain(with_context(again.error(), cannot("reboot", name)).text);
+        status = exit_failed;
+    }
+    return status;
 }
 Result<int> terminate(const Invocation& call)
 {

@@ -104,7 +104,9 @@ Result<int> commit(const Invocation& call)
     if (call.has("--at-next-start")) return exit_done;
     const MessageHandle answer = TRY(client.call("DescribeImage", image));
     const Properties made = TRY(read_properties(answer.get()));
-    TRY(print(text_of(made, "Digest") + "\n"));
+    const std::string digest = text_of(made, "Digest");
+    if (call.json != JsonStyle::Off) TRY(print(describe_json(Properties{{"image", image}, {"digest", digest}}, call.json)));
+    else TRY(print(digest + "\n"));
     return exit_done;
 }
 

@@ -10,6 +10,7 @@
 #include "cli/exit_status.h"
 #include "cli/jobs.h"
 #include "cli/output.h"
+#include "cli/properties.h"
 #include "cli/session.h"
 #include "cli/verbs/verbs.h"
 #include "machine/spec_file.h"
@@ -109,7 +110,8 @@ Result<int> run_detached(const Invocation& call, const std::string& definition)
     Started started = TRY(ask_to_run(client, call, RunConsole::Detached, definition), what_failed(call));
     jobs.add(started.job, {.machine = started.name, .goal = JobGoal::Running, .what = cannot("run", started.name)});
     if (!TRY(jobs.wait_for_all(fmt::format("starting machine '{}'", started.name), call))) return exit_refused;
-    TRY(print(started.name + "\n"));
+    if (call.json != JsonStyle::Off) TRY(print(describe_json(Properties{{"machine", started.name}}, call.json)));
+    else TRY(print(started.name + "\n"));
     return exit_done;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/exit_status.h"
 #include "cli/jobs.h"
 #include "cli/output.h"
+#include "cli/properties.h"
 #include "cli/table.h"
 #include "cli/verbs/verbs.h"
 
@@ -82,8 +83,13 @@ Result<int> snapshot(const Invocation& call)
     if (!TRY(wait_for_change(client, call, job, "copying"))) return exit_failed;
     const auto snapshots = TRY(read_snapshots(client, name), cannot("snapshot", name));
     auto made = std::ranges::find(snapshots, tag, [](const Row& row) { return std::get<0>(row); });
-    if (made != snapshots.end() && std::get<2>(*made) != 0 && !call.has("--quiet"))
-        complain(fmt::format("machine '{}' stood still for {}", printable(name), describe_milliseconds(std::get<2>(*made))));
+    const uint64_t frozen = made == snapshots.end() ? 0 : std::get<2>(*made);
+    if (call.json != JsonStyle::Off) {
+        TRY(print(describe_json(Properties{{"machine", name}, {"tag", tag}, {"frozen", frozen}}, call.json)));
+        return exit_done;
+    }
+    if (frozen != 0 && !call.has("--quiet"))
+        complain(fmt::format("machine '{}' stood still for {}", printable(name), describe_milliseconds(frozen)));
     TRY(print(tag + "\n"));
     return exit_done;
 }

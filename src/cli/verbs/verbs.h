@@ -108,6 +108,8 @@ Result<int> for_each_machine(const Invocation& call, const std::function<Result<
 
 // Until a machine that there was does not run, or is gone.
 Result<> wait_until_stopped(const Invocation& call, const std::string& name);
+// Until it runs in a later boot than that one. Errors: Failed, where it has ended instead.
+Result<> wait_until_rebooted(const Invocation& call, const std::string& name, uint64_t boots);
 
 // "cannot start machine 'web'": before the sentence of a failure.
 std::string cannot(std::string_view what, std::string_view machine);

@@ -1,5 +1,6 @@
 // wait: until a machine is started, ready or stopped, told by holmd's signals.
 #include <chrono>
+#include <optional>
 
 #include "base/text.h"
 #include "cli/exit_status.h"
@@ -20,16 +21,17 @@ enum class State { Started, Ready, Stopped };
 struct Wanted {
     State state = State::Started;
     std::string check;
+    std::optional<uint64_t> boots;  // a later boot than this one, which an end does not lead to
 };
 
 Result<Wanted> parse_wanted(const std::string& text)
 {
-    if (text == "started") return Wanted{State::Started, ""};
-    if (text == "ready") return Wanted{State::Ready, ""};
-    if (text == "stopped") return Wanted{State::Stopped, ""};
+    if (text == "started") return Wanted{State::Started, "", {}};
+    if (text == "ready") return Wanted{State::Ready, "", {}};
+    if (text == "stopped") return Wanted{State::Stopped, "", {}};
     if (text.starts_with("unit:") || text.starts_with("port:")) {
         TRY(machine::parse_ready(text));
-        return Wanted{State::Started, text};
+        return Wanted{State::Started, text, {}};
     }
     constexpr std::string_view states[] = {"started", "ready", "stopped"};
     return error(Errc::Invalid, "'{}' is nothing to wait for{}: started, ready, stopped, unit:NAME or port:NUMBER", printable(text),
@@ -37,12 +39,12 @@ Result<Wanted> parse_wanted(const std::string& text)
 }
 
 // Whether it is so; an error where it can no longer come of itself. A machine that was never started is waited for.
-Result<bool> is_reached(const Properties& machine, State wanted)
+Result<bool> is_reached(const Properties& machine, const Wanted& wanted)
 {
     const std::string state = text_of(machine, "State");
     const bool ended = state == "stopped" || state == "failed";
     bool reached = false;
-    switch (wanted) {
+    switch (wanted.state) {
     case State::Started: reached = !ended && flag_of(machine, "Started"); break;
     case State::Ready: reached = state == "running"; break;
     case State::Stopped: reached = ended; break;
@@ -51,7 +53,9 @@ Result<bool> is_reached(const Properties& machine, State wanted)
         std::string why = text_of(machine, "LastFailure");
         return error(Errc::Failed, "it failed{}{}", why.empty() ? "" : ": ", why);
     }
-    return reached;
+    if (!wanted.boots) return reached;
+    if (ended) return error(Errc::Failed, "it has stopped instead");
+    return reached && number_of(machine, "Boots") > *wanted.boots;
 }
 
 // One look. `seen`: it existed before, so that its absence is its end.
@@ -60,7 +64,7 @@ Result<bool> look(Client& client, const std::string& name, const Wanted& wanted,
     auto machine = observe_machine(client, name);
     if (machine) {
         seen = true;
-        const bool reached = TRY(is_reached(*machine, wanted.state));
+        const bool reached = TRY(is_reached(*machine, wanted));
         if (!reached || wanted.check.empty()) return reached;
         auto passed = client.ask<bool>("CheckMachine", name, wanted.check);
         if (!passed && (passed.error().code == Errc::Denied || passed.error().code == Errc::NoCommand)) return passed.error();
@@ -97,7 +101,13 @@ Result<> wait_until(Client& client, const std::string& name, const Wanted& wante
 Result<> wait_until_stopped(const Invocation& call, const std::string& name)
 {
     Client client = TRY(connect(call));
-    return wait_until(client, name, {State::Stopped, ""}, machine::infinite, true);
+    return wait_until(client, name, {State::Stopped, "", {}}, machine::infinite, true);
+}
+
+Result<> wait_until_rebooted(const Invocation& call, const std::string& name, uint64_t boots)
+{
+    Client client = TRY(connect(call));
+    return wait_until(client, name, {State::Started, "", boots}, machine::infinite, true);
 }
 
 Result<int> wait(const Invocation& call)

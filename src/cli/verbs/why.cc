@@ -41,8 +41,19 @@ std::string describe_steps(const Properties& explained)
     return "";
 }
 
+// A start that waits for somebody to look at it is no failure yet.
+std::string describe_hold(const std::string& name, const Properties& explained)
+{
+    const std::string why = text_of(explained, "HeldWhy");
+    return fmt::format(
+        "{0}: its start is held at step '{1}'{2}{3}\n'holmctl debug {0}' looks at it, 'holmctl continue {0}' goes on, "
+        "'holmctl abort {0}' takes it back.\n",
+        name, printable(text_of(explained, "Held")), why.empty() ? "" : ": ", printable(why, 4096));
+}
+
 std::string describe_why(const std::string& name, const Properties& explained)
 {
+    if (!text_of(explained, "Held").empty()) return describe_hold(name, explained);
     const std::string state = text_of(explained, "State"), why = text_of(explained, "Why");
     const bool failed = state == "failed";
     std::string text = fmt::format("{}: {}", name, failed && !why.empty() ? printable(why, 4096) : fmt::format("is {}", state)) + "\n";

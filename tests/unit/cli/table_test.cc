@@ -59,6 +59,19 @@ TEST(Table, FitCountsCharacters)
     EXPECT_EQ(display_width("añejo…"), 6u);
 }
 
+TEST(Table, SentencesAreWrapped)
+{
+    EXPECT_EQ(wrap("to be or not", 6), (std::vector<std::string>{"to be", "or not"}));
+    EXPECT_EQ(wrap("abcdefgh ij", 4), (std::vector<std::string>{"abcd", "efgh", "ij"}));
+    EXPECT_EQ(wrap("", 4), std::vector<std::string>{""});
+    Table table{.columns = {{"CHECK", "check"}, {"NEXT STEP", "next", Shown::Always, Overflow::Wrap}, {"END", "end"}},
+                .rows = {{std::string("disk"), std::string("free space where the state lies"), std::string("x")}}};
+    EXPECT_EQ(describe_table(table, {.width = 26}),
+              "CHECK NEXT STEP        END\ndisk  free space where x\n      the state lies\n\n1 machine listed.\n");
+    const std::string whole = describe_table(table, {});
+    EXPECT_NE(whole.find("free space where the state lies x"), std::string::npos);
+}
+
 TEST(Table, ColourOnlyWhereItIsWanted)
 {
     EXPECT_EQ(describe_table(machines(), {}).find('\x1b'), std::string::npos);

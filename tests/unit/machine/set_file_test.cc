@@ -37,6 +37,19 @@ TEST(SetFile, ATextThatIsNoTomlIsLeftAlone)
     EXPECT_FALSE(set_resources({"90-set.toml", "[resources\n"}, Assignments{{"TasksMax", "7"}}));
 }
 
+TEST(SetFile, WhatIsSaidInVainIsFound)
+{
+    const Source own{"web.toml", "description = \"a\"\n[resources]\nMemoryMax = \"256M\"\nTasksMax = 7\n[[network]]\nnetwork = \"lan\"\n"};
+    auto found = [&](const std::string& set) { return *find_overridden(std::span(&own, 1), {"90-set.toml", set}); };
+    EXPECT_EQ(found(""), std::vector<Overridden>());
+    EXPECT_EQ(found("[resources]\nTasksMax = 7\nCPUWeight = 50\n"), std::vector<Overridden>()) << "the same, and what nobody else says";
+    EXPECT_EQ(found("# kept\n[resources]\nMemoryMax = \"512M\"\n"),
+              (std::vector<Overridden>{{"resources.MemoryMax", "256M (web.toml:3)", "512M (90-set.toml:3)"}}));
+    EXPECT_EQ(found("[[network]]\nnetwork = \"dmz\"\n"), std::vector<Overridden>()) << "one more";
+    EXPECT_EQ(found("network = [{ network = \"dmz\" }]\n"), (std::vector<Overridden>{{"network", "web.toml:5", "90-set.toml:1"}}));
+    EXPECT_FALSE(find_overridden(std::span(&own, 1), {"90-set.toml", "[x"}));
+}
+
 std::vector<NetworkSpec> networks(const std::string& text)
 {
     const Source source{"a", text};
