@@ -13,10 +13,11 @@ namespace holm::machine {
 namespace {
 
 // Finds out, without recursion, how deep a document nests: toml++ descends by recursion, and so does the freeing of its tree.
-// Only brackets and dots outside of strings and comments count; a document that is no TOML is left to toml++.
-class NestingScan {
+// Only brackets and dots outside of strings and comments count; a document that is no TOML is left to toml++, but for letters beyond ASCII
+// outside of them: what toml++ 3.3 does when it asks whether one is white space is undefined.
+class TextScan {
 public:
-    NestingScan(std::string_view text, const std::string& file) : text_(text), here_{file, 1, 1} {}
+    TextScan(std::string_view text, const std::string& file) : text_(text), here_{file, 1, 1} {}
 
     Result<> run()
     {
@@ -24,6 +25,8 @@ public:
             if (text_.front() == '"' || text_.front() == '\'') skip_string();
             else if (text_.front() == '#') skip(text_.substr(0, text_.find('\n')).size());
             else {
+                if (static_cast<unsigned char>(text_.front()) >= 0x80)
+                    return error(Errc::Invalid, "{}only strings and comments may have letters beyond ASCII", describe_position(here_));
                 count(text_.front());
                 if (depth_ > toml_nesting_limit || dots_ > toml_nesting_limit)
                     return error(Errc::Invalid, "{}nested deeper than {} levels", describe_position(here_), toml_nesting_limit);
@@ -157,7 +160,7 @@ Result<TomlValue> parse_toml(const Source& source)
     std::string_view text = source.text;
     TRY(check_bytes(source, text));
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-    TRY(NestingScan(text, source.file).run());
+    TRY(TextScan(text, source.file).run());
     toml::parse_result parsed = toml::parse(text, source.file);
     if (!parsed) {
         const toml::parse_error& failure = parsed.error();

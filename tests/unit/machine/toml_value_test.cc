@@ -53,6 +53,13 @@ TEST(Toml, RefusesWhatIsNoUtf8Text)
     EXPECT_EQ(failure(std::string(toml_size_limit + 1, '#')), "'f.toml' is larger than 1 MiB");
 }
 
+TEST(Toml, LettersBeyondAsciiStandInStringsAndComments)
+{
+    EXPECT_EQ(failure("# ä\na = \"ä\"\n'ö' = 'ü'\n"), "");
+    for (const char* bad : {"ä = 1", "a = ä", "[ä]", "a = 1 ä"})
+        EXPECT_TRUE(failure(bad).ends_with("only strings and comments may have letters beyond ASCII")) << failure(bad);
+}
+
 TEST(Toml, SyntaxErrorsHaveTheirPlace)
 {
     for (const char* bad : {"a = 1\na = 2", "a = ", "a", "= 1", "a = \"x", "[t", "[t]\n[t]", "a.b = 1\na = 2", "a = 1\rb = 2",
