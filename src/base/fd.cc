@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace holm {
 
 void Fd::reset()
@@ -35,7 +37,8 @@ Result<std::string> read_all(int fd, size_t limit)
 {
     std::string content;
     while (content.size() <= limit) {
-        size_t old = content.size(), step = std::min<size_t>(limit + 1 - old, 64 << 10);
+        // Most files are small, and a large buffer costs more than they do.
+        size_t old = content.size(), step = std::min<size_t>(limit + 1 - old, std::clamp<size_t>(old, 4 << 10, 64 << 10));
         content.resize(old + step);
         ssize_t n = ::read(fd, content.data() + old, step);
         if (n < 0 && errno == EINTR) n = 0, content.resize(old);

@@ -42,10 +42,12 @@ Result<int> dispatch(const Invocation& call)
     case Verb::ListImages: return verbs::list_images(call);
     case Verb::ImageStatus: return verbs::image_status(call);
     case Verb::ImportTar: return verbs::import_tar(call);
+    case Verb::ImportRaw: return verbs::import_raw(call);
     case Verb::ImportFs: return verbs::import_fs(call);
     case Verb::ImportOci: return verbs::import_oci(call);
     case Verb::ExportTar: return verbs::export_tar(call);
     case Verb::ExportOci: return verbs::export_oci(call);
+    case Verb::CopyImage: return verbs::copy_image(call);
     case Verb::CloneImage: return verbs::clone_image(call);
     case Verb::ReadOnly: return verbs::read_only(call);
     case Verb::Prune: return verbs::prune(call);

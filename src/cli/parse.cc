@@ -125,8 +125,6 @@ Result<JsonStyle> parse_json_style(const std::string& text)
 Result<const VerbInfo*> parse_verb(const std::string& word)
 {
     if (const VerbInfo* verb = find_verb(word)) return verb;
-    auto later = later_verbs();
-    if (std::ranges::find(later, word) != later.end()) return error(Errc::NotSupported, "'{}' is not supported yet", word);
     if (const std::string_view meant = verb_of_others(word); !meant.empty())
         return error(Errc::Invalid, "unknown verb '{}' (did you mean '{}'?)", word, meant);
     std::vector<std::string_view> known = verb_words();

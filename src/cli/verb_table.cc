@@ -51,13 +51,6 @@ const Verbs& table()
     return verbs;
 }
 
-// clang-format off: one a line
-constexpr auto later = std::to_array<std::string_view>({
-    "copy-image",
-    "import-raw",
-});
-// clang-format on
-
 using Pair = std::pair<std::string_view, std::string_view>;
 constexpr auto verbs_of_others = std::to_array<Pair>({{"rm", "remove"},
                                                       {"delete", "remove"},
@@ -113,11 +106,6 @@ const VerbInfo* find_verb(std::string_view name)
     return nullptr;
 }
 
-std::span<const std::string_view> later_verbs()
-{
-    return later;
-}
-
 std::string_view verb_of_others(std::string_view word)
 {
     return find_meant(verbs_of_others, word);
@@ -130,7 +118,7 @@ std::string_view option_of_others(std::string_view word)
 
 std::vector<std::string_view> verb_words()
 {
-    std::vector<std::string_view> words(later.begin(), later.end());
+    std::vector<std::string_view> words;
     for (const VerbInfo& info : table()) {
         words.push_back(info.name);
         if (!info.alias.empty()) words.push_back(info.alias);

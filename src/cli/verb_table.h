@@ -34,12 +34,14 @@ enum class Verb {
     ListImages,
     ImageStatus,
     ImportTar,
+    ImportRaw,
     ImportFs,
     ImportOci,
     PullOci,
     ExportTar,
     ExportOci,
     CloneImage,
+    CopyImage,
     ReadOnly,
     Prune,
     DiskUsage,
@@ -142,8 +144,6 @@ bool stands_behind_verb(const OptionInfo& option);
 std::span<const VerbInfo> all_verbs();
 const VerbInfo* find_verb(std::string_view name);  // by name or alias; nullptr where there is none
 
-// Verbs of interface that a later version brings: known words, so that they are no usage errors.
-std::span<const std::string_view> later_verbs();
 // What docker, podman and systemctl call something that we have under another name: the verb or the option here, or "".
 std::string_view verb_of_others(std::string_view word);
 std::string_view option_of_others(std::string_view word);

@@ -57,6 +57,8 @@ Result<SupervisorState> parse_state(const kernel::Message& message)
     state.health = printable(message.get("health"), 16);
     state.held = printable(message.get("held"), 32);
     state.held_why = printable(message.get("held_why"), 4096);
+    auto moment = [&](std::string_view key) { return static_cast<uint64_t>(std::max<int64_t>(message.get_number(key).value_or(0), 0)); };
+    state.moments = {moment("booting_at"), moment("leader_at"), moment("started_at"), moment("ready_at")};
     state.outcome.why = message.get("why");
     state.outcome.boots = state.boots;
     if (state.phase != Phase::Ended) return state;

@@ -30,6 +30,10 @@ struct SupervisorState {
     std::string health;  // "healthy", "unhealthy" or ""
     std::string held;    // the step at which the start is held, "" where it is not
     std::string held_why;
+    struct Moments {
+        uint64_t booting = 0, leader = 0, started = 0, ready = 0;
+        bool operator==(const Moments&) const = default;
+    } moments;        // of this boot, but `ready` of the first: CLOCK_MONOTONIC in µs; 0: not yet
     Outcome outcome;  // of Ended; why: of any phase
 };
 // Errors: Invalid.

@@ -1,5 +1,6 @@
 #include "daemon/lifecycle.h"
 
+#include <chrono>
 #include <utility>
 
 #include "api/names.h"
@@ -110,6 +111,7 @@ void Lifecycle::handle(const MachineName& name, const Event& event)
     const bool was_active = is_active(machine.life), was_fresh = machine.life.record == machine::Record::Fresh;
     machine::Step step = machine::step(machine.life, event);
     const machine::Life before = std::exchange(machine.life, std::move(step.next));
+    note_moment(machine, event.kind, stage);
     const bool ends = was_active && !is_active(machine.life);
     if (ends) note_end(machine, step_of(stage));
     if (was_fresh && machine.life.record == machine::Record::Kept)
@@ -118,6 +120,19 @@ void Lifecycle::handle(const MachineName& name, const Event& event)
     for (Action action : step.actions) perform(machine, action);
     if (ends) settle(machine);
     forget_if_gone(name);
+}
+
+void Lifecycle::note_moment(MachineEntry& machine, EventKind kind, machine::Stage before)
+{
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    const auto moment = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+    const bool begins = before == machine::Stage::Stopped || before == machine::Stage::Failed;
+    if (begins && is_active(machine.life)) machine.moments = {};
+    if (begins && (kind == EventKind::StartRequested || kind == EventKind::PrepareRequested)) machine.moments.asked = moment;
+    if (kind == EventKind::Planned) machine.moments.planned = moment;
+    if (machine.life.stage == machine::Stage::Booting && before != machine::Stage::Booting && machine.moments.planned &&
+        !machine.moments.told)
+        machine.moments.told = moment;
 }
 
 // How a life went: before anybody is told that it has ended.

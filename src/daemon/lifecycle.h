@@ -106,6 +106,13 @@ public:
     void confirm(const machine::MachineName& name, Reply reply);
     void revert(const machine::MachineName& name, Reply reply);
 
+    // Nothing starts on the folder from here on, until it is let go.
+    void hold_root(const std::string& folder) { held_roots_.insert(folder); }
+    void let_go_of_root(const std::string& folder)
+    {
+        if (auto held = held_roots_.find(folder); held != held_roots_.end()) held_roots_.erase(held);
+    }
+
     // Its networks are others now: the plan in /run was changed under it.
     void networks_changed(const machine::MachineName& name, launch::Plan plan);
 
@@ -133,6 +140,7 @@ private:
     MachineEntry& entry(const machine::MachineName& name);
     MachineEntry* lookup(const machine::MachineName& name);
     void note_end(MachineEntry& machine, const char* step);
+    void note_moment(MachineEntry& machine, machine::EventKind kind, machine::Stage before);
     void tell_journal(MachineEntry& machine, const machine::Life& before);
     void settle(MachineEntry& machine);
     void forget_if_gone(const machine::MachineName& name);
@@ -195,6 +203,7 @@ private:
     void plan(MachineEntry& machine);
     Result<PlanRequest> plan_request(const MachineEntry& machine);
     void planned(const machine::MachineName& name, Result<launch::Plan> plan);
+    Result<launch::Plan> check_root(launch::Plan plan) const;
     void answer_prepare(MachineEntry& machine);
     void tell_prepared(MachineEntry& machine, const Result<systemd::UnitProperties>& real, const std::vector<std::string>& written);
     void refuse_prepare(MachineEntry& machine);
@@ -243,6 +252,7 @@ private:
     Announcer announcer_;
     std::map<machine::MachineName, std::unique_ptr<MachineEntry>> machines_;
     EventLog events_;
+    std::multiset<std::string> held_roots_;   // paths that nothing may start on now
     std::set<machine::MachineName> unheard_;  // found, and not heard of yet
     systemd::Callback on_heard_;
     std::deque<systemd::Callback> queue_;

@@ -96,6 +96,7 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
     enqueue([this, name, plan = std::move(plan)]() mutable {
         MachineEntry& machine = entry(name);
         machine.planner.reset();
+        if (plan) plan = check_root(std::move(*plan));
         if (!plan) {
             machine.failure = plan.error();
             return handle(name, {.kind = EventKind::PlanFailed, .why = plan.error().text});
@@ -109,6 +110,14 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
         machine.times = {.created = written_at(api::plan_path(name))};
         handle(name, {.kind = EventKind::Planned});
     });
+}
+
+// An image that is a plain folder may go while a start that has seen it is on its way here.
+Result<launch::Plan> Lifecycle::check_root(launch::Plan plan) const
+{
+    for (const std::string& folder : plan.rootfs.lower)
+        if (held_roots_.contains(folder)) return error(Errc::Busy, "'{}' is being removed or renamed", folder);
+    return plan;
 }
 
 void Lifecycle::networks_changed(const MachineName& name, launch::Plan plan)

@@ -123,8 +123,8 @@ Result<> join(const Work& work, launch::Plan& now, const launch::Plan& to, const
 Result<> change_rules(const Work& work, const Endpoint& before, const Endpoint& after)
 {
     if (work.firewall != machine::Firewall::Manage || !TRY(network::has_ruleset())) return {};
-    return network::apply_ruleset(network::describe_removal(network::MachineEndpoints{work.name.text(), {before}}) +
-                                  network::describe_addition(network::MachineEndpoints{work.name.text(), {after}}));
+    network::RulesetChange change = network::plan_removal(network::MachineEndpoints{work.name.text(), {before}});
+    return network::apply_ruleset(change += network::plan_addition(network::MachineEndpoints{work.name.text(), {after}}));
 }
 
 Result<> change(const Work& work, launch::Plan& now, const launch::Plan& to, const std::string& interface)

@@ -218,7 +218,7 @@ Result<Unchanged> publish(const Work& work)
     Endpoint added = endpoint;
     added.published = {wanted};
     Undo undo([&] {
-        (void)network::apply_ruleset(network::describe_unpublished(added));
+        (void)network::apply_ruleset(network::plan_unpublished(added));
         if (auto kept = write_ports(work.name, before.network); !kept) log_error("{}", kept.error().text);
         save_or_say(before);
     });
@@ -238,7 +238,7 @@ Result<Unchanged> unpublish(const Work& work)
         TRY(write_ports(work.name, after.network));
         Endpoint removed = endpoint;
         removed.published = {wanted};
-        if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::describe_unpublished(removed)));
+        if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::plan_unpublished(removed)));
         TRY(network::forget_translated(endpoint, removed.published));
         return Unchanged();
     }

@@ -51,6 +51,13 @@ struct Times {
     uint64_t ready = 0;
 };
 
+// The steps of a start that are holmd's, CLOCK_MONOTONIC in µs; 0: not yet, or under an earlier holmd.
+struct StartMoments {
+    uint64_t asked = 0;    // by a client, or by systemd
+    uint64_t planned = 0;  // its plan is saved
+    uint64_t told = 0;     // its unit is there, and its supervisor has the plan
+};
+
 struct MachineEntry {
     explicit MachineEntry(machine::MachineName name_) : name(std::move(name_)) {}
 
@@ -60,6 +67,7 @@ struct MachineEntry {
     std::optional<launch::Plan> plan;  // of plan.toml
     std::optional<LastRun> last;       // how the last life ended
     Times times;
+    StartMoments moments;
     std::string control_group;  // of the unit
 
     std::unique_ptr<ControlClient> control;

@@ -49,6 +49,7 @@ private:
     bool started(const char* path) { return view_of(path).started; }
     uint64_t started_at(const char* path) { return view_of(path).times.started; }
     uint64_t ready_at(const char* path) { return view_of(path).times.ready; }
+    std::map<std::string, uint64_t> timing(const char* path) { return view_of(path).timing; }
     uint32_t boots(const char* path) { return view_of(path).boots; }
     std::string health(const char* path) { return view_of(path).health; }
     std::string held(const char* path) { return view_of(path).held; }

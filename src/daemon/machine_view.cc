@@ -38,6 +38,21 @@ void add_files(MachineView& view, const Known& known)
     view.root = root_of(known.spec->root);
 }
 
+// What has come about of the present start.
+std::map<std::string, uint64_t> timing_of(const MachineEntry& machine)
+{
+    const SupervisorState::Moments& boot = machine.told.moments;
+    std::map<std::string, uint64_t> timing = {{"asked", machine.moments.asked},
+                                              {"planned", machine.moments.planned},
+                                              {"told", machine.moments.told},
+                                              {"booting", boot.booting},
+                                              {"leader", boot.leader},
+                                              {"started", boot.started},
+                                              {"ready", boot.ready}};
+    std::erase_if(timing, [](const auto& moment) { return moment.second == 0; });
+    return timing;
+}
+
 void add_life(MachineView& view, const MachineEntry& machine)
 {
     view.active = is_active(machine.life);
@@ -49,6 +64,7 @@ void add_life(MachineView& view, const MachineEntry& machine)
     view.control_group = machine.control_group;
     if (machine.last) view.last = *machine.last, view.has_last = true;
     if (!view.active) return;
+    view.timing = timing_of(machine);
     view.unit = unit_of(machine);
     view.health = machine.told.health;
     view.held = machine.told.held;

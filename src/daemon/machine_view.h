@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct MachineView {
     machine::MachineName name;
     std::vector<uint8_t> id;  // 16 bytes, or none
     Times times;
+    std::map<std::string, uint64_t> timing;
     std::string unit;  // "" where it has none now and none by definition
     uint32_t leader = 0;
     std::string root;

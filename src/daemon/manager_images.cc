@@ -115,6 +115,11 @@ void ManagerObject::import_tar(Reply reply, Fd archive, const std::string& name,
                  read_only);
 }
 
+void ManagerObject::import_raw(Reply reply, Fd disk, const std::string& name, bool force, bool read_only)
+{
+    import_image(std::move(reply), {.job = "import-raw", .verb = "import-raw", .origin = "raw"}, std::move(disk), name, force, read_only);
+}
+
 void ManagerObject::import_folder(Reply reply, Fd folder, const std::string& name, bool force, bool read_only)
 {
     import_image(std::move(reply), {.job = "import-fs", .verb = "import-fs", .origin = "folder"}, std::move(folder), name, force,

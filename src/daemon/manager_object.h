@@ -139,13 +139,14 @@ private:
     void import_image(Reply reply, const ImportKind& kind, Fd source, const std::string& name, bool force, bool read_only);
     void import_tar(Reply reply, Fd archive, const std::string& name, bool force, bool read_only);
     void import_oci(Reply reply, Fd source, const std::string& name, const std::string& reference, bool force, bool read_only);
+    void import_raw(Reply reply, Fd disk, const std::string& name, bool force, bool read_only);
     void import_folder(Reply reply, Fd folder, const std::string& name, bool force, bool read_only);
     // images that are folders or files, as machinectl has them (manager_plain_images.cc)
     Result<> check_plain(const ImageView& image, const std::string& new_name);
     void clone_plain(Reply reply, const ImageView& image, const std::string& new_name);
     void rename_plain(Reply reply, const ImageView& image, const std::string& new_name);
     void remove_plain(Reply reply, const ImageView& image);
-    void change_plain(Reply reply, const std::string& what, const Worker::Job& job);
+    void change_plain(Reply reply, const std::string& what, const std::string& folder, const Worker::Job& job);
     // copies and names (manager_changes.cc)
     void clone(Reply reply, const std::string& name, const std::string& new_name);
     void rename(Reply reply, const std::string& name, const std::string& new_name);
@@ -180,6 +181,9 @@ private:
     void export_tar(Reply reply, const std::string& name, Fd target, const std::string& compression);
     void export_upper(Reply reply, const std::string& name, Fd target, const std::string& compression);
     void export_oci(Reply reply, const std::string& name, Fd target, const std::string& compression);
+    void list_layers(Reply reply);
+    void send_image(Reply reply, const std::string& name, Fd target, const std::vector<std::string>& there);
+    void receive_image(Reply reply, Fd source, const std::string& name, bool force, bool read_only);
     void prune_images(Reply reply, bool dry_run);
     void disk_usage(Reply reply);
     void check_images(Reply reply, bool deep);

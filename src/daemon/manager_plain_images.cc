@@ -10,8 +10,7 @@
 #include "base/text.h"
 #include "daemon/manager_object.h"
 #include "machine/identifiers.h"
-#include "rootfs/copy_tree.h"
-#include "rootfs/remove.h"
+#include "rootfs/beside.h"
 
 namespace holm::daemon {
 
@@ -33,23 +32,10 @@ Plain plain_of(const ImageView& image)
             .ending = image.type == "raw" ? ".raw" : ""};
 }
 
-// Beside each other in one folder; what is half there has a name that no image has.
 Result<> copy_plain(const Plain& image, const std::string& to)
 {
     Fd folder = TRY(open_file(image.folder, O_PATH | O_DIRECTORY));
-    const std::string half = fmt::format(".{}.half", to);
-    TRY(rootfs::remove_tree(folder.get(), half));
-    if (::mkdirat(folder.get(), half.c_str(), 0700)) return sys_error("cannot make '{}/{}'", image.folder, half);
-    Fd from = TRY(open_at(folder.get(), image.file, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), image.name);
-    Fd made = TRY(open_at(folder.get(), half, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    auto copied = rootfs::copy_tree(from.get(), made.get(), [](const std::string&, const rootfs::Copied&) -> Result<> { return {}; });
-    if (!copied) {
-        static_cast<void>(rootfs::remove_tree(folder.get(), half));
-        return copied.error();
-    }
-    if (::renameat2(folder.get(), half.c_str(), folder.get(), to.c_str(), RENAME_NOREPLACE))
-        return sys_error("cannot name the copy '{}'", to);
-    return {};
+    return rootfs::copy_beside(folder.get(), image.file, to);
 }
 
 Result<> move_plain(const Plain& image, const std::string& to)
@@ -66,7 +52,7 @@ Result<> move_plain(const Plain& image, const std::string& to)
 Result<> delete_plain(const Plain& image)
 {
     Fd folder = TRY(open_file(image.folder, O_PATH | O_DIRECTORY));
-    TRY(rootfs::remove_tree(folder.get(), image.file));
+    TRY(rootfs::remove_beside(folder.get(), image.file));
     if (::unlinkat(folder.get(), (image.name + ".nspawn").c_str(), 0) && errno != ENOENT) return sys_error("cannot remove its settings");
     return {};
 }
@@ -95,13 +81,16 @@ Result<> ManagerObject::check_plain(const ImageView& image, const std::string& n
     return {};
 }
 
-void ManagerObject::change_plain(Reply reply, const std::string& what, const Worker::Job& job)
+// `folder`: what no machine may start on meanwhile; "" = it stays as it is.
+void ManagerObject::change_plain(Reply reply, const std::string& what, const std::string& folder, const Worker::Job& job)
 {
+    if (!folder.empty()) lifecycle_.hold_root(folder);
     auto place = workers_.emplace(workers_.end());
     *place = Worker::start(host_.loop, what, plain_deadline, job,
-                           [this, place, reply = std::move(reply)](const Result<kernel::Message>& done) mutable {
+                           [this, place, folder, reply = std::move(reply)](const Result<kernel::Message>& done) mutable {
                                auto ended = std::move(*place);
                                workers_.erase(place);
+                               lifecycle_.let_go_of_root(folder);
                                if (done) reply.ok();
                                else reply.fail(done.error());
                            });
@@ -113,14 +102,14 @@ void ManagerObject::clone_plain(Reply reply, const ImageView& image, const std::
         return reply.fail(
             error(Errc::NotSupported, "image '{}' is '{}': copy that file, as with 'cp --reflink=auto'", image.name, image.path));
     if (auto free = check_plain(image, new_name); !free) return reply.fail(free.error());
-    change_plain(std::move(reply), fmt::format("copying image '{}'", image.name),
+    change_plain(std::move(reply), fmt::format("copying image '{}'", image.name), "",
                  as_job([plain = plain_of(image), new_name] { return copy_plain(plain, new_name); }));
 }
 
 void ManagerObject::rename_plain(Reply reply, const ImageView& image, const std::string& new_name)
 {
     if (auto free = check_plain(image, new_name); !free) return reply.fail(free.error());
-    change_plain(std::move(reply), fmt::format("renaming image '{}'", image.name),
+    change_plain(std::move(reply), fmt::format("renaming image '{}'", image.name), image.path,
                  as_job([plain = plain_of(image), new_name] { return move_plain(plain, new_name); }));
 }
 
@@ -128,7 +117,7 @@ void ManagerObject::remove_plain(Reply reply, const ImageView& image)
 {
     if (auto free = check_plain(image, ""); !free) return reply.fail(free.error());
     if (image.read_only) return reply.fail(error(Errc::Denied, "image '{}' is read-only: 'chmod u+w {}' first", image.name, image.path));
-    change_plain(std::move(reply), fmt::format("removing image '{}'", image.name),
+    change_plain(std::move(reply), fmt::format("removing image '{}'", image.name), image.path,
                  as_job([plain = plain_of(image)] { return delete_plain(plain); }));
 }
 

@@ -7,6 +7,8 @@ namespace holm::daemon {
 
 namespace {
 
+constexpr size_t most_digests = 2000;  // of a request: a message is bounded
+
 Verb about(Privilege privilege, const char* name, const std::string& image = "")
 {
     return {.privilege = privilege, .name = name, .machine = "", .user = "", .owner = "", .image = image};
@@ -83,6 +85,35 @@ void ManagerObject::export_upper(Reply reply, const std::string& name, Fd target
 void ManagerObject::export_oci(Reply reply, const std::string& name, Fd target, const std::string& compression)
 {
     export_image(std::move(reply), "export-oci", std::move(target), name, compression, false);
+}
+
+void ManagerObject::list_layers(Reply reply)
+{
+    authority_.authorise(std::move(reply), about(Privilege::Inspect, "copy-image"), [this](Reply granted) {
+        image_jobs_.ask(std::move(granted), kernel::Message("layers"),
+                        [](Reply answered, const kernel::Message& answer) { answered.ok(answer.get_all("layer")); });
+    });
+}
+
+void ManagerObject::send_image(Reply reply, const std::string& name, Fd target, const std::vector<std::string>& there)
+{
+    if (auto parsed = image::parse_reference(name); !parsed) return reply.fail(parsed.error());
+    kernel::Message request("send");
+    request.add("name", name);
+    for (const std::string& digest : there) {
+        if (!image::is_digest(digest)) return reply.fail(error(Errc::Invalid, "'{}' is no digest of a layer", printable(digest, 100)));
+        if (request.fields.size() < most_digests) request.add("there", digest);  // what is not told is sent again
+    }
+    request.fds.push_back(std::move(target));
+    authority_.authorise(std::move(reply), about(Privilege::Images, "copy-image", name),
+                         [this, name, request = std::move(request)](Reply granted) mutable {
+                             image_jobs_.begin(std::move(granted), JobKind::Export, name, std::move(request));
+                         });
+}
+
+void ManagerObject::receive_image(Reply reply, Fd source, const std::string& name, bool force, bool read_only)
+{
+    import_image(std::move(reply), {.job = "receive", .verb = "copy-image", .origin = ""}, std::move(source), name, force, read_only);
 }
 
 void ManagerObject::prune_images(Reply reply, bool dry_run)

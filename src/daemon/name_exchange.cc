@@ -150,7 +150,10 @@ void NameExchange::follow(std::span<const Segment> up)
         auto channel = channels_.find(segment.name);
         if (channel != channels_.end()) {
             channel->second.segment = segment;
-            if (read_names(segment) != channel->second.said) say(channel->second, false);
+            std::string names = read_names(segment);
+            if (names == channel->second.names) continue;
+            channel->second.names = std::move(names);
+            say(channel->second, false);
         } else if (auto opened = open(segment, one->second); !opened)
             log_error("network '{}' does not know the names of other hosts: {}", segment.name, opened.error().text);
     }
@@ -164,6 +167,7 @@ Result<> NameExchange::open(const Segment& segment, unsigned interface)
     TRY(make_folders(folder_of(segment)));
     Channel& channel = channels_[segment.name];
     channel.segment = segment, channel.interface = interface, channel.socket = std::move(socket);
+    channel.names = read_names(segment);
     auto readable = loop_.watch_io(channel.socket.get(), EPOLLIN, [this, &channel](uint32_t) { receive(channel); });
     if (!readable) {
         channels_.erase(segment.name);
@@ -210,9 +214,8 @@ void NameExchange::take(Channel& channel, std::string_view frame)
 
 void NameExchange::say(Channel& channel, bool asks)
 {
-    channel.said = read_names(channel.segment);
     const Announcement whole{
-        .host = channel.segment.tunnel.local, .serial = new_serial(), .part = 0, .parts = 1, .asks = asks, .names = channel.said};
+        .host = channel.segment.tunnel.local, .serial = new_serial(), .part = 0, .parts = 1, .asks = asks, .names = channel.names};
     send(channel.socket.get(), channel.interface, whole, channel.segment.mtu);
 }
 

@@ -32,7 +32,7 @@ private:
         Fd socket;
         systemd::Source readable;
         network::Heard heard;
-        std::string said;
+        std::string names;       // of this host's own machines, as last read
         systemd::Source answer;  // soon, to those who have asked
     };
     Result<> open(const network::Segment& segment, unsigned interface);

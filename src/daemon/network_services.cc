@@ -17,6 +17,15 @@ constexpr const char* relay_service = "holm-relay.service";
 
 void NetworkServices::follow()
 {
+    if (looking_) return;
+    auto looking = loop_.defer([this] { look(); });
+    if (looking) looking_ = std::move(*looking);
+    else look();
+}
+
+void NetworkServices::look()
+{
+    looking_.reset();
     std::set<std::string> wanted, missing, gone;
     const std::vector<network::Segment> up = list_segments(Place::Up);
     for (const network::Segment& segment : up)

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "network/segment.h"
+#include "systemd/loop.h"
 #include "systemd/unit.h"
 
 namespace holm::daemon {
@@ -17,10 +18,13 @@ class NetworkServices {
 public:
     // `followed` is given the networks that are up, each time that something may have changed.
     using Followed = std::function<void(std::span<const network::Segment> up)>;
-    explicit NetworkServices(systemd::Units& units, Followed followed = {}) : units_(units), followed_(std::move(followed)) {}
+    NetworkServices(systemd::Loop& loop, systemd::Units& units, Followed followed = {})
+        : loop_(loop), units_(units), followed_(std::move(followed))
+    {
+    }
 
     // Starts what has come to be needed and stops what is not any more, as /run/holm/networks and /run/holm/relay say now. A service that
-    // cannot be started is said: machines go on without it.
+    // cannot be started is said: machines go on without it. Not at once, but when all that is ready now is done: no start waits for it.
     void follow();
     // Their bridges are new ones: what is bound to those that were is started anew.
     void restart(const std::set<std::string>& networks);
@@ -28,12 +32,15 @@ public:
     void forget() { started_.clear(); }
 
 private:
+    void look();
     void change(systemd::UnitVerb verb, const std::string& unit);
 
+    systemd::Loop& loop_;
     systemd::Units& units_;
     Followed followed_;
     std::set<std::string> started_;
     std::map<std::string, systemd::Operation> operations_;  // by unit
+    systemd::Source looking_;
 };
 
 }  // namespace holm::daemon

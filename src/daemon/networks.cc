@@ -170,9 +170,9 @@ Result<> add_to_firewall(const MachineEndpoints& machine, std::span<const Segmen
         all.push_back(machine);
         return network::apply_ruleset(network::describe_ruleset(list_segments(Place::Up), all));
     }
-    std::string text;
-    for (const Segment& segment : added) text += network::describe_addition(segment);
-    return network::apply_ruleset(text + network::describe_addition(machine));
+    network::RulesetChange change;
+    for (const Segment& segment : added) change += network::plan_addition(segment);
+    return network::apply_ruleset(change += network::plan_addition(machine));
 }
 
 bool joins(const MachineEndpoints& machine, const std::string& network)
@@ -184,7 +184,7 @@ Result<> end_service(const Segment& segment)
 {
     if (auto said = say_farewell(segment); !said) log_warning("network '{}': {}", segment.name, said.error().text);
     TRY(network::take_down(segment));
-    if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::describe_removal(segment)));
+    if (TRY(network::has_ruleset())) TRY(network::apply_ruleset(network::plan_removal(segment)));
     Fd parent = TRY(open_file(api::runtime_networks_folder, O_PATH | O_DIRECTORY));
     return rootfs::remove_tree(parent.get(), segment.name);
 }
@@ -272,7 +272,7 @@ Result<> leave_networks(const MachineName& name, const network::Plan& leaving, c
     if (leaving.endpoints.empty()) return {};
     const MachineEndpoints gone{name.text(), leaving.endpoints}, left{name.text(), staying.endpoints};
     Result<> result = write_ports(name, staying);
-    if (auto there = network::has_ruleset(); there && *there) result = network::apply_ruleset(network::describe_removal(gone));
+    if (auto there = network::has_ruleset(); there && *there) result = network::apply_ruleset(network::plan_removal(gone));
     for (const Endpoint& endpoint : leaving.endpoints) {
         if (auto removed = network::remove_outside(endpoint); !removed) result = removed;
         if (auto forgotten = network::forget_translated(endpoint, endpoint.published); !forgotten) result = forgotten;

@@ -45,7 +45,7 @@ Service::Service(systemd::Loop& loop)
       jobs_(bus_),
       authority_(bus_),
       host_names_(bus_),
-      network_services_(units_,
+      network_services_(loop_, units_,
                         [this](std::span<const network::Segment> up) {
                             peers_watch_.follow(up);
                             name_exchange_.follow(up);

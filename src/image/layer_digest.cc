@@ -59,17 +59,18 @@ private:
         TRY(add_attributes(hash, kernel::path_of_descriptor(folder), true));
         const FolderNames names = TRY(FolderNames::read(folder));
         for (const char* name : names) {
+            struct stat inner;
+            if (::fstatat(folder, name, &inner, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot look at '{}'", printable(name));
+            if (S_ISSOCK(inner.st_mode)) continue;  // nobody listens there any more, and no archive has one
             hash.add({name, ::strlen(name) + 1});
-            hash.add(TRY(hash_entry(folder, name, depth)));
+            hash.add(TRY(hash_entry(folder, name, inner, depth)));
         }
         return hash.finish();
     }
 
-    Result<Sha256Bytes> hash_entry(int folder, const char* name, unsigned depth)
+    Result<Sha256Bytes> hash_entry(int folder, const char* name, const struct stat& status, unsigned depth)
     {
         ++summary_.entries;
-        struct stat status;
-        if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot look at '{}'", printable(name));
         TRY(go_on_(0));
         if (S_ISDIR(status.st_mode)) {
             Fd inner = TRY(open_at(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -93,11 +94,7 @@ private:
             hash.add({target.data(), static_cast<size_t>(size)});
             return {};
         }
-        const char type = S_ISREG(status.st_mode)    ? 'f'
-                          : S_ISFIFO(status.st_mode) ? 'p'
-                          : S_ISSOCK(status.st_mode) ? 's'
-                          : S_ISBLK(status.st_mode)  ? 'b'
-                                                     : 'c';
+        const char type = S_ISREG(status.st_mode) ? 'f' : S_ISFIFO(status.st_mode) ? 'p' : S_ISBLK(status.st_mode) ? 'b' : 'c';
         add_status(hash, type, status);
         TRY(add_attributes(hash, path, false));
         if (type == 'b' || type == 'c') hash.add(fmt::format("{}:{}", major(status.st_rdev), minor(status.st_rdev)));

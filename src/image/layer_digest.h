@@ -3,8 +3,8 @@
 //
 // It is a hash of hashes: of each folder the names of its entries, sorted by bytes, with the hash of each; of each entry its type, mode,
 // owner, time of last change, extended attributes (image/attributes.h), and by type: a file's size and each 4 KiB block of it that is not
-// all zeros, with its offset; a link's target; a device's number. A further name of a file is the number of its first in the order of
-// the walk. A whiteout is a whiteout, whoever made it.
+// all zeros, with its offset; a link's target; a device's number. Sockets are left out. A further name of a file is the number of its first
+// in the order of the walk. A whiteout is a whiteout, whoever made it.
 #pragma once
 
 #include <cstdint>

@@ -8,6 +8,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <unordered_map>
@@ -45,7 +46,7 @@ public:
     Result<Packed> run()
     {
         TRY(open());
-        TRY(pack_folder(input_.tree, "", 0));
+        TRY(pack_top());
         TRY(check(archive_write_close(tar_.get()), tar_.get()));
         if (bytes_) {
             TRY(check(archive_write_finish_entry(bytes_.get()), bytes_.get()));
@@ -71,7 +72,9 @@ private:
         if (input_.compression != Compression::None) TRY(open_compressor());
         tar_.reset(archive_write_new());
         if (!tar_) return error(Errc::Failed, "there is no memory to write the archive");
-        TRY(check(archive_write_set_format_pax_restricted(tar_.get()), tar_.get()));
+        // The restricted form leaves nanoseconds out where nothing else needs a header of its own.
+        TRY(check(input_.nanoseconds ? archive_write_set_format_pax(tar_.get()) : archive_write_set_format_pax_restricted(tar_.get()),
+                  tar_.get()));
         archive_write_set_bytes_per_block(tar_.get(), static_cast<int>(piece));
         archive_write_set_bytes_in_last_block(tar_.get(), 1);
         return check(archive_write_open(tar_.get(), this, nullptr, write_tar, nullptr), tar_.get());
@@ -123,16 +126,46 @@ private:
         return static_cast<ssize_t>(size);
     }
 
-    Result<> pack_folder(int folder, const std::string& path, unsigned depth)
+    // One folder of all the layers that have it, topmost first; what is below the last of them is hidden where `opaque` is set.
+    struct Merged {
+        std::vector<Fd> folders;
+        bool opaque = false;
+    };
+
+    Result<> pack_top()
+    {
+        Merged top;
+        top.folders.push_back(TRY(open_at(input_.tree, ".", O_RDONLY | O_DIRECTORY)));
+        for (int layer : input_.below) {
+            if (is_opaque(top.folders.back().get())) break;
+            top.folders.push_back(TRY(open_at(layer, ".", O_RDONLY | O_DIRECTORY)));
+        }
+        top.opaque = is_opaque(top.folders.back().get());
+        return pack_folder(top, "", 0);
+    }
+
+    Result<> pack_folder(const Merged& merged, const std::string& path, unsigned depth)
     {
         if (depth > max_depth) return error(Errc::Invalid, "folders are nested deeper than {}", max_depth);
+        const int folder = merged.folders.front().get();
         struct stat status;
         if (::fstat(folder, &status)) return sys_error("cannot look at '{}'", printable(path));
         TRY(write_entry(path.empty() ? "./" : path + "/", status, kernel::path_of_descriptor(folder) + "/", {}));
-        if (input_.whiteouts && is_opaque(folder)) TRY(write_empty(path.empty() ? ".wh..wh..opq" : path + "/.wh..wh..opq", status));
-        const FolderNames names = TRY(FolderNames::read(folder));
-        for (const char* name : names) TRY(pack_entry(folder, name, path.empty() ? name : fmt::format("{}/{}", path, name), depth));
+        if (input_.whiteouts && merged.opaque) TRY(write_empty(path.empty() ? ".wh..wh..opq" : path + "/.wh..wh..opq", status));
+        for (const std::string& name : TRY(names_of(merged)))
+            TRY(pack_entry(merged, name, path.empty() ? name : fmt::format("{}/{}", path, name), depth));
         return {};
+    }
+
+    static Result<std::vector<std::string>> names_of(const Merged& merged)
+    {
+        std::vector<std::string> names;
+        for (const Fd& folder : merged.folders)
+            for (const char* name : TRY(FolderNames::read(folder.get()))) names.emplace_back(name);
+        if (merged.folders.size() == 1) return names;
+        std::ranges::sort(names);
+        names.erase(std::ranges::unique(names).begin(), names.end());
+        return names;
     }
 
     static bool is_opaque(int folder)
@@ -141,16 +174,51 @@ private:
         return ::fgetxattr(folder, opaque_attribute, &value, 1) == 1 && value == 'y';
     }
 
-    Result<> pack_entry(int folder, const char* name, const std::string& path, unsigned depth)
+    // The topmost that has the name.
+    static Result<size_t> find_layer(const Merged& merged, const std::string& name, const std::string& path, struct stat& status)
+    {
+        for (size_t i = 0; i < merged.folders.size(); ++i) {
+            if (::fstatat(merged.folders[i].get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return i;
+            if (errno != ENOENT) break;
+        }
+        return sys_error("cannot look at '{}'", printable(path));
+    }
+
+    // A folder of the layer `from`, with those of the same name below it, down to what hides the rest.
+    static Result<Merged> merge(const Merged& above, size_t from, const std::string& name)
+    {
+        Merged merged;
+        for (size_t i = from; i < above.folders.size() && !merged.opaque; ++i) {
+            struct stat status;
+            if (::fstatat(above.folders[i].get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW)) {
+                if (errno == ENOENT) continue;
+                return sys_error("cannot look at '{}'", printable(name));
+            }
+            merged.opaque = !S_ISDIR(status.st_mode);
+            if (merged.opaque) break;
+            merged.folders.push_back(TRY(open_at(above.folders[i].get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)));
+            merged.opaque = is_opaque(merged.folders.back().get());
+        }
+        return merged;
+    }
+
+    Result<> pack_entry(const Merged& merged, const std::string& name, const std::string& path, unsigned depth)
     {
         struct stat status;
-        if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot look at '{}'", printable(path));
+        const size_t layer = TRY(find_layer(merged, name, path, status));
         TRY(go_on_(0));
         if (S_ISDIR(status.st_mode)) {
-            Fd inner = TRY(open_at(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-            return pack_folder(inner.get(), path, depth + 1);
+            const Merged inner = TRY(merge(merged, layer, name));
+            return pack_folder(inner, path, depth + 1);
         }
-        if (S_ISCHR(status.st_mode) && status.st_rdev == 0) return input_.whiteouts ? write_whiteout(path, status) : Result<>();
+        if (S_ISCHR(status.st_mode) && status.st_rdev == 0)
+            return input_.whiteouts && !merged.opaque ? write_whiteout(path, status) : Result<>();
+        return pack_other(merged.folders[layer].get(), name, path, status);
+    }
+
+    // What is neither a folder nor a whiteout.
+    Result<> pack_other(int folder, const std::string& name, const std::string& path, const struct stat& status)
+    {
         if (S_ISSOCK(status.st_mode) || S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) return {};
         const std::string at = fmt::format("{}/{}", kernel::path_of_descriptor(folder), name);
         if (status.st_nlink > 1) {
@@ -164,7 +232,7 @@ private:
         std::string target;
         if (S_ISLNK(status.st_mode)) {
             target.resize(PATH_MAX);
-            const ssize_t size = ::readlinkat(folder, name, target.data(), target.size());
+            const ssize_t size = ::readlinkat(folder, name.c_str(), target.data(), target.size());
             if (size < 0) return sys_error("cannot read the link '{}'", printable(path));
             target.resize(static_cast<size_t>(size));
         }
@@ -200,7 +268,7 @@ private:
         archive_entry_set_filetype(entry.get(), AE_IFREG);
         archive_entry_set_perm(entry.get(), 0644);
         archive_entry_set_size(entry.get(), 0);
-        archive_entry_set_mtime(entry.get(), status.st_mtim.tv_sec, 0);
+        archive_entry_set_mtime(entry.get(), status.st_mtim.tv_sec, input_.nanoseconds ? status.st_mtim.tv_nsec : 0);
         return write_header(entry.get());
     }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "image/layer_digest.h"
@@ -19,7 +20,9 @@ struct PackInput {
     int tree = -1;
     int output = -1;
     Compression compression = Compression::None;
-    bool whiteouts = false;  // a layer: whiteouts and opaque folders become OCI's `.wh.` files, else they are left out
+    std::vector<int> below = {};  // layers under it, topmost first, that are packed with it as one
+    bool nanoseconds = false;     // of times, which cost a header each; else whole seconds
+    bool whiteouts = false;       // a layer: whiteouts and opaque folders become OCI's `.wh.` files, else they are left out
 };
 
 struct Packed {

@@ -34,7 +34,7 @@ ssize_t TarInput::read_input(struct archive*, void* self, const void** bytes) no
         return -1;
     }
     *bytes = input.buffer_.data();
-    input.input_hash_.add({input.buffer_.data(), static_cast<size_t>(size)});
+    if (input.hashed_) input.input_hash_.add({input.buffer_.data(), static_cast<size_t>(size)});
     input.read_ += static_cast<uint64_t>(size);
     return size;
 }
@@ -65,7 +65,7 @@ ssize_t TarInput::unpack(const void** bytes)
         if (!error_) error_ = failure(bytes_.get());
         return -1;
     }
-    tar_hash_.add({static_cast<const char*>(*bytes), size});
+    if (hashed_) tar_hash_.add({static_cast<const char*>(*bytes), size});
     unpacked_ += size;
     if (unpacked_ > free_of_ratio && unpacked_ / most_ratio > read_) {
         error_ = error(Errc::Invalid, "the archive unpacks to more than {} times its size: it is refused as a bomb", most_ratio);
@@ -141,12 +141,12 @@ Result<> TarInput::drain()
 
 std::string TarInput::digest_of_input()
 {
-    return "sha256:" + describe_hex(input_hash_.finish());
+    return hashed_ ? "sha256:" + describe_hex(input_hash_.finish()) : "";
 }
 
 std::string TarInput::digest_of_tar()
 {
-    return "sha256:" + describe_hex(tar_hash_.finish());
+    return hashed_ ? "sha256:" + describe_hex(tar_hash_.finish()) : "";
 }
 
 }  // namespace holm::image

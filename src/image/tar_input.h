@@ -18,8 +18,9 @@ namespace holm::image {
 
 class TarInput {
 public:
+    enum class Digests { None, Both };
     // The descriptor stays the caller's. Compression is told by the bytes: gzip, xz, zstd, bzip2 or none, one at most.
-    explicit TarInput(int fd) : fd_(fd) {}
+    TarInput(int fd, Digests digests) : fd_(fd), hashed_(digests == Digests::Both) {}
     TarInput(const TarInput&) = delete;
     TarInput& operator=(const TarInput&) = delete;
     Result<> open();
@@ -42,7 +43,7 @@ public:
     std::string compression() const { return archive_filter_name(bytes_.get(), 0); }
     uint64_t bytes_read() const { return read_; }          // of the descriptor
     uint64_t bytes_unpacked() const { return unpacked_; }  // of the tar
-    // After drain(): "sha256:…" of what was read, and of the tar itself.
+    // After drain(): "sha256:…" of what was read, and of the tar itself; "" where they were not asked for.
     std::string digest_of_input();
     std::string digest_of_tar();
 
@@ -55,6 +56,7 @@ private:
     Error failure(struct archive* archive);
 
     int fd_;
+    bool hashed_;
     Archive bytes_, entries_;
     std::string buffer_;
     Sha256 input_hash_, tar_hash_;

@@ -31,7 +31,12 @@ bool is_whiteout(const struct stat& status)
 
 class Unpacker {
 public:
-    explicit Unpacker(const UnpackInput& input) : input_(input), archive_(input.archive), later_(input.later) {}
+    explicit Unpacker(const UnpackInput& input)
+        : input_(input),
+          archive_(input.archive, input.whiteouts == Whiteouts::Oci ? TarInput::Digests::Both : TarInput::Digests::None),
+          later_(input.later)
+    {
+    }
 
     Result<Unpacked> run()
     {

@@ -33,7 +33,7 @@ struct Unpacked {
     uint64_t size = 0, entries = 0;
     uint64_t devices = 0, attributes = 0;  // that were left out
     std::string compression;               // "gzip", "bzip2", "xz", "zstd" or "none"
-    std::string input_digest, tar_digest;  // of the archive as it came, and of the tar in it
+    std::string input_digest, tar_digest;  // of the archive as it came, and of the tar in it; of a layer of OCI, else ""
 };
 
 // Errors: Invalid (with the entry), Failed.

@@ -62,7 +62,8 @@ Result<Fd> make_mount(const FileSystem& file_system)
 {
     Fd context(::fsopen(file_system.type.c_str(), FSOPEN_CLOEXEC));
     if (!context) return sys_error("cannot mount {}", file_system.type);
-    if (::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", file_system.type.c_str(), 0))  // else df(1) shows "none"
+    const std::string& source = file_system.source.empty() ? file_system.type : file_system.source;  // else df(1) shows "none"
+    if (::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", source.c_str(), 0))
         return mount_error(context.get(), "name", file_system.type);
     TRY(configure(context.get(), file_system));
     if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0)) return mount_error(context.get(), "mount", file_system.type);

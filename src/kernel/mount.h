@@ -22,6 +22,7 @@ struct FileSystem {
     std::string type;
     std::vector<std::pair<std::string, std::string>> options;  // a value of "" makes a flag of the key
     uint64_t attributes = 0;                                   // MOUNT_ATTR_*
+    std::string source = {};                                   // a block device; "": it has none
 };
 
 // A new mount of a file system, attached nowhere yet; closing it unmounts it. An error has what the kernel says besides errno.

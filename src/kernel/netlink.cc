@@ -1,6 +1,8 @@
 #include "kernel/netlink.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <sched.h>
 #include <sys/socket.h>
 
@@ -119,7 +121,12 @@ Result<> Netlink::send(std::span<const NetlinkRequest> requests, uint16_t flags)
 {
     std::string bytes;
     for (const NetlinkRequest& request : requests) bytes += request.bytes(++sequence_, flags);
-    if (::send(socket_.get(), bytes.data(), bytes.size(), 0) < 0) return sys_error("{}", requests.front().what());
+    return send(bytes, requests.front());
+}
+
+Result<> Netlink::send(std::string_view bytes, const NetlinkRequest& first)
+{
+    if (::send(socket_.get(), bytes.data(), bytes.size(), 0) < 0) return sys_error("{}", first.what());
     return {};
 }
 
@@ -150,6 +157,29 @@ Result<> Netlink::change(std::span<const NetlinkRequest> requests)
         }
     }
     return failure ? Result<>(std::move(*failure)) : Result<>();
+}
+
+// What goes wrong with one is said of it, and of the whole by the number of its beginning; that all went well, by the last alone.
+Result<> Netlink::transact(uint8_t subsystem, std::span<const NetlinkRequest> requests)
+{
+    if (requests.empty()) return {};
+    const nfgenmsg head{.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(subsystem)};
+    const uint32_t begin = ++sequence_;
+    std::string bytes = NetlinkRequest(NFNL_MSG_BATCH_BEGIN, 0, head, "").bytes(begin, 0);
+    for (const NetlinkRequest& request : requests) bytes += request.bytes(++sequence_, &request == &requests.back() ? NLM_F_ACK : 0);
+    const uint32_t last = sequence_;
+    bytes += NetlinkRequest(NFNL_MSG_BATCH_END, 0, head, "").bytes(++sequence_, 0);
+    TRY(send(bytes, requests.front()));
+    for (;;) {
+        std::string_view answers = TRY(receive(), requests.front().what());
+        while (auto message = next_message(answers)) {
+            const uint32_t number = message->first.nlmsg_seq;
+            if (message->first.nlmsg_type != NLMSG_ERROR || number < begin || number > last) continue;
+            auto [failure, words] = read_acknowledgement(message->first, message->second);
+            if (failure) return refusal(requests[number == begin ? 0 : number - begin - 1], failure, words);
+            if (number == last) return {};
+        }
+    }
 }
 
 Result<> Netlink::ask(const NetlinkRequest& request, const Reader& reader)

@@ -104,13 +104,18 @@ public:
     // All of them, in order, in one system call. The kernel goes on behind one that fails: the error is the first one's.
     Result<> change(std::span<const NetlinkRequest> requests);
     Result<> change(const NetlinkRequest& request) { return change({&request, 1}); }
+    // The same, all of them or none: one transaction of this subsystem (NFNL_SUBSYS_*) of nfnetlink.
+    Result<> transact(uint8_t subsystem, std::span<const NetlinkRequest> requests);
     // Asks for one thing. Errors keep the kernel's errno.
     Result<> ask(const NetlinkRequest& request, const Reader& reader);
     // Asks for all: a list that changed meanwhile is asked for again, after `again` has emptied what `reader` has filled.
     Result<> list(const NetlinkRequest& request, const Reader& reader, const std::function<void()>& again);
+    // The socket is the process's from here on.
+    void leave_open() { static_cast<void>(socket_.release()); }
 
 private:
     Result<> send(std::span<const NetlinkRequest> requests, uint16_t flags);
+    Result<> send(std::string_view bytes, const NetlinkRequest& first);
     Result<std::string_view> receive();
 
     Fd socket_;

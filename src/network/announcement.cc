@@ -21,7 +21,7 @@ bool is_in(const Segment& segment, const Address& address)
     return std::ranges::any_of(segment.subnets, [&](const Subnet& subnet) { return contains(subnet.block, address); });
 }
 
-// A host of a network names what is on it, and nothing of the world beyond.
+// A host of a network names what is on it, and nothing of the world beyond: an alias that is no name of the network is its own affair.
 bool is_of(const Segment& segment, std::string_view word)
 {
     if (!word.contains('.')) return true;
@@ -38,8 +38,8 @@ std::string check_line(std::string_view line, const Segment& segment)
             const auto address = parse_ip(word);
             if (!address || !is_in(segment, *address)) return "";
             checked = describe(*address);
-        } else if (machine::parse_domain(word) && is_of(segment, word)) checked += fmt::format(" {}", word);
-        else return "";
+        } else if (!machine::parse_domain(word)) return "";
+        else if (is_of(segment, word)) checked += fmt::format(" {}", word);
     }
     return checked.contains(' ') ? checked + "\n" : "";
 }

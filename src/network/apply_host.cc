@@ -10,6 +10,7 @@
 #include "base/undo.h"
 #include "kernel/firewall.h"
 #include "kernel/link.h"
+#include "kernel/nft_sets.h"
 #include "kernel/sysctl.h"
 #include "network/apply_machine.h"
 #include "network/apply_tunnel.h"
@@ -249,6 +250,22 @@ Result<bool> is_up(const Segment& segment)
 Result<> apply_ruleset(const std::string& text)
 {
     return kernel::run_ruleset(text);
+}
+
+Result<> apply_ruleset(const RulesetChange& change)
+{
+    if (!change.entries_alone || change.entries.size() > kernel::most_set_changes) return apply_ruleset(change.text);
+    std::vector<kernel::SetChange> changes;
+    for (const auto& [element, removes] : change.entries)
+        changes.push_back({.family = element.table == Table::Inet ? uint8_t{NFPROTO_INET} : uint8_t{NFPROTO_BRIDGE},
+                           .table = "holm",
+                           .set = element.set,
+                           .first = first_of(element.key),
+                           .last = last_of(element.key),
+                           .value = first_of(element.value),
+                           .joined = element.key.size() > 1,
+                           .removes = removes});
+    return kernel::change_sets(changes);
 }
 
 Result<bool> has_ruleset()

@@ -26,6 +26,8 @@ Result<bool> is_up(const Segment& segment);
 
 // Runs one transaction in this process (libnftables). Errors: with the first line that nft complains of.
 Result<> apply_ruleset(const std::string& text);
+// The same; where it is entries alone the kernel is told without nft, which would read first what there is.
+Result<> apply_ruleset(const RulesetChange& change);
 // Whether both tables of ours are there.
 Result<bool> has_ruleset();
 

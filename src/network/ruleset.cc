@@ -1,5 +1,8 @@
 #include "network/ruleset.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "network/ruleset_elements.h"
 
 namespace holm::network {
@@ -216,34 +219,42 @@ table bridge holm {
 std::string describe_ruleset(std::span<const Segment> segments, std::span<const MachineEndpoints> machines)
 {
     std::string text = fmt::format("{}{}", inet_table, bridge_table);
-    for (const Segment& segment : segments) text += describe_addition(segment);
-    for (const MachineEndpoints& machine : machines) text += describe_addition(machine);
+    for (const Segment& segment : segments) text += plan_addition(segment).text;
+    for (const MachineEndpoints& machine : machines) text += plan_addition(machine).text;
     return text;
 }
 
-std::string describe_addition(const Segment& segment)
+RulesetChange& RulesetChange::operator+=(RulesetChange other)
 {
-    return describe_elements(segment, Change::Add);
+    text += other.text;
+    std::ranges::move(other.entries, std::back_inserter(entries));
+    entries_alone &= other.entries_alone;
+    return *this;
 }
 
-std::string describe_removal(const Segment& segment)
+RulesetChange plan_addition(const Segment& segment)
 {
-    return describe_elements(segment, Change::Remove);
+    return plan_elements(segment, Change::Add);
 }
 
-std::string describe_addition(const MachineEndpoints& machine)
+RulesetChange plan_removal(const Segment& segment)
 {
-    return describe_elements(machine, Change::Add);
+    return plan_elements(segment, Change::Remove);
 }
 
-std::string describe_removal(const MachineEndpoints& machine)
+RulesetChange plan_addition(const MachineEndpoints& machine)
 {
-    return describe_elements(machine, Change::Remove);
+    return plan_elements(machine, Change::Add);
 }
 
-std::string describe_unpublished(const Endpoint& endpoint)
+RulesetChange plan_removal(const MachineEndpoints& machine)
 {
-    return describe_publications(endpoint, Change::Remove);
+    return plan_elements(machine, Change::Remove);
+}
+
+RulesetChange plan_unpublished(const Endpoint& endpoint)
+{
+    return plan_publications(endpoint, Change::Remove);
 }
 
 std::string describe_no_ruleset()

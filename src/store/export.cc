@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <vector>
 
 #include "base/text.h"
 #include "image/folder_names.h"
@@ -144,13 +145,16 @@ Result<kernel::Message> export_tar(const Job& job, const image::Store& store)
     Fd hold = TRY(store.lock(image::Holding::Shared));
     const RootSource source = TRY(find_root(store, job.request().get("name")));
     const bool upper_alone = job.request().get("upper") == "1";
-    if (upper_alone && source.upper.empty()) return error(Errc::Invalid, "only a machine has an upper");
-    Fd tree = TRY(upper_alone ? open_file(source.upper, O_RDONLY | O_DIRECTORY) : open_merged(store, source.folders));
+    if (upper_alone && source.own.empty()) return error(Errc::Invalid, "only a machine has an upper");
+    Fd tree = TRY(upper_alone ? open_file(source.own.front(), O_RDONLY | O_DIRECTORY) : open_merged(store, source.folders));
+    std::vector<Fd> sealed;
+    for (size_t i = 1; upper_alone && i < source.own.size(); ++i) sealed.push_back(TRY(open_file(source.own[i], O_RDONLY | O_DIRECTORY)));
     hold.reset();
     uint64_t done = 0;
     auto go_on = reporting(job, done);
-    const image::Packed packed =
-        TRY(image::pack_tar({.tree = tree.get(), .output = output, .compression = compression, .whiteouts = upper_alone}, go_on));
+    image::PackInput input{.tree = tree.get(), .output = output, .compression = compression, .whiteouts = upper_alone};
+    for (const Fd& layer : sealed) input.below.push_back(layer.get());
+    const image::Packed packed = TRY(image::pack_tar(input, go_on));
     kernel::Message answer("ok");
     answer.add("digest", packed.digest).add("size", static_cast<int64_t>(packed.size));
     return answer;

@@ -76,4 +76,18 @@ Result<std::string> name_image(const image::Store& store, const Target& target, 
     return digest;
 }
 
+Result<kernel::Message> finish_layer(const Job& job, const image::Store& store, const Target& target, Incoming incoming)
+{
+    const NewLayer layer = TRY(digest_and_sync(job, incoming));
+    image::Manifest manifest{.layers = {layer.id}, .origin = std::string(job.request().get("origin")), .size = layer.info.size};
+    manifest.os_release = read_os_release(incoming.tree());
+    auto hold = TRY(store.lock(image::Holding::Alone));
+    TRY(check_target(store, target));
+    TRY(incoming.land(store, layer.id, layer.info));
+    kernel::Message done("ok");
+    done.add("digest", TRY(name_image(store, target, std::move(manifest)))).add("layer", layer.id);
+    done.add("size", static_cast<int64_t>(layer.info.size)).add("entries", static_cast<int64_t>(layer.info.entries));
+    return done;
+}
+
 }  // namespace holm::store

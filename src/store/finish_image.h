@@ -39,4 +39,7 @@ std::map<std::string, std::string> read_os_release_of(const image::Store& store,
 // store's lock alone. Gives the digest.
 Result<std::string> name_image(const image::Store& store, const Target& target, image::Manifest manifest);
 
+// The tree of `incoming` becomes a layer and an image of it. The answer to the job: digest, layer, size, entries.
+Result<kernel::Message> finish_layer(const Job& job, const image::Store& store, const Target& target, Incoming incoming);
+
 }  // namespace holm::store

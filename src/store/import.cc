@@ -1,36 +1,15 @@
 #include "store/import.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "image/attributes.h"
-#include "image/identifiers.h"
 #include "kernel/path.h"
-#include "machine/os_release.h"
 #include "rootfs/copy_tree.h"
 #include "store/finish_image.h"
 #include "store/landing.h"
 #include "store/unpack_child.h"
 
 namespace holm::store {
-
-namespace {
-
-Result<kernel::Message> finish(const Job& job, const image::Store& store, const Target& target, Incoming incoming)
-{
-    const NewLayer layer = TRY(digest_and_sync(job, incoming));
-    image::Manifest manifest{.layers = {layer.id}, .origin = std::string(job.request().get("origin")), .size = layer.info.size};
-    manifest.os_release = read_os_release(incoming.tree());
-    auto hold = TRY(store.lock(image::Holding::Alone));
-    TRY(check_target(store, target));
-    TRY(incoming.land(store, layer.id, layer.info));
-    kernel::Message done("ok");
-    done.add("digest", TRY(name_image(store, target, std::move(manifest)))).add("layer", layer.id);
-    done.add("size", static_cast<int64_t>(layer.info.size)).add("entries", static_cast<int64_t>(layer.info.entries));
-    return done;
-}
-
-}  // namespace
 
 Result<kernel::Message> import_tar(const Job& job, const image::Store& store)
 {
@@ -39,7 +18,7 @@ Result<kernel::Message> import_tar(const Job& job, const image::Store& store)
     TRY(check_target(store, target));
     Incoming incoming = TRY(Incoming::make(store));
     const image::Unpacked unpacked = TRY(unpack_confined(job, incoming, archive, image::Whiteouts::AsFiles));
-    kernel::Message done = TRY(finish(job, store, target, std::move(incoming)));
+    kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming)));
     done.add("devices", static_cast<int64_t>(unpacked.devices)).add("attributes", static_cast<int64_t>(unpacked.attributes));
     return done;
 }
@@ -58,7 +37,7 @@ Result<kernel::Message> import_folder(const Job& job, const image::Store& store)
     };
     const rootfs::CopyRules rules{.devices = rootfs::CopyRules::Devices::None, .keeps = image::is_kept_attribute, .synced = false};
     const rootfs::Copied left_out = TRY(rootfs::copy_tree(source.get(), incoming.tree(), progress, rules));
-    kernel::Message done = TRY(finish(job, store, target, std::move(incoming)));
+    kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming)));
     done.add("devices", static_cast<int64_t>(left_out.devices)).add("attributes", static_cast<int64_t>(left_out.attributes));
     return done;
 }

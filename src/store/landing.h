@@ -29,6 +29,7 @@ public:
 
     int folder() const { return folder_.get(); }
     int tree() const { return tree_.get(); }
+    std::string folder_path() const { return parent_ + "/" + name_; }
     std::string tree_path() const { return parent_ + "/" + name_ + "/tree"; }
     // A file without a name beside the tree.
     Result<Fd> make_file() const;

@@ -10,10 +10,12 @@
 #include "api/names.h"
 #include "image/store.h"
 #include "store/commit.h"
+#include "store/copy_image.h"
 #include "store/export.h"
 #include "store/hash_layers.h"
 #include "store/import.h"
 #include "store/import_oci.h"
+#include "store/import_raw.h"
 #include "store/job.h"
 #include "store/landing.h"
 #include "store/remove.h"
@@ -30,9 +32,13 @@ Result<kernel::Message> perform(const Job& job)
     if (kind == "import-tar") return import_tar(job, store);
     if (kind == "import-fs") return import_folder(job, store);
     if (kind == "import-oci") return import_oci(job, store);
+    if (kind == "import-raw") return import_raw(job, store);
     if (kind == "export-tar") return export_tar(job, store);
     if (kind == "export-oci") return export_oci(job, store);
     if (kind == "commit") return commit_machine(job, store);
+    if (kind == "send") return send_image(job, store);
+    if (kind == "receive") return receive_image(job, store);
+    if (kind == "layers") return list_digests(store);
     if (kind == "hash") return hash_all(job, store);
     if (kind == "prune") return prune(job, store);
     if (kind == "usage") return observe_usage(job, store);

@@ -34,10 +34,11 @@ Result<RootSource> find_machine(const image::Store& store, std::string_view text
     if (::access(api::plan_path(name).c_str(), F_OK) == 0)
         return error(Errc::Busy, "machine '{}' runs, and changes what it would be read from: stop it first", name.text());
     const image::Stack stack = TRY(store.read_stack(name), fmt::format("machine '{}' has no image below its upper", name.text()));
-    RootSource source{.folders = {upper}, .upper = upper};
+    RootSource source{.folders = {upper}, .own = {}};
     const rootfs::UpperPlace place{.upper = rootfs::Upper::Directory, .path = upper, .ours = true};
     const rootfs::History history = TRY(rootfs::read_history(place));
     for (std::string& sealed : rootfs::layer_paths(place, history)) source.folders.push_back(std::move(sealed));
+    source.own = source.folders;
     const auto below = TRY(image::layers_below(store, stack, history.manifest));
     for (std::string& tree : TRY(store.trees(below))) source.folders.push_back(std::move(tree));
     return source;

@@ -14,7 +14,7 @@ namespace holm::store {
 
 struct RootSource {
     std::vector<std::string> folders;  // topmost first
-    std::string upper;                 // of a machine; "" = of an image
+    std::vector<std::string> own;      // of a machine: its upper and what was sealed of it; empty: of an image
 };
 
 // The root of what is called `name`: an image of the store, a plain folder, else a machine with an upper. Errors: NotFound, Busy (the

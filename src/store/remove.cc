@@ -1,9 +1,11 @@
 #include "store/remove.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "image/identifiers.h"
+#include "rootfs/beside.h"
 #include "store/landing.h"
 #include "store/references.h"
 
@@ -53,6 +55,8 @@ Result<kernel::Message> clean_up(const image::Store& store)
         TRY(drop_unfinished(store));
     }
     TRY(clean(store));
+    for (const std::string& place : {store.images(), std::string("/var/lib/machines")})
+        if (auto folder = open_file(place, O_PATH | O_DIRECTORY)) TRY(rootfs::remove_unfinished(folder->get()));
     return kernel::Message("ok");
 }
 

@@ -106,10 +106,10 @@ void PacketStream::on_event(uint32_t events)
 }
 
 // One packet a round: no peer holds up the others.
-void PacketStream::on_readable()
+bool PacketStream::on_readable()
 {
     Result<Packet> packet = kernel::receive_packet(socket_.get());
-    if (!packet && packet.error().code == Errc::Busy) return;
+    if (!packet && packet.error().code == Errc::Busy) return false;
     if (!packet || std::holds_alternative<EndOfStream>(*packet)) {
         gone_ = true;
         watch_.reset();
@@ -119,6 +119,7 @@ void PacketStream::on_readable()
     }
     auto on_packet = handlers_.on_packet;  // a copy: it may destroy the stream
     on_packet(std::move(*packet));
+    return true;
 }
 
 }  // namespace holm::supervisor

@@ -34,13 +34,15 @@ public:
     size_t waiting() const { return waiting_; }
     // Ends the conversation from this side: what waits is lost, and on_packet tells the end.
     void hang_up();
+    // Receives a packet that has come already, as on_packet tells. False: there is none. May destroy the stream.
+    bool take_in() { return on_readable(); }
     // Whether to receive. The end of the peer is told in any case.
     void receive(bool wanted);
 
 private:
     using Outgoing = std::variant<kernel::Message, std::string>;
     void on_event(uint32_t events);
-    void on_readable();
+    bool on_readable();
     void flush();
     bool try_send(const Outgoing& packet);
     void enqueue(Outgoing packet);

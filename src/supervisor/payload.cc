@@ -106,6 +106,12 @@ SetupRun::Handlers Payload::setup_handlers()
     };
 }
 
+bool Payload::is_executing()
+{
+    while (setup_ && setup_->take_in()) {}
+    return setup_ && setup_->is_executing();
+}
+
 void Payload::go_on()
 {
     if (setup_) setup_->go_on();

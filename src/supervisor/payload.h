@@ -50,6 +50,9 @@ public:
     Result<> boot(BootOrder order);
     // holm-setup, which waits for it.
     void go_on();
+    // Takes in what holm-setup has said already. True: the payload has been executed or is about to be, and PayloadStarted or BootFailed
+    // comes as soon as holm-setup has ended.
+    bool is_executing();
     // Ends all, whatever it is at; PayloadGone follows.
     void kill();
     // To be called when something was waited for.

@@ -23,6 +23,8 @@ Message answer(const Result<>& result)
 void Supervisor::on_request(Control::Origin origin, Message request, Control::Reply reply)
 {
     const std::string kind = request.kind;
+    const bool needs_payload = kind == "exec" || kind == "kill" || kind == "freeze" || kind == "check";
+    if (needs_payload && is_executing()) return early_requests_.push_back({origin, std::move(request), std::move(reply)});
     auto post_and_answer = [&](Event event) {
         post(std::move(event));
         reply(Message("ok"));
@@ -133,6 +135,8 @@ Message Supervisor::state_message() const
         .add("why", why(state_.outcome))
         .add("frozen", int64_t{state_.frozen});
     message.add("health", describe_health(state_)).add("held", state_.held).add("held_why", state_.held_why);
+    message.add("booting_at", moments_.booting.count()).add("leader_at", moments_.leader.count());
+    message.add("started_at", moments_.started.count()).add("ready_at", moments_.ready.count());
     if (state_.phase == Phase::Ended)
         message.add("result", describe_kind(state_.outcome.kind))
             .add("status", int64_t{state_.outcome.status})

@@ -89,6 +89,11 @@ void SetupRun::on_message(Message& message)
     else if (kind != "started") refuse("a message that makes no sense");
 }
 
+bool SetupRun::is_executing() const
+{
+    return std::find(heard_.begin(), heard_.end(), "started") != heard_.end();
+}
+
 // Whether this kind is said for the first time.
 bool SetupRun::once(std::string_view kind)
 {
@@ -112,8 +117,7 @@ void SetupRun::finish()
     if (status_ || setup_) return;
     Result<> result;
     if (failure_) result = *failure_;
-    else if (std::find(heard_.begin(), heard_.end(), "started") == heard_.end())
-        result = error(Errc::Failed, "{} ended without a word: {}", path_, describe_status(exit_));
+    else if (!is_executing()) result = error(Errc::Failed, "{} ended without a word: {}", path_, describe_status(exit_));
     auto on_done = std::move(handlers_.on_done);
     on_done(std::move(result));
 }

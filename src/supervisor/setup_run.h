@@ -52,6 +52,10 @@ public:
     // At which holm-setup failed, as it has said; "".
     const std::string& failed_step() const { return failed_step_; }
     void go_on();
+    // Takes in a message that has come already. False: there is none. May destroy the run.
+    bool take_in() { return status_ && status_->take_in(); }
+    // Whether the payload is being executed: the end of the run is near.
+    bool is_executing() const;
     // SIGKILL; on_done follows.
     void kill();
 

@@ -152,13 +152,34 @@ void Supervisor::on_signal(const kernel::ReceivedSignal& received)
 
 void Supervisor::settle()
 {
+    settle_events();
+    payload_.settle_freezes();
+    if (!early_requests_.empty() && !is_executing())
+        for (Request& early : std::exchange(early_requests_, {}))
+            on_request(early.origin, std::move(early.message), std::move(early.reply));
+    checks_.follow(wanted_checks(state_), state_.boots, state_.facts);
+}
+
+void Supervisor::settle_events()
+{
     while (!events_.empty()) {
         Event event = std::move(events_.front());
         events_.pop_front();
-        for (Action action : step(state_, event, monotonic_time())) carry_out(action);
+        const Microseconds now = monotonic_time();
+        const std::vector<Action> actions = step(state_, event, now);
+        if (std::holds_alternative<LeaderKnown>(event)) moments_.leader = now;
+        if (std::holds_alternative<PayloadStarted>(event)) moments_.started = now;
+        if (state_.ready && moments_.ready == Microseconds(0)) moments_.ready = now;
+        for (Action action : actions) carry_out(action);
     }
-    payload_.settle_freezes();
-    checks_.follow(wanted_checks(state_), state_.boots, state_.facts);
+}
+
+// Whether the payload is at work before we know it: whoever sees what it does may ask something of it.
+bool Supervisor::is_executing()
+{
+    const bool executing = payload_.is_executing();
+    settle_events();
+    return executing;
 }
 
 void Supervisor::carry_out(Action action)
@@ -193,6 +214,7 @@ void Supervisor::arm_deadline()
 
 void Supervisor::boot()
 {
+    moments_ = {.booting = monotonic_time(), .ready = moments_.ready};
     manager_.tell_status(state_.boots == 1 ? "Starting" : fmt::format("Starting again (boot {})", state_.boots));
     auto begun = payload_.boot({.setup = options_.setup, .plan = options_.plan, .boots = state_.boots, .standard = take_standard()});
     if (!begun) post(BootFailed{begun.error()});

@@ -33,6 +33,8 @@ private:
     Result<> begin();
     void post(Event event) { events_.push_back(std::move(event)); }
     void settle();
+    void settle_events();
+    bool is_executing();
     void carry_out(Action action);
     void on_signal(const kernel::ReceivedSignal& received);
     void on_channel_end();
@@ -80,9 +82,18 @@ private:
     Control control_;
     std::unique_ptr<Prepare> prepare_;
     std::unique_ptr<Child> cleaner_;  // empties the upper of an ephemeral machine at the end
-    std::vector<int> early_signals_;  // of the foreground client, from before the payload is known to be started
-    std::vector<Fd> standard_;        // the client's descriptors, for the first boot
-    bool on_descriptors_ = false;     // the payload was given descriptors of a client
+    struct {
+        Microseconds booting{}, leader{}, started{}, ready{};
+    } moments_;  // of this boot; 0: not yet
+    struct Request {
+        Control::Origin origin;
+        kernel::Message message;
+        Control::Reply reply;
+    };
+    std::vector<Request> early_requests_;  // of who has seen the payload at work before we were told of it
+    std::vector<int> early_signals_;       // of the foreground client, from before the payload is known to be started
+    std::vector<Fd> standard_;             // the client's descriptors, for the first boot
+    bool on_descriptors_ = false;          // the payload was given descriptors of a client
     kernel::Timer deadline_;
     std::string guest_status_;  // the latest
     kernel::Timer guest_status_timer_;

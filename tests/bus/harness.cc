@@ -24,7 +24,7 @@ Holmd::Holmd(systemd::Loop& loop_, const std::string& prefix)
       machined(bus),
       jobs(bus),
       authority(bus),
-      network_services(units, [this](std::span<const network::Segment>) { networks.refresh(); }),
+      network_services(loop, units, [this](std::span<const network::Segment>) { networks.refresh(); }),
       host{.loop = loop,
            .bus = bus,
            .units = units,

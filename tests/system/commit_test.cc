@@ -176,6 +176,83 @@ TEST_F(CommitTest, ARootThatIsNoImageIsCopied)
     mine_.push_back(machine);
 }
 
+// What was sealed of a machine's upper is its own as much as the upper: unpacked over the image by another tool it is the machine's root.
+TEST_F(CommitTest, AnExportOfTheChangesHasWhatWasSealed)
+{
+    const std::string machine = stopped(changes), tar = folder() + "/own.tar", upper = "/var/lib/holm/machines/" + machine + "/upper";
+    ASSERT_TRUE(succeeds(holmctl({"export-tar", "--upper-only", machine, folder() + "/one.tar"})));
+    ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "s"})));
+    ASSERT_TRUE(succeeds(holmctl({"export-tar", "--upper-only", machine, tar})));
+    const std::string list = "tar -tvf {} --full-time | grep -v ' [.]/$' | sort";  // the top is that of a new upper
+    EXPECT_EQ(sh(fmt::format(fmt::runtime(list), folder() + "/one.tar")).out, sh(fmt::format(fmt::runtime(list), tar)).out);
+    // Over what was sealed: one file goes, one folder is replaced, one gets another file, one name of a file with two is another now.
+    ASSERT_TRUE(
+        succeeds(sh(fmt::format("cd {} && mkdir -p data/x etc && mknod data/link c 0 0 && mknod old c 0 0 && echo more >data/x/more "
+                                "&& echo other >data/z && mknod etc/changed c 0 0 && rm {}",
+                                upper, tar))));
+    ASSERT_TRUE(succeeds(holmctl({"export-tar", "--upper-only", machine, tar})));
+    const std::string names = sh("tar -tf " + tar + " | sort").out;
+    for (const char* there : {"./\n", "data/x/more\n", "data/x/y\n", "data/z\n", "data/.wh.link\n", ".wh.old\n", "etc/.wh.changed\n",
+                              "etc/.wh.hidden\n", "data/fifo\n"})
+        EXPECT_TRUE(has(names, there));
+    for (const char* gone : {"data/link\n", "old/", "etc/changed\n"}) EXPECT_EQ(("\n" + names).find("\n" + std::string(gone)), names.npos);
+    EXPECT_EQ(sh("tar -xOf " + tar + " data/z").out, "other\n");
+    EXPECT_EQ(sh("tar -xOf " + tar + " data/x/y").out, "hello\n");
+}
+
+// -- copy-image -------------------------------------------------------------------------------------------------------------------
+
+TEST_F(CommitTest, AnImageGoesToAnotherStoreWithWhatIsMissingThere)
+{
+    const std::string machine = stopped(changes), all = folder() + "/all", part = folder() + "/part";
+    ASSERT_TRUE(succeeds(holmctl({"commit", machine, "first"})));
+    const std::string wanted = tree_of("first"), base = std::string(trim(sh("cd /var/lib/holm/layers && ls -d [0-9a-f]*").out));
+    ASSERT_TRUE(succeeds(sh("echo | holmctl copy-image --send first >" + all)));
+    ASSERT_TRUE(succeeds(sh(fmt::format("echo sha256:{} | holmctl copy-image --send first >{}", base, part))));
+    EXPECT_LT(content_of(part).size() * 2, content_of(all).size());
+    auto receive = [](const std::string& file) { return sh("holmctl copy-image --receive second <" + file); };
+    auto forget = [](std::vector<std::string> images) {
+        for (const std::string& image : images) EXPECT_TRUE(succeeds(holmctl({"remove-image", image})));
+        EXPECT_TRUE(succeeds(holmctl({"prune"})));
+    };
+    take_away(machine);
+    forget({"first"});
+    EXPECT_TRUE(has(receive(part).out, "sha256:" + base)) << "it says what it has";
+    EXPECT_EQ(tree_of("second"), wanted);
+    EXPECT_TRUE(has(receive(part).err, "--force"));
+    forget({"second", "base"});
+    EXPECT_TRUE(has(receive(part).err, "neither here nor in what was sent"));
+    ASSERT_EQ(sh(fmt::format("head -c 400000 {0} >{0}.cut; cd {1} && mkdir x && cd x && tar -xf {0} && cp layers/{2}.tar.zst one && "
+                             "for f in layers/*; do cp one $f; done && tar -cf {0}.bad *",
+                             all, folder(), base))
+                  .code,
+              0);
+    EXPECT_NE(receive(all + ".cut").code, 0);
+    EXPECT_TRUE(has(receive(all + ".bad").err, "another content"));
+    EXPECT_EQ(sh("ls -A /var/lib/holm/layers").out, ".lock\n") << "nothing is left of them";
+    ASSERT_TRUE(succeeds(receive(all)));
+    EXPECT_EQ(tree_of("second"), wanted);
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+}
+
+// ssh is a shell that runs what it is told, as ssh does.
+TEST_F(CommitTest, AnImageGoesThroughSsh)
+{
+    make_folder(folder() + "/bin");
+    write_file(folder() + "/bin/ssh", "#!/bin/sh\nshift 2\nexec sh -c \"$*\"\n", 0755);
+    auto copy = [&](const std::string& words) { return sh(fmt::format("PATH={}/bin:$PATH holmctl copy-image {}", folder(), words)); };
+    EXPECT_TRUE(succeeds(copy("--force base root@there"))) << "the other store is this one";
+    EXPECT_TRUE(succeeds(copy("--read-only base root@[2001:db8::1]:third")));
+    EXPECT_TRUE(has(holmctl({"image-status", "third"}).out, "read-only"));
+    EXPECT_TRUE(succeeds(holmctl({"read-only", "third", "no"})));
+    EXPECT_TRUE(refuses(copy("base root@there:../x"), 2, "../x"));
+    EXPECT_TRUE(has(copy("base root@there").err, "--force"));
+    EXPECT_EQ(copy("base root@there").code, 1);
+    EXPECT_TRUE(refuses(copy("no-such-image root@there"), 1, "no-such-image"));
+    EXPECT_TRUE(refuses(copy("base -there"), 2, "-there"));
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+}
+
 // -- rebase -------------------------------------------------------------------------------------------------------------------------
 
 TEST_F(CommitTest, ARebaseTellsExactlyWhatCollidesAndIsUndone)

@@ -1,4 +1,7 @@
 // The life of a machine as its verbs and systemd's see it: names, records, definitions, states.
+#include <algorithm>
+
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -314,6 +317,30 @@ TEST_F(LifecycleTest, ListStatusAndShow)
     EXPECT_EQ(json({"show", machine}).value("State", ""), "running");
     EXPECT_TRUE(refuses(holmctl({"show", "-p", "Stat", machine}), 1, "State"));
     EXPECT_TRUE(succeeds(holmctl({"status", machine, machine})));
+}
+
+TEST_F(LifecycleTest, TimingTellsTheStepsOfAStart)
+{
+    auto steps_of = [](const std::string& machine) {
+        const Json timing = json({"show", "-p", "Timing", machine}).value("Timing", Json::object());
+        std::vector<uint64_t> moments;
+        for (const char* step : {"asked", "planned", "told", "booting", "leader", "started", "ready"})
+            moments.push_back(timing.value(step, uint64_t{0}));
+        return moments;
+    };
+    for (const bool service : {false, true}) {
+        const std::string machine = service ? name() : background();
+        if (service) {
+            define(machine, definition(busybox()));
+            ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+        }
+        const std::vector<uint64_t> moments = steps_of(machine);
+        EXPECT_GT(moments.front(), 0u);
+        EXPECT_TRUE(std::ranges::is_sorted(moments)) << fmt::format("{}", fmt::join(moments, " "));
+        EXPECT_LT(moments.back() - moments.front(), 60'000'000u);  // µs
+        ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+        EXPECT_EQ(steps_of(machine).front(), 0u);
+    }
 }
 
 TEST_F(LifecycleTest, CreateEditCatPlanVerify)

@@ -27,6 +27,13 @@ const Options oci_export_options = {
     {.name = "--format", .kind = OptionKind::Value, .value = "uncompressed|gzip|zstd", .help = "how layers are compressed"},
 };
 
+const Options copy_options = {
+    {.name = "--force", .help = "replace an image of that name there"},
+    {.name = "--read-only", .help = "an image that can be neither removed nor replaced there"},
+    {.name = "--send", .help = "be the one end: standard output to standard input of the other, and back"},
+    {.name = "--receive", .help = "be the other end"},
+};
+
 const Options clone_options = {
     {.name = "--read-only", .help = "an image that can be neither removed nor replaced"},
 };
@@ -50,6 +57,12 @@ std::vector<VerbInfo> image_verbs()
          .name = "import-tar",
          .synopsis = "FILE|- [IMAGE]",
          .help = "make an image of a tar archive",
+         .operands = {1, 2},
+         .options = import_options},
+        {.verb = Verb::ImportRaw,
+         .name = "import-raw",
+         .synopsis = "FILE|- [IMAGE]",
+         .help = "make an image of the root in a disk image",
          .operands = {1, 2},
          .options = import_options},
         {.verb = Verb::ImportFs,
@@ -76,6 +89,12 @@ std::vector<VerbInfo> image_verbs()
          .help = "write an image as an OCI layout, or as an archive of one",
          .operands = {2, 2},
          .options = oci_export_options},
+        {.verb = Verb::CopyImage,
+         .name = "copy-image",
+         .synopsis = "IMAGE [USER@]HOST[:NAME]",
+         .help = "copy an image to the store of another host, through ssh",
+         .operands = {1, 2},
+         .options = copy_options},
         {.verb = Verb::CloneImage,
          .name = "clone-image",
          .synopsis = "IMAGE NEW",

@@ -1,5 +1,5 @@
-// import-tar, import-fs, import-oci, pull-oci: files and folders that become images. What is opened here is read by holmd's store, with our
-// rights to it.
+// import-tar, import-raw, import-fs, import-oci, pull-oci: files and folders that become images. What is opened here is read by holmd's
+// store, with our rights to it.
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,15 +119,25 @@ Result<std::string> source_path(const Invocation& call)
     return absolute_path(call.operands[0], TRY(working_folder()));
 }
 
-}  // namespace
-
-Result<int> import_tar(const Invocation& call)
+Result<int> import_file(const Invocation& call, const char* method)
 {
     const std::string path = TRY(source_path(call));
     auto name = name_of(call, path);
     if (!name) return usage_error(name.error());
     Fd source = path == "-" ? TRY(duplicate(STDIN_FILENO)) : TRY(open_file(path, O_RDONLY | O_NOCTTY));
-    return import(call, {.method = "ImportTar", .source = std::move(source), .name = std::move(*name)});
+    return import(call, {.method = method, .source = std::move(source), .name = std::move(*name)});
+}
+
+}  // namespace
+
+Result<int> import_tar(const Invocation& call)
+{
+    return import_file(call, "ImportTar");
+}
+
+Result<int> import_raw(const Invocation& call)
+{
+    return import_file(call, "ImportRaw");
 }
 
 Result<int> import_fs(const Invocation& call)

@@ -99,10 +99,10 @@ TEST_F(Ruleset, ComesAndGoesByElements)
     ASSERT_EQ(apply(describe_ruleset({}, {})), "");
     const std::string empty = list();
     for (int round = 0; round < 2; ++round) {
-        for (const std::string& addition : {describe_addition(lan), describe_addition(other), describe_addition(web())})
+        for (const std::string& addition : {plan_addition(lan).text, plan_addition(other).text, plan_addition(web()).text})
             for (int twice = 0; twice < 2; ++twice) ASSERT_EQ(apply(addition), "") << addition;
         EXPECT_NE(list(), empty);
-        for (const std::string& removal : {describe_removal(web()), describe_removal(other), describe_removal(lan)})
+        for (const std::string& removal : {plan_removal(web()).text, plan_removal(other).text, plan_removal(lan).text})
             for (int twice = 0; twice < 2; ++twice) ASSERT_EQ(apply(removal), "") << removal;
         EXPECT_EQ(list(), empty);
     }
@@ -124,7 +124,7 @@ TEST_F(Ruleset, APortThatAnotherMachineHasIsRefused)
     const MachineEndpoints machines[] = {web()};
     ASSERT_EQ(apply(describe_ruleset({}, machines)), "");
     const std::string before = list();
-    EXPECT_TRUE(apply(describe_addition(second)).contains("File exists"));
+    EXPECT_TRUE(apply(plan_addition(second).text).contains("File exists"));
     EXPECT_EQ(list(), before);
 }
 

@@ -75,11 +75,6 @@ TEST(Parse, HelpIsAVerbToo)
     refused({"-h", "no-such-verb"});
 }
 
-TEST(Parse, VerbOfALaterVersionIsNoUsageError)
-{
-    EXPECT_EQ(refused({"copy-image", "web"}, Errc::NotSupported), "'copy-image' is not supported yet");
-}
-
 TEST(Parse, UnknownOptionNamesTheNearest)
 {
     EXPECT_EQ(refused({"list", "--al"}), "unknown option '--al' (did you mean '--all'?)");
@@ -218,7 +213,6 @@ TEST(VerbTable, EveryVerbHasHelpAndIsFoundByItsName)
         EXPECT_NE(describe_usage().find(verb.name), std::string::npos);
         EXPECT_TRUE(parse_command_line({std::string(verb.name), "--help"}).has_value()) << verb.name;  // no option twice
     }
-    for (std::string_view word : later_verbs()) EXPECT_EQ(find_verb(word), nullptr) << word;
 }
 
 }  // namespace

@@ -52,8 +52,12 @@ TEST(Announcement, WhatIsNoneIsRefused)
 TEST(Announcement, NamesOfOtherDomainsAreLeftOut)
 {
     const std::string head = "holm-names 1 192.0.2.2 7 0 1 -\n";
-    for (const char* bad : {"deb.debian.org", "web.holm.org", "holm.example", "webholm.x"})
-        EXPECT_EQ(parse_announcement(fmt::format("{}10.0.0.5 web {}\n", head, bad), example::segment())->names, "") << bad;
+    for (const char* bad : {"deb.debian.org", "web.holm.org", "holm.example", "webholm.x"}) {
+        EXPECT_EQ(parse_announcement(fmt::format("{}10.0.0.5 web {} web.holm\n", head, bad), example::segment())->names,
+                  "10.0.0.5 web web.holm\n")
+            << bad;
+        EXPECT_EQ(parse_announcement(fmt::format("{}10.0.0.5 {}\n", head, bad), example::segment())->names, "") << bad;
+    }
 }
 
 TEST(Announcement, WhatIsTooMuchIsNotKept)

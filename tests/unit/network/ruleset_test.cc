@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "example.h"
 
 namespace holm::network {
@@ -13,6 +15,18 @@ MachineEndpoints machine(const machine::NetworkSpec& network, const Segment& seg
     auto plan = plan_network(spec, example::facts(spec, segment), example::uuid);
     EXPECT_TRUE(plan) << plan.error().text;
     return {"web", plan ? plan->endpoints : std::vector<Endpoint>{}};
+}
+
+template <typename Subject>
+std::string describe_addition(const Subject& subject)
+{
+    return plan_addition(subject).text;
+}
+
+template <typename Subject>
+std::string describe_removal(const Subject& subject)
+{
+    return plan_removal(subject).text;
 }
 
 TEST(Ruleset, OfASegment)
@@ -63,6 +77,34 @@ TEST(Ruleset, ARemovalAddsFirst)
     const std::string text = describe_removal(machine({.network = "lan", .deny = {"in any"}}));
     EXPECT_LT(text.find("add element bridge holm ports"), text.find("delete element bridge holm ports"));
     EXPECT_LT(text.find("delete element inet holm rules_in4"), text.find("delete chain inet holm in-"));
+}
+
+TEST(Ruleset, OfEntriesAloneUnlessAMachineHasRules)
+{
+    RulesetChange change = plan_addition(example::segment());
+    EXPECT_TRUE(change.entries_alone);
+    EXPECT_FALSE(change.entries.empty());
+    const size_t lines = static_cast<size_t>(std::ranges::count(change.text, '\n'));
+    EXPECT_EQ(change.entries.size(), lines);
+    EXPECT_EQ(plan_removal(example::segment()).entries.size(), 2 * lines);
+    change += plan_addition(machine({.network = "lan"}));
+    EXPECT_TRUE(change.entries_alone);
+    EXPECT_GT(change.entries.size(), lines);
+    change += plan_addition(machine({.network = "lan", .deny = {"in any"}}));
+    EXPECT_FALSE(change.entries_alone);
+}
+
+TEST(Ruleset, PartsAsTheKernelKeepsThem)
+{
+    using namespace std::string_literals;
+    EXPECT_EQ(first_of({interface_part("hm0")}), "hm0\0\0\0\0\0\0\0\0\0\0\0\0\0"s);
+    EXPECT_EQ(first_of({port_part(80, 81)}), "\0\x50"s);
+    EXPECT_EQ(last_of({port_part(80, 81)}), "\0\x51"s);
+    EXPECT_EQ(first_of({protocol_part(6), port_part(258, 258)}), "\6\0\0\0\1\2\0\0"s);
+    EXPECT_EQ(first_of({block_part(*parse_cidr("10.1.0.0/16"))}), "\x0a\1\0\0"s);
+    EXPECT_EQ(last_of({block_part(*parse_cidr("10.1.0.0/16"))}), "\x0a\1\xff\xff"s);
+    EXPECT_EQ(first_of({mac_part({2, 0, 0, 0, 0, 9}), address_part(*parse_ip("1.2.3.4"))}), "\2\0\0\0\0\x09\0\0\1\2\3\4"s);
+    EXPECT_EQ(first_of({number_part(*parse_ip("fd00::1"))}), "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"s);
 }
 
 TEST(Ruleset, OnlyEndpointsOfNetworksCount)

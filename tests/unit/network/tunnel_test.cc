@@ -103,12 +103,12 @@ TEST(Peers, AreKeptAsTheyAre)
 
 TEST(Ruleset, OfATunnel)
 {
-    const std::string text = describe_addition(*plan(peers, host(), "subnets = [\"10.0.0.0/24\", \"fd00:1::/64\"]"));
+    const std::string text = plan_addition(*plan(peers, host(), "subnets = [\"10.0.0.0/24\", \"fd00:1::/64\"]")).text;
     for (const char* line :
          {"add element bridge holm tunnels { \"vx-lan\" }", "tunnel_gateways4 { \"vx-lan\" . 10.0.0.1 }",
           "tunnel_gateways6 { \"vx-lan\" . fd00:1::1 }", "tunnel_targets { \"vx-lan\" . 0xfd000001000000000000000000000001 }"})
         EXPECT_TRUE(text.contains(line)) << line << "\n" << text;
-    EXPECT_FALSE(describe_addition(example::segment()).contains("tunnel"));
+    EXPECT_FALSE(plan_addition(example::segment()).text.contains("tunnel"));
 }
 
 TEST(Frr, IsToldTheNeighbours)
