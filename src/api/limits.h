@@ -10,6 +10,6 @@ inline constexpr size_t max_command_bytes = 128 << 10;  // all arguments and env
 inline constexpr size_t max_command_strings = 4096;     // arguments and environment of an Exec
 inline constexpr size_t max_pending_per_sender = 256;   // calls of one connection that await an answer
 inline constexpr size_t max_pending = 4096;             // calls of all
-inline constexpr unsigned max_terminal_size = 10000;    // rows or columns
+inline constexpr unsigned max_terminal_size = 65535;    // rows or columns: what ioctl_tty(2) can say
 
 }  // namespace holm::api

@@ -45,6 +45,8 @@ Result<launch::HostFacts> observe_host()
     facts.memory = uint64_t{memory.totalram} * memory.mem_unit;
     struct statfs cgroup;
     facts.unified_cgroup = statfs("/sys/fs/cgroup", &cgroup) == 0 && cgroup.f_type == CGROUP2_SUPER_MAGIC;
+    facts.apparmor = text_of("/sys/module/apparmor/parameters/enabled").starts_with('Y');
+    facts.selinux = ::access("/sys/fs/selinux/enforce", F_OK) == 0;
     facts.os_release = text_of("/etc/os-release");
     if (facts.os_release.empty()) facts.os_release = text_of("/usr/lib/os-release");  // os-release(5)
     facts.zone = observe_zone();

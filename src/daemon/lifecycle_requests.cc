@@ -165,9 +165,10 @@ void Lifecycle::do_start(const MachineName& name, const std::string& hold, Reply
     if (refuse_protected(name, "start", reply) || refuse_changing(name, reply)) return;
     if (is_active(machine)) {
         const machine::State state = machine::state_of(machine->life);
-        if (state == machine::State::Running && !hold.empty())
-            return reply.fail(error(
-                Errc::Busy, "machine '{0}' runs already, so its start cannot be held: 'holmctl stop {0}' stops it first", name.text()));
+        const bool begun = state == machine::State::Starting && machine->plan && machine->plan->hold != hold;
+        if (!hold.empty() && (begun || state == machine::State::Running))
+            return reply.fail(error(Errc::Busy, "machine '{0}' {1} already, so its start cannot be held: 'holmctl stop {0}' stops it first",
+                                    name.text(), begun ? "starts" : "runs"));
         if (state == machine::State::Running) return start_running(*machine, std::move(reply));
         if (state != machine::State::Starting) return reply.fail(busy(*machine));
         if (!machine->told.held.empty() && hold.empty())

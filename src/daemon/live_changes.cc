@@ -204,6 +204,33 @@ Result<> detach(const Work& work, launch::Plan& now, const Mount& mount)
     return save_plan(now);
 }
 
+// -- devices --------------------------------------------------------------------------------------------------------------------------
+
+Result<> add_device(const Work& work, launch::Plan& now, const rootfs::Device& device)
+{
+    auto join_and_make = [&]() -> Result<> {
+        Fd leader = TRY(work.leader.open());
+        Fd users;
+        if (now.rootfs.ids.has_namespace()) users = TRY(kernel::open_user_namespace(work.leader.pid));
+        TRY(kernel::signal_process(leader.get(), 0), "its payload has just ended");
+        return rootfs::attach_live_device(now.rootfs, leader.get(), users.get(), device);
+    };
+    TRY(in_own_process(join_and_make), fmt::format("device '{}'", printable(device.path)));
+    now.rootfs.devices.push_back(device);
+    return save_plan(now);
+}
+
+Result<> remove_device(const Work& work, launch::Plan& now, const rootfs::Device& device)
+{
+    auto gone = in_own_process([&]() -> Result<> {
+        Fd leader = TRY(work.leader.open());
+        return rootfs::remove_live_device(leader.get(), now.rootfs.ids.has_namespace(), device.path);
+    });
+    TRY(std::move(gone), fmt::format("device '{}'", printable(device.path)));
+    std::erase(now.rootfs.devices, device);
+    return save_plan(now);
+}
+
 // -- a machine from one plan to another -----------------------------------------------------------------------------------------------
 
 Result<> make(const Work& work, launch::Plan& now, const launch::Plan& to, OnError on_error)
@@ -231,6 +258,15 @@ Result<> make(const Work& work, launch::Plan& now, const launch::Plan& to, OnErr
         if (!has(to.rootfs.mounts, mount) && failed(detach(work, now, mount))) return result;
     for (const Mount& mount : to.rootfs.mounts)
         if (!has(mounts, mount) && failed(attach(work, now, mount))) return result;
+    const std::vector<rootfs::Device> devices = now.rootfs.devices;
+    auto knows = [](const std::vector<rootfs::Device>& all, const rootfs::Device& device) {
+        return std::ranges::find(all, device) != all.end();
+    };
+    for (const rootfs::Device& device : devices)
+        if (!knows(to.rootfs.devices, device) && failed(remove_device(work, now, device))) return result;
+    for (const rootfs::Device& device : to.rootfs.devices)
+        if (!knows(devices, device) && failed(add_device(work, now, device))) return result;
+    if (result) now.rootfs.devices = to.rootfs.devices;
     if (result) now.network = to.network;  // in its order
     now.unit = to.unit;
     if (failed(save_plan(now))) return result;

@@ -27,6 +27,7 @@
 #include "image/payload_defaults.h"
 #include "kernel/definition_files.h"
 #include "kernel/lock_file.h"
+#include "launch/credential.h"
 #include "launch/drop_in.h"
 #include "launch/make_plan.h"
 #include "launch/payload.h"
@@ -248,6 +249,17 @@ Result<launch::Plan> complete_plan(const PlanRequest& request, const Spec& spec,
     return plan;
 }
 
+// Of credentials, for holm-setup to read at each boot.
+Result<> write_values(const Spec& spec)
+{
+    for (size_t i = 0; i < spec.credentials.size(); ++i) {
+        if (spec.credentials[i].value.empty()) continue;
+        TRY(make_folders(api::runtime_path(spec.name), 0700));
+        TRY(replace_file(launch::value_path(spec.name, i), spec.credentials[i].value, 0600, Durable::No));
+    }
+    return {};
+}
+
 // What decides, before anything is claimed.
 struct Observed {
     Spec spec;
@@ -297,6 +309,7 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
         TRY(replace_file(image::Store().stack(request.name), describe_stack(*image.fresh), 0600,
                          request.remove_at_end ? Durable::No : Durable::Yes));
     }
+    TRY(write_values(spec));
     TRY(save_plan(plan));
     ranges_lock.reset();
     TRY(security::provide_filter(plan.security, plan.security.syscalls.filter));

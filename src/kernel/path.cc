@@ -1,9 +1,11 @@
 #include "kernel/path.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -113,6 +115,18 @@ Result<std::string> read_in_root(int root, std::string_view path, size_t limit)
 {
     Fd fd = TRY(open_in_root(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, Links::Inside));
     return read_regular(fd.get(), path, limit);
+}
+
+Result<Fd> open_own_attribute(std::string_view name)
+{
+    Fd proc = TRY(open_file("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    struct statfs status;
+    if (::fstatfs(proc.get(), &status)) return sys_error("cannot look at '/proc'");
+    if (status.f_type != PROC_SUPER_MAGIC) return error(Errc::Failed, "'/proc' is not the kernel's");
+    const std::string path = fmt::format("thread-self/attr/{}", name);
+    Fd file(openat2_raw(proc.get(), path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS));
+    if (!file) return sys_error("cannot open '/proc/{}'", path);
+    return file;
 }
 
 std::string path_of_descriptor(int fd)

@@ -33,6 +33,9 @@ Result<std::string> read_in_root(int root, std::string_view path, size_t limit);
 // The content of what `fd` has opened, by the same rules; `what` names it in errors.
 Result<std::string> read_regular(int fd, std::string_view what, size_t limit);
 
+// "attr/NAME" of this thread, to be written, by a /proc that may be covered by others: it is that of the kernel, or an error.
+Result<Fd> open_own_attribute(std::string_view name);
+
 // "/proc/self/fd/N": an open file as a path, for calls that take no descriptor. Only where /proc is the host's own.
 std::string path_of_descriptor(int fd);
 

@@ -20,14 +20,12 @@ namespace {
 using network::Endpoint;
 using rootfs::Mount;
 
-// Of a unit that is there systemd takes them no more, or the machine's own devices would not follow.
-constexpr auto read_at_start =
-    std::to_array<std::string_view>({"After", "CollectMode", "Delegate", "DeviceAllow", "DevicePolicy", "KillMode", "KillSignal",
-                                     "Requires", "SendSIGHUP", "Slice", "TimeoutStopUSec", "Wants"});
+// Of a unit that is there systemd takes them no more.
+constexpr auto read_at_start = std::to_array<std::string_view>(
+    {"After", "CollectMode", "Delegate", "KillMode", "KillSignal", "Requires", "SendSIGHUP", "Slice", "TimeoutStopUSec", "Wants"});
 using Pair = std::pair<std::string_view, std::string_view>;
 // Where the definition has another name for it.
 constexpr auto definition_keys = std::to_array<Pair>({{"rootfs.ids", "security.users"},
-                                                      {"rootfs.device", "security.devices"},
                                                       {"rootfs.file./etc/resolv.conf", "identity.resolv_conf"},
                                                       {"rootfs.file", "identity.file"},
                                                       {"rootfs.mount", "mount"},
@@ -54,6 +52,7 @@ public:
         compare_properties();
         compare_networks();
         compare_mounts();
+        compare_devices();
         compare_rest();
         return std::move(changes_);
     }
@@ -68,6 +67,7 @@ private:
     void compare_networks();
     void compare_endpoint(const Endpoint& before, const Endpoint& after);
     void compare_mounts();
+    void compare_devices();
     void compare_rest();
     bool can_unmount(const Mount& mount) const;
 
@@ -122,10 +122,11 @@ void Comparison::compare_properties()
     const Properties before = by_name(running_), after = by_name(wanted_);
     std::vector<UnitProperty>& reachable = changes_.reachable.unit.properties;
     for (const std::string& name : changed_names(running_, wanted_)) {
-        if (name == "Slice") continue;  // unit.slice
+        if (name == "Slice") continue;                                                                    // unit.slice
+        const bool is_told = name == "DeviceAllow" && running_.rootfs.devices != wanted_.rootfs.devices;  // by security.devices
         const Reach reach = is_at_start(name) ? Reach::Restart : Reach::Live;
         const char* table = name == "Description" ? "unit." : is_at_start(name) && !machine::is_read_at_load(name) ? "unit." : "resources.";
-        add(table + name, describe_all(of(before, name)), describe_all(of(after, name)), reach);
+        if (!is_told) add(table + name, describe_all(of(before, name)), describe_all(of(after, name)), reach);
         if (reach != Reach::Live) continue;
         std::erase_if(reachable, [&](const UnitProperty& property) { return property.name == name; });
         const auto& values = of(after, name);
@@ -266,6 +267,29 @@ void Comparison::compare_mounts()
     }
 }
 
+// -- devices --------------------------------------------------------------------------------------------------------------------------
+
+std::string describe_device(const rootfs::Device& device)
+{
+    return fmt::format("{} {}:{} {}:{} {:o} {}", device.block ? "block" : "char", device.major_number, device.minor_number, device.uid,
+                       device.gid, device.mode, device.access);
+}
+
+void Comparison::compare_devices()
+{
+    const auto &before = running_.rootfs.devices, &after = wanted_.rootfs.devices;
+    for (const rootfs::Device& device : before) {
+        auto same = std::ranges::find(after, device.path, &rootfs::Device::path);
+        if (same != after.end() && *same == device) continue;
+        add("security.devices." + printable(device.path, 4096), describe_device(device), same == after.end() ? "" : describe_device(*same),
+            Reach::Live);
+    }
+    for (const rootfs::Device& device : after)
+        if (std::ranges::find(before, device.path, &rootfs::Device::path) == before.end())
+            add("security.devices." + printable(device.path, 4096), "", describe_device(device), Reach::Live);
+    changes_.reachable.rootfs.devices = after;
+}
+
 // -- all else: by the keys of the plan's own file -------------------------------------------------------------------------------------
 
 std::string definition_key(const std::string& key)
@@ -302,6 +326,8 @@ std::vector<UnitProperty> properties_between(const Plan& from, const Plan& to)
     for (UnitProperty& initial : machine::resource_defaults())
         if (names.contains(initial.name) && (machine::is_list(initial) || of(after, initial.name).empty()))
             told.push_back(std::move(initial));
+    // Of a scope the plan has what is allowed, and not what clears the list before.
+    if (names.contains("DeviceAllow") && to.unit.kind == UnitKind::Scope) told.push_back({"DeviceAllow", UnitProperty::Pairs{}});
     for (const std::string& name : names)
         for (const UnitProperty& property : of(after, name)) told.push_back(property);
     std::ranges::stable_sort(told, {}, &UnitProperty::name);

@@ -11,11 +11,12 @@
 namespace holm::launch {
 
 struct HostFacts {
-    uint64_t memory = 0;         // bytes of RAM
-    bool unified_cgroup = true;  // cgroup v2 at /sys/fs/cgroup
-    std::string os_release;      // content of /etc/os-release
-    std::string zone;            // "Europe/Berlin"; "" where /etc/localtime is no link into zoneinfo
-    std::string resolv_conf;     // content of /etc/resolv.conf
+    uint64_t memory = 0;                     // bytes of RAM
+    bool unified_cgroup = true;              // cgroup v2 at /sys/fs/cgroup
+    bool apparmor = false, selinux = false;  // the kernel has it, and it is on
+    std::string os_release;                  // content of /etc/os-release
+    std::string zone;                        // "Europe/Berlin"; "" where /etc/localtime is no link into zoneinfo
+    std::string resolv_conf;                 // content of /etc/resolv.conf
     bool operator==(const HostFacts&) const = default;
 };
 

@@ -72,6 +72,7 @@ Leaves leaves_of(Plan plan, const Plan& other)
     plan.unit.description.clear();
     plan.network = {};
     plan.rootfs.mounts.clear();
+    plan.rootfs.devices.clear();
     plan.rootfs.files.clear();
     plan.rootfs.host_files.clear();
     plan.security.syscalls.filter.clear();

@@ -1,7 +1,10 @@
 #include "launch/make_plan.h"
 
+#include <tuple>
+
 #include "api/names.h"
 #include "base/text.h"
+#include "launch/credential.h"
 #include "launch/payload.h"
 #include "launch/unit_properties.h"
 
@@ -96,11 +99,32 @@ Result<> check_host(const Facts& facts)
     return {};
 }
 
+std::vector<Credential> plan_credentials(const Spec& spec)
+{
+    std::vector<Credential> credentials;
+    for (size_t i = 0; i < spec.credentials.size(); ++i) {
+        const machine::CredentialSpec& asked = spec.credentials[i];
+        credentials.push_back({asked.name, asked.value.empty() ? asked.file : value_path(spec.name, i)});
+    }
+    return credentials;
+}
+
+Result<> check_labels(const Spec& spec, const HostFacts& host)
+{
+    for (auto [asked, there, key, name] : {std::tuple(!spec.security.apparmor.empty(), host.apparmor, "security.apparmor", "AppArmor"),
+                                           {!spec.security.selinux.empty(), host.selinux, "security.selinux", "SELinux"}})
+        if (asked && !there)
+            return error(Errc::NotSupported, "{} is not active on this host: boot it with it, or leave out '{}'{}", name, key,
+                         describe_origin(spec, key));
+    return {};
+}
+
 }  // namespace
 
 Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& request)
 {
     TRY(check_host(facts));
+    TRY(check_labels(spec, facts.host));
     Plan plan;
     plan.name = spec.name;
     plan.uuid = plan_uuid(spec, facts);
@@ -117,7 +141,7 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.unit = TRY(plan_unit(spec, request, plan.payload, plan.rootfs.devices));
     plan.rootfs.files = plan_files(spec, facts, plan);
     plan.rootfs.host_files = plan_host_files(facts, plan);
-    for (const machine::CredentialSpec& credential : spec.credentials) plan.credentials.push_back({credential.name, credential.file});
+    plan.credentials = plan_credentials(spec);
     if (plan.rootfs.upper == rootfs::Upper::Directory) plan.locked_paths = {plan.rootfs.upper_path, plan.rootfs.work_path};
     if (plan.rootfs.in_place()) plan.locked_paths = {plan.rootfs.lower.front()};
     // overlayfs says nothing of a layer that changes below it; a root that is only bound read-only may.

@@ -192,6 +192,8 @@ constexpr Field<security::Plan> security_fields[] = {
     field<&security::Plan::writable, machine::List<Path>>("writable"),
     field<&security::Plan::boottime_offset, ClockOffset>("boottime_offset"),
     field<&security::Plan::monotonic_offset, ClockOffset>("monotonic_offset"),
+    field<&security::Plan::apparmor, AnyText>("apparmor"),
+    field<&security::Plan::selinux, AnyText>("selinux"),
     table_field<&security::Plan::syscalls, syscall_fields>("syscalls"),
     machine::map_field<&security::Plan::sysctls, parse_any, AnyText>("sysctls"),
     machine::map_field<&security::Plan::rlimits, machine::parse_limit_name, Limit>("rlimits"),

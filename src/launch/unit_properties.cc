@@ -33,16 +33,24 @@ void append_resources(std::vector<UnitProperty>& properties, UnitKind kind, std:
         if (kind == UnitKind::Scope || !machine::is_read_at_load(resource.name)) properties.push_back(std::move(resource));
 }
 
+// holm-setup makes the nodes within the unit, which takes "m"; in a user namespace of its own the machine has no use for it.
+std::string access_of(const rootfs::Device& device, machine::UsersKind users)
+{
+    const bool makes = users == machine::UsersKind::Host || device.access.contains('m');
+    return makes ? device.access : device.access + 'm';
+}
+
 // "closed" has null, zero, full, random, urandom, tty and ptmx; a machine's terminals are beside them. mknod of other devices
 // fails in the machine's user namespace; this is the second gate, and the only one with users = "host".
-void append_devices(std::vector<UnitProperty>& properties, UnitKind kind, const std::vector<rootfs::Device>& devices)
+void append_devices(std::vector<UnitProperty>& properties, UnitKind kind, machine::UsersKind users,
+                    const std::vector<rootfs::Device>& devices)
 {
     properties.push_back({"DevicePolicy", "closed"});
     if (kind == UnitKind::Service) properties.push_back({"DeviceAllow", UnitProperty::Pairs{}});
     UnitProperty::Pairs allowed = {{"char-pts", "rw"}};
     for (const rootfs::Device& device : devices)
         allowed.emplace_back(fmt::format("/dev/{}/{}:{}", device.block ? "block" : "char", device.major_number, device.minor_number),
-                             device.access);
+                             access_of(device, users));
     properties.push_back({"DeviceAllow", std::move(allowed)});
 }
 
@@ -79,7 +87,7 @@ Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec
     std::vector<UnitProperty> properties;
     properties.push_back({"Description", describe_unit(spec)});
     if (request.unit == UnitKind::Scope) append_scope(properties, spec, stop_timeout);
-    append_devices(properties, request.unit, devices);
+    append_devices(properties, request.unit, spec.security.users.kind, devices);
     append_resources(properties, request.unit, TRY(asked_resources(spec, request.defaults)));
     // systemd 252 writes a drop-in for each of a service's and asks for a daemon-reload where they were not set in the order of those
     // files' names. Of two of one name the later wins, so their order is kept.

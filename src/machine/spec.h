@@ -128,6 +128,7 @@ struct IdentitySpec {
 struct CredentialSpec {
     std::string name;
     std::string file;
+    std::string value;  // instead of a file
     bool operator==(const CredentialSpec&) const = default;
 };
 

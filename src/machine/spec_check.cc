@@ -112,7 +112,8 @@ Result<> check_lists(const Spec& spec)
     for (size_t i = 0; i < spec.credentials.size(); ++i) {
         const CredentialSpec& credential = spec.credentials[i];
         const std::string key = fmt::format("credential[{}]", i);
-        if (credential.name.empty() || credential.file.empty()) return at(spec, key, "needs a name and a file");
+        if (credential.name.empty() || credential.file.empty() == credential.value.empty())
+            return at(spec, key, "needs a name, and either a file or a value");
         if (!credentials.insert(credential.name).second) return at(spec, key + ".name", "'{}' is given twice", credential.name);
     }
     for (size_t i = 0; i < spec.networks.size(); ++i) {
@@ -151,8 +152,6 @@ std::string unsupported_network(const NetworkSpec& network, const std::string& k
 std::string unsupported_security(const SecuritySpec& security)
 {
     const SecuritySpec fresh;
-    if (!security.apparmor.empty()) return "security.apparmor";
-    if (!security.selinux.empty()) return "security.selinux";
     if (security.isolation != fresh.isolation) return "security.isolation";
     return {};
 }

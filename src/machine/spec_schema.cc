@@ -143,9 +143,18 @@ constexpr Field<NetworkSpec> network_fields[] = {
     field<&NetworkSpec::publish, List<Text<parse_publication>>>("publish"),
 };
 
+// What is wrong with it is said without it.
+Result<std::string> parse_secret(std::string_view text)
+{
+    if (text.empty()) return error(Errc::Invalid, "it is empty");
+    if (text.contains('\0')) return error(Errc::Invalid, "it has a NUL");
+    return std::string(text);
+}
+
 constexpr Field<CredentialSpec> credential_fields[] = {
     field<&CredentialSpec::name, Name>("name"),
     field<&CredentialSpec::file, Path>("file"),
+    field<&CredentialSpec::value, Text<parse_secret>>("value"),
 };
 
 // ── security ────────────────────────────────────────────────────────────────────────────────────────────────────────────────

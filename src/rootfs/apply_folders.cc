@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
+#include "rootfs/device_node.h"
 
 namespace holm::rootfs {
 
@@ -93,29 +94,15 @@ Result<> make_device(int dev, const UsualDevice& device)
     return bind_device(dev, device.name, fmt::format("/dev/{}", device.name));
 }
 
-// Its ids are the host's, which the machine has by the same numbers where it has them at all.
-Result<> give_device(const Plan& plan, int folder, const std::string& name, const Device& device)
-{
-    auto inside = [&](uint32_t id) { return plan.ids.base + (id < plan.ids.count ? id : 0); };
-    if (::fchownat(folder, name.c_str(), inside(device.uid), inside(device.gid), AT_SYMLINK_NOFOLLOW))
-        return sys_error("cannot give it to the machine");
-    Fd node = TRY(open_at(folder, name, O_PATH | O_NOFOLLOW));
-    // fchmodat(2) knows no AT_EMPTY_PATH before 6.6.
-    if (::chmod(kernel::path_of_descriptor(node.get()).c_str(), device.mode)) return sys_error("cannot set its mode");
-    return {};
-}
-
 Result<> attach_device(const Plan& plan, int dev, const Device& device)
 {
     const std::string path = device.path.substr(5);  // behind "/dev/"
     size_t slash = path.rfind('/');
     Fd folder = TRY(kernel::make_folder_in_root(dev, slash == path.npos ? "" : path.substr(0, slash), Links::Refuse));
     const std::string name = path.substr(slash == path.npos ? 0 : slash + 1);
-    const mode_t kind = device.block ? S_IFBLK : S_IFCHR;
-    if (!::mknodat(folder.get(), name.c_str(), kind | device.mode, makedev(device.major_number, device.minor_number)))
-        return give_device(plan, folder.get(), name, device);
-    if (errno == EEXIST) return {};  // one of the usual ones
-    if (errno != EPERM) return sys_error("cannot make it");
+    auto made = make_device_node(plan, folder.get(), name, device);
+    if (made || made.error().sys_errno == EEXIST) return {};  // one of the usual ones
+    if (made.error().sys_errno != EPERM) return made;
     return bind_device(folder.get(), name, device.path);
 }
 

@@ -13,6 +13,7 @@
 #include "kernel/namespace.h"
 #include "kernel/path.h"
 #include "rootfs/apply_layers.h"
+#include "rootfs/device_node.h"
 #include "rootfs/file_status.h"
 
 namespace holm::rootfs {
@@ -55,8 +56,9 @@ Result<Source> open_source_mount(const LiveMount& wanted)
     return source;
 }
 
-// Attached in a mount namespace of the host's, that the copy of it into one of the machine's user namespace has locked flags.
-Result<> stage_mount(const Source& source)
+// Memory of this process's own, which is its working directory: what is attached in a mount namespace of the host's has its flags locked in
+// the copy of it into one of the machine's user namespace.
+Result<> enter_stage()
 {
     TRY(kernel::unshare_namespaces(CLONE_NEWNS));
     TRY(kernel::make_mounts_slave());
@@ -64,6 +66,12 @@ Result<> stage_mount(const Source& source)
     Fd memory = TRY(kernel::make_mount({.type = "tmpfs", .options = {{"mode", "0755"}}, .attributes = 0}));
     TRY(kernel::attach_mount(memory.get(), folder.get()));
     if (::chdir(stage)) return sys_error("cannot enter '{}'", stage);
+    return {};
+}
+
+Result<> stage_mount(const Source& source)
+{
+    TRY(enter_stage());
     const int made = source.folder ? ::mkdir(staged, 0755) : ::mknod(staged, S_IFREG | 0644, 0);
     if (made) return sys_error("cannot make the place of a mount");
     Fd target = TRY(open_file(staged, O_PATH));
@@ -108,6 +116,23 @@ Result<> unmount_here(const std::string& name, const std::string& target)
     return sys_error("cannot unmount '{}'", printable(target));
 }
 
+// Makes the folder in which the machine has `target` the working directory, as the machine's root where it has one of its own; answers the
+// name in it. By that name: what the target names is a mount point there, whatever links lead to it.
+Result<std::string> enter_folder_of(int leader, bool has_user_namespace, const std::string& target)
+{
+    if (has_user_namespace) TRY(become_root_of(leader));
+    TRY(kernel::join_namespaces(leader, CLONE_NEWNS));
+    std::string path = target;
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    const size_t at = path.rfind('/');
+    Fd root = TRY(open_file("/", O_PATH | O_DIRECTORY));
+    Fd folder = TRY(kernel::open_in_root(root.get(), path.substr(0, at), O_PATH | O_DIRECTORY, Links::Inside));
+    std::string name = path.substr(at + 1);
+    if (name.empty() || name == "." || name == "..") return error(Errc::Invalid, "'{}' cannot be unmounted", printable(target));
+    if (::fchdir(folder.get())) return sys_error("cannot enter the folder of '{}'", printable(target));
+    return name;
+}
+
 }  // namespace
 
 Result<> attach_live(const LiveMount& wanted)
@@ -124,19 +149,29 @@ Result<> attach_live(const LiveMount& wanted)
     return kernel::attach_mount(mount.get(), target.get());
 }
 
-// By the name in its folder: what the target names is a mount point there, whatever links lead to it.
+Result<> attach_live_device(const Plan& plan, int leader, int user_namespace, const Device& device)
+{
+    TRY(enter_stage());
+    TRY(make_device_node(plan, AT_FDCWD, staged, device));
+    if (user_namespace >= 0) TRY(become_root_of(leader));
+    Fd mount = TRY(take_locked_copy(false));
+    TRY(kernel::join_namespaces(leader, CLONE_NEWNS));
+    Fd target = TRY(open_target({.plan = plan, .target = device.path, .make_target = true}, false));
+    return kernel::attach_mount(mount.get(), target.get());
+}
+
+Result<> remove_live_device(int leader, bool has_user_namespace, const std::string& path)
+{
+    const std::string name = TRY(enter_folder_of(leader, has_user_namespace, path));
+    if (::umount2(name.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) && errno != EINVAL && errno != ENOENT)
+        return sys_error("cannot unmount '{}'", printable(path));
+    if (::unlink(name.c_str()) && errno != ENOENT) return sys_error("cannot remove '{}'", printable(path));
+    return {};
+}
+
 Result<> detach_live(int leader, bool has_user_namespace, const std::string& target)
 {
-    if (has_user_namespace) TRY(become_root_of(leader));
-    TRY(kernel::join_namespaces(leader, CLONE_NEWNS));
-    std::string path = target;
-    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-    const size_t at = path.rfind('/');
-    Fd root = TRY(open_file("/", O_PATH | O_DIRECTORY));
-    Fd folder = TRY(kernel::open_in_root(root.get(), path.substr(0, at), O_PATH | O_DIRECTORY, Links::Inside));
-    const std::string name = path.substr(at + 1);
-    if (name.empty() || name == "." || name == "..") return error(Errc::Invalid, "'{}' cannot be unmounted", printable(target));
-    if (::fchdir(folder.get())) return sys_error("cannot enter the folder of '{}'", printable(target));
+    const std::string name = TRY(enter_folder_of(leader, has_user_namespace, target));
     return unmount_here(name, target);
 }
 

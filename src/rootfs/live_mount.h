@@ -25,6 +25,11 @@ struct LiveMount {
 // writable. Errors: NotFound, NotSupported (a file system that cannot be id-mapped).
 Result<> attach_live(const LiveMount& mount);
 
+// Makes a node of a device of the host at its path inside, where the plan's unit lets it be used. What is there already is covered.
+Result<> attach_live_device(const Plan& plan, int leader, int user_namespace, const Device& device);
+// Takes the node away, whether it was made live or at the start of the machine.
+Result<> remove_live_device(int leader, bool has_user_namespace, const std::string& path);
+
 // Takes the mount on `target` away, at once, whoever uses it. Errors: Invalid, where none is there or it is one of the machine's own since
 // its start, which are locked.
 Result<> detach_live(int leader, bool has_user_namespace, const std::string& target);

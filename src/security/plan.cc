@@ -152,6 +152,8 @@ Result<Plan> plan_security(const machine::Spec& spec, Interfaces interfaces)
     if (interfaces == Interfaces::Own) plan.writable = {"/proc/sys/net"};
     plan.boottime_offset = spec.security.boottime_offset;
     plan.monotonic_offset = spec.security.monotonic_offset;
+    plan.apparmor = spec.security.apparmor;
+    plan.selinux = spec.security.selinux;
     return plan;
 }
 

@@ -21,6 +21,7 @@
 #include "setup/credentials.h"
 #include "setup/inside.h"
 #include "setup/locks.h"
+#include "setup/program.h"
 
 namespace holm::setup {
 
@@ -37,6 +38,7 @@ struct Request {
     Fd memory;
     std::vector<Fd> pipes;
     std::vector<rootfs::Credential> credentials;
+    rlimit files{};  // of the payload, where the plan has no other
 };
 
 Result<Request> receive_boot(Status& status)
@@ -135,6 +137,7 @@ Result<> prepare_child(const Request& request, const kernel::Child& child, Statu
     status.enter("users");
     if (ids.has_namespace()) TRY(kernel::write_id_maps(child.pid, ids.base, ids.count));
     status.enter("limits");
+    ::prlimit(child.pid, RLIMIT_NOFILE, &request.files, nullptr);
     const std::vector<std::string> warnings = TRY(security::apply_limits(request.plan.security, child.pid));
     for (auto& warning : warnings) status.warn(warning);
     status.enter("cgroup");
@@ -213,6 +216,7 @@ Result<> boot(Status& status)
 {
     status.enter("plan");
     Request request = TRY(receive_boot(status));
+    request.files = raise_file_limit();
     TRY(send_facts(request.plan, status));
     const rootfs::Sources sources = TRY(claim_sources(request, status));
     status.enter("namespaces");

@@ -15,6 +15,7 @@
 #include "kernel/process.h"
 #include "launch/payload.h"
 #include "security/apply.h"
+#include "security/label.h"
 #include "setup/stub.h"
 
 namespace holm::setup {
@@ -134,6 +135,7 @@ Result<> launch_payload(Launch launch, Status& status)
     launch.streams = {};
     TRY(kernel::close_descriptors_but({status.socket()}));
     status.enter("security");
+    TRY(security::label_next_program(launch.security));
     TRY(security::drop_privileges(launch.security, launch.user));
     status.enter("command");
     TRY(enter_working_directory(launch.working_directory));

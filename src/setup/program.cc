@@ -30,6 +30,20 @@ Result<> protect_program(char** arguments)
     return sys_error("cannot run itself again");
 }
 
+// Without CAP_SYS_RESOURCE it stays what it is.
+rlimit raise_file_limit()
+{
+    constexpr rlim_t enough = 4096;  // a source of each mount is held open
+    rlimit before{};
+    if (::getrlimit(RLIMIT_NOFILE, &before) || before.rlim_cur >= enough) return before;
+    const rlimit raised{.rlim_cur = enough, .rlim_max = before.rlim_max > enough ? before.rlim_max : enough};
+    if (::setrlimit(RLIMIT_NOFILE, &raised)) {
+        const rlimit all{.rlim_cur = before.rlim_max, .rlim_max = before.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &all);
+    }
+    return before;
+}
+
 void reset_process()
 {
     kernel::reset_signals();

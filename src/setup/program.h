@@ -1,6 +1,8 @@
 // Program: what holm-setup does to itself before it does anything else. Effects; outside.
 #pragma once
 
+#include <sys/resource.h>
+
 #include "base/error.h"
 
 namespace holm::setup {
@@ -14,5 +16,8 @@ Result<> protect_program(char** arguments);
 
 // What the supervisor has changed for itself and the payload would inherit: signals, priority; and an empty umask, so that modes are exact.
 void reset_process();
+
+// As many open files as a machine of any size takes, whatever its unit allows; answers what that is, which the payload is to have.
+rlimit raise_file_limit();
 
 }  // namespace holm::setup

@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/fd.h"
 #include "kernel/mount.h"
 #include "launch/channel.h"
@@ -12,6 +14,7 @@ namespace holm::supervisor {
 
 namespace {
 
+constexpr rlim_t enough_files = 4096;
 rlimit descriptor_limit{};  // before raise_descriptor_limit
 
 // In the child. Returns where something is missing.
@@ -49,6 +52,9 @@ void raise_descriptor_limit()
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit)) return;
     descriptor_limit = limit;
+    // More than the unit's own limit, which is meant for the payload, takes CAP_SYS_RESOURCE.
+    const rlimit raised{.rlim_cur = std::max(limit.rlim_max, enough_files), .rlim_max = std::max(limit.rlim_max, enough_files)};
+    if (!::setrlimit(RLIMIT_NOFILE, &raised)) return;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -283,6 +283,27 @@ TEST_F(BootTest, CredentialsReachTheGuest)
     EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
 }
 
+// A value of the definition is in that file alone, and in the machine.
+TEST_F(BootTest, AValueIsACredentialToo)
+{
+    std::string machine = name("cred"), secret = "open sesame of this value";
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n"
+                                "[[credential]]\nname = \"db.password\"\nvalue = \"{}\"\n",
+                                busybox(), secret));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_EQ(inside(machine, "cat $CREDENTIALS_DIRECTORY/db.password; stat -c ' %a %u' $CREDENTIALS_DIRECTORY/db.password").out,
+              secret + " 400 0\n");
+    for (const Outcome& said :
+         {holmctl({"plan", machine}), holmctl({"show", machine}), holmctl({"cat", "--effective", machine}), holmctl({"status", machine}),
+          sh("cat /run/holm/machines/" + machine + "/plan.toml"), run({"systemctl", "show", service_of(machine)})})
+        EXPECT_EQ((said.out + said.err).find(secret), std::string::npos);
+    EXPECT_EQ(sh("stat -c %a:%U /run/holm/machines/" + machine + "/credential-*").out, "600:root\n");
+    ASSERT_TRUE(succeeds(holmctl({"reboot", machine})));
+    EXPECT_EQ(inside(machine, "cat $CREDENTIALS_DIRECTORY/db.password").out, secret);
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_FALSE(exists("/run/holm/machines/" + machine));
+}
+
 // Encrypted by the host's key, decrypted by its systemd-creds at each boot; and what is secret is in none of what is said of the machine.
 TEST_F(BootTest, EncryptedCredentialsReachTheGuestAndNobodyElse)
 {

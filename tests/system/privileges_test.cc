@@ -89,13 +89,59 @@ TEST_F(PrivilegesTest, DevicesThatAreAskedFor)
 {
     std::string machine = background("exec sleep 1000", {"--device=/dev/loop-control", "--device=/dev/net/tun:rwm"});
     Outcome listed = inside(machine, "stat -c '%n %t:%T %u' /dev/loop-control /dev/net/tun; : </dev/net/tun && echo opened");
-    EXPECT_TRUE(has(listed.out, "/dev/loop-control a:ed"));
+    EXPECT_TRUE(has(listed.out, "/dev/loop-control a:ed 0\n")) << "root's, as on the host";
     EXPECT_TRUE(has(listed.out, "/dev/net/tun a:c8 0\nopened"));
     EXPECT_TRUE(has(unit_property(scope_of(machine), "DeviceAllow"), "/dev/char/10:200 rwm"));
     EXPECT_TRUE(has(unit_property(scope_of(machine), "DeviceAllow"), "/dev/char/10:237 rw"));
     EXPECT_NE(inside(machine, "mknod /tmp/x c 10 229").code, 0);
     EXPECT_TRUE(refuses(foreground({"/bin/true"}, {"--device=/dev/nothing"}), 125, "'/dev/nothing'"));
     EXPECT_TRUE(refuses(foreground({"/bin/true"}, {"--device=/dev/fd/0/x"}), 125, "/dev/fd"));
+}
+
+TEST_F(PrivilegesTest, DevicesComeAndGoWhileItRuns)
+{
+    std::string machine = name(), unit = service_of(machine),
+                head = fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n", busybox());
+    define(machine, head + "[security]\ndevices = [\"/dev/loop-control\"]\n");
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    define(machine, head + "[security]\ndevices = [\"/dev/net/tun:rw\"]\n");
+    Outcome planned = holmctl({"plan", machine});
+    EXPECT_TRUE(has(planned.out, "live           security.devices./dev/loop-control  char 10:237"));
+    EXPECT_TRUE(has(planned.out, "live           security.devices./dev/net/tun       (none) -> char 10:200"));
+    EXPECT_FALSE(planned.out.contains("needs restart")) << planned.out;
+    ASSERT_TRUE(succeeds(holmctl({"apply", machine})));
+    const std::string look = "stat -c '%n %t:%T %u' /dev/net/tun; : </dev/net/tun && echo opened; ls /dev/loop-control 2>&1";
+    Outcome seen = inside(machine, look);
+    EXPECT_TRUE(has(seen.out, "/dev/net/tun a:c8 0\nopened\n"));
+    EXPECT_TRUE(has(seen.out, "No such file"));
+    EXPECT_TRUE(has(unit_property(unit, "DeviceAllow"), "/dev/char/10:200"));
+    EXPECT_FALSE(unit_property(unit, "DeviceAllow").contains("10:237"));
+    EXPECT_NE(inside(machine, "mknod /tmp/x c 10 229").code, 0);
+    EXPECT_TRUE(has(holmctl({"plan", machine}).out, "runs as its definition says"));
+    // A reboot of the payload has the same; and what is taken back is.
+    ASSERT_TRUE(succeeds(holmctl({"reboot", machine})));
+    EXPECT_EQ(inside(machine, look).out, seen.out);
+    define(machine, head);
+    ASSERT_TRUE(succeeds(holmctl({"apply", "--confirm=1h", machine})));
+    EXPECT_NE(inside(machine, "test -e /dev/net/tun").code, 0);
+    ASSERT_TRUE(succeeds(holmctl({"apply", "--revert", machine})));
+    EXPECT_EQ(inside(machine, look).out, seen.out);
+    ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+// A label is for a kernel that knows it: what is asked for and cannot be had is refused, and nothing runs without it.
+TEST_F(PrivilegesTest, LabelsNeedTheirModule)
+{
+    std::string machine = name(),
+                head = fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/cat\", \"/proc/self/attr/current\"]\n", busybox());
+    const bool apparmor = content_of("/sys/module/apparmor/parameters/enabled").starts_with('Y'),
+               selinux = exists("/sys/fs/selinux/enforce");
+    define(machine, head + "[security]\napparmor = \"no-such-profile\"\n");
+    EXPECT_TRUE(refuses(holmctl({"start", machine}), 1,
+                        apparmor ? "AppArmor has no profile 'no-such-profile'" : "AppArmor is not active on this host"));
+    define(machine, head + "[security]\nselinux = \"x\"\n");
+    EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, selinux ? "SELinux" : "SELinux is not active on this host"));
+    run({"systemctl", "reset-failed", service_of(machine)});
 }
 
 TEST_F(PrivilegesTest, KernelParametersOfTheMachineAlone)

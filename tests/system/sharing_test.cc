@@ -109,9 +109,14 @@ TEST_F(SharingTest, TwentyMountsWithTwentyOpenFiles)
     }
     text += "[security]\nrlimits = { NOFILE = \"20\" }\n";
     define(machine, text);
+    const std::string limits = "/run/systemd/system/" + service_of(machine) + ".d/limit.conf";
+    make_folder("/run/systemd/system/" + service_of(machine) + ".d");
+    write_file(limits, "[Service]\nLimitNOFILE=20:524288\n");
+    ASSERT_TRUE(succeeds(run({"systemctl", "daemon-reload"})));
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     EXPECT_EQ(trim_copy(inside(machine, "cat /srv/*/here | wc -l; stat -c %u /srv/19/here; ulimit -n").out), "20\n0\n20");
     ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    sh(fmt::format("rm -r /run/systemd/system/{}.d && systemctl daemon-reload", service_of(machine)));
 }
 
 // Ranges of users: none meets another, and all come back.

@@ -59,7 +59,9 @@ Result<std::string> describe_definition(const Invocation& call, const std::strin
     const bool merged = call.has("--effective") || call.has("--origin");
     std::vector<machine::Source> sources = TRY(sources_of(call, name, merged));
     if (merged) {
-        const machine::Spec spec = TRY(machine::parse_spec(name, sources));
+        machine::Spec spec = TRY(machine::parse_spec(name, sources));
+        for (machine::CredentialSpec& credential : spec.credentials)
+            if (!credential.value.empty()) credential.value = "(not shown)";
         std::string text_of_all =
             machine::describe_spec_file(spec, call.has("--origin") ? machine::Origins::Comment : machine::Origins::Leave);
         text_of_all.erase(0, text_of_all.find_first_not_of('\n'));

@@ -139,5 +139,27 @@ TEST(Changes, BindsAreLiveAndThoseOfTheStartAreLocked)
     EXPECT_EQ(lines(compare_plans(added.reachable, read_only, 3)), Lines{"live mount./var/www: /srv/www -> /srv/www read-only"});
 }
 
+TEST(Changes, DevicesAreLive)
+{
+    auto with = [](std::vector<rootfs::Device> devices, UnitKind kind) {
+        Facts facts = example::facts();
+        facts.rootfs.devices = {std::move(devices)};
+        return *make_plan(example::spec(), facts, {.unit = kind});
+    };
+    const rootfs::Device fuse{.path = "/dev/fuse", .major_number = 10, .minor_number = 229, .mode = 0666},
+        tun{.path = "/dev/net/tun", .major_number = 10, .minor_number = 200, .mode = 0666};
+    for (UnitKind kind : {UnitKind::Service, UnitKind::Scope}) {
+        const Plan before = with({fuse}, kind), after = with({tun}, kind);
+        const Changes changes = compare_plans(before, after, 1);
+        EXPECT_EQ(lines(changes), (Lines{"live security.devices./dev/fuse: char 10:229 0:0 666 rw -> ",
+                                         "live security.devices./dev/net/tun:  -> char 10:200 0:0 666 rw"}));
+        EXPECT_EQ(changes.reachable, after);
+        const auto told = properties_between(before, after);
+        ASSERT_EQ(told.size(), 2U) << "what was allowed before is cleared";
+        EXPECT_EQ(told[0], (UnitProperty{"DeviceAllow", UnitProperty::Pairs{}}));
+        EXPECT_EQ(std::get<UnitProperty::Pairs>(told[1].value), (UnitProperty::Pairs{{"char-pts", "rw"}, {"/dev/char/10:200", "rwm"}}));
+    }
+}
+
 }  // namespace
 }  // namespace holm::launch

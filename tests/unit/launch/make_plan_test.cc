@@ -22,6 +22,29 @@ TEST(MakePlan, SamePayloadInScopeAndService)
     EXPECT_EQ(scope, service);
 }
 
+TEST(MakePlan, ALabelNeedsItsModule)
+{
+    machine::Spec spec = example::spec();
+    spec.security.apparmor = "web";
+    EXPECT_EQ(make_plan(spec, example::facts(), {}).error().code, Errc::NotSupported);
+    EXPECT_EQ(make_plan(spec, example::facts(), {}).error().text,
+              "AppArmor is not active on this host: boot it with it, or leave out 'security.apparmor'");
+    Facts facts = example::facts();
+    facts.host.apparmor = true;
+    EXPECT_EQ(make_plan(spec, facts, {})->security.apparmor, "web");
+    spec.security.selinux = "u:r:t";
+    EXPECT_EQ(make_plan(spec, facts, {}).error().code, Errc::NotSupported);
+}
+
+// What is secret is in no plan.
+TEST(MakePlan, ACredentialsValueStaysInAFile)
+{
+    machine::Spec spec = example::spec();
+    spec.credentials = {{"a", "/etc/holm/secrets/a", ""}, {"b", "", "hush"}};
+    EXPECT_EQ(make_plan(spec, example::facts(), {})->credentials,
+              (std::vector<Credential>{{"a", "/etc/holm/secrets/a"}, {"b", "/run/holm/machines/web/credential-1"}}));
+}
+
 TEST(MakePlan, LocksWhatIsWritten)
 {
     Plan overlay = *make_plan(example::spec(), example::facts(), {});

@@ -261,6 +261,8 @@ TEST(SpecFile, KeysThatExcludeEachOther)
                             "[[network]]\nmtu = 1500",
                             "[[network]]\nnetwork = \"none\"\n[[network]]\nnetwork = \"lan\"",
                             "[[credential]]\nname = \"a\"",
+                            "[[credential]]\nname = \"a\"\nfile = \"/x\"\nvalue = \"y\"",
+                            "[[credential]]\nname = \"a\"\nvalue = \"\"",
                             "[[credential]]\nname = \"a\"\nfile = \"/x\"\n[[credential]]\nname = \"a\"\nfile = \"/y\"",
                             "security.capabilities = { add = [\"CAP_KILL\"], drop = [\"kill\"] }",
                             "[health]\ninterval = 1",
@@ -304,8 +306,7 @@ TEST(SpecFile, LaterKeysAreRefusedByName)
     EXPECT_EQ(check_supported(*with_root("security.isolation = \"kata\"")).error().code, Errc::NotSupported);
     for (const char* later :
          {"[[mount]]\nsource = \"/v\"\ntarget = \"/v\"\ntype = \"image\"", "[[network]]\nnetwork = \"none\"\nmtu = 1500",
-          "security.apparmor = \"x\"", "security.selinux = \"x\"", "security.isolation = \"kata\"", "identity.timezone = \"Europe/Berlin\"",
-          "identity.resolv_conf = \"copy\""}) {
+          "security.isolation = \"kata\"", "identity.timezone = \"Europe/Berlin\"", "identity.resolv_conf = \"copy\""}) {
         auto spec = with_root(later);
         ASSERT_TRUE(spec) << later << spec.error().text;
         EXPECT_FALSE(check_supported(*spec)) << later;

@@ -95,7 +95,8 @@ void draw_lists(Draw& draw, Spec& spec)
                                  .allow = {"in tcp 1"},
                                  .publish = {"1:2"}});
     if (draw.coin()) spec.networks.push_back({.network = "bridge:br0", .interface = "eth1"});
-    if (draw.coin()) spec.credentials.push_back({"a.b", draw.path()});
+    if (draw.coin()) spec.credentials.push_back({"a.b", draw.path(), ""});
+    if (draw.coin()) spec.credentials.push_back({"c", "", "a\nb" + draw.line()});
     spec.resources = draw.list<std::pair<std::string, std::string>>({{"MemoryMax", "50%"},
                                                                      {"IOReadBandwidthMax", "/dev/a 1"},
                                                                      {"IOReadBandwidthMax", "/dev/b\" 2"},
