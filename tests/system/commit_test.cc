@@ -312,6 +312,34 @@ TEST_F(CommitTest, ARebaseTakesWhatItIsTold)
     EXPECT_TRUE(refuses(holmctl({"rebase", "--undo", maker}), 1, "before a rebase"));
 }
 
+// Exactly what was planted, among the ten thousand files of a Debian, and the packages that are others.
+TEST_F(CommitTest, ADebianMovesToTheNextRelease)
+{
+    const std::string next = debian();
+    ASSERT_TRUE(succeeds(holmctl({"import-fs", guest(), "first"})));
+    ASSERT_TRUE(succeeds(sh(fmt::format(
+        "cd {} && echo theirs >etc/issue && echo 12.99 >etc/debian_version && echo theirs >etc/issue.net && rm etc/profile && echo new "
+        ">usr/share/new && sed -i '/^Package: bash$/,/^$/ s/^Version: .*/Version: 9.9-1/' var/lib/dpkg/status",
+        next))));
+    ASSERT_TRUE(succeeds(holmctl({"import-fs", next, "second"})));
+    const std::string machine =
+        stopped("echo mine >/etc/issue; rm /etc/debian_version; echo mine >>/etc/profile; echo own >/etc/own; rm /etc/shells", "first");
+    auto tree = [&] {
+        return sh(fmt::format("holmctl export-tar {} - | tar -tv --full-time | grep -v ' [.]/$' | sha256sum", machine)).out;
+    };
+    const std::string diff = holmctl({"diff", machine}).out, before = tree();
+    const Outcome report = holmctl({"rebase", machine, "second"});
+    ASSERT_TRUE(succeeds(report));
+    EXPECT_EQ(sh("grep ^conflict <<'END' | cut -d' ' -f1,2\n" + report.out + "END").out,
+              "conflict /etc/debian_version\nconflict /etc/issue\nconflict /etc/profile\n");
+    EXPECT_TRUE(has(report.out, "package bash"));
+    EXPECT_TRUE(has(report.out, "9.9-1"));
+    EXPECT_NE(tree(), before);
+    ASSERT_TRUE(succeeds(holmctl({"rebase", "--undo", machine})));
+    EXPECT_EQ(holmctl({"diff", machine}).out, diff);
+    EXPECT_EQ(tree(), before);
+}
+
 // The time of it is not that of what is sealed.
 TEST_F(CommitTest, SealingTakesTheSameTimeWhateverItsSize)
 {
