@@ -123,6 +123,7 @@ void boot(const Plan& plan, const Message& request)
     if (plan.contains("notify")) bind_notify(find(plan, "notify"));
     if (!plan.contains("hang")) must(write_all(go.second.get(), "g"));
     else ::pause();
+    if (auto linger = parse_number(find(plan, "linger"))) ::usleep(static_cast<useconds_t>(*linger));  // µs, with the payload at work
 }
 
 void exec(const Plan& plan, const Message& request)

@@ -66,6 +66,17 @@ TEST(Life, OrderlyStop)
     EXPECT_NE(machine.session.output.find("bye"), std::string::npos);
 }
 
+// The payload says that it is there before holm-setup has ended: what is asked of it then waits for that.
+TEST(Life, AKillOfAPayloadThatHasJustStarted)
+{
+    Supervised machine(Fields{{"script", "echo up; exec sleep 1000"}, {"linger", "700000"}});
+    machine.session.wait_for_output("up");
+    Message kill("kill");
+    kill.add("signal", int64_t{SIGKILL}).add("whom", "all");
+    EXPECT_EQ(machine.ask(std::move(kill)).kind, "ok");
+    EXPECT_EQ(machine.session.wait_for("exit").get("signal"), "9");
+}
+
 // A scope's KillSignal is SIGCONT: an order where PID 1 sent it, else nothing.
 TEST(Life, ContinueFromPid1IsAStop)
 {
