@@ -117,8 +117,10 @@ private:
     // A signal on its way to the leader.
     struct PendingSignal {
         int number;
-        bool insist = false;  // until the leader takes notice of it
-        unsigned looks = 0;   // at which it was found blocked, one after the other
+        bool insist = false;                 // until the leader takes notice of it
+        unsigned looks = 0;                  // at which it was found blocked, one after the other
+        unsigned asleep = 0;                 // of the last of them: those between which the leader has slept
+        std::optional<uint64_t> sleep = {};  // at the last (parse_sleep)
     };
     void deliver(PendingSignal signal);
     void deliver_later(PendingSignal signal);

@@ -38,6 +38,18 @@ Result<SignalMasks> parse_signal_masks(std::string_view status)
     return SignalMasks{*blocked, *ignored, *caught};
 }
 
+std::optional<uint64_t> parse_sleep(std::string_view status)
+{
+    bool sleeps = false;
+    uint64_t switches = 0;
+    for (std::string_view line : split(status, '\n')) {
+        if (line.starts_with("State:")) sleeps = trim(line.substr(6)).starts_with('S');
+        for (const std::string_view key : {"voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"})
+            if (line.starts_with(key)) switches += parse_number(trim(line.substr(key.size())), UINT64_MAX).value_or(0);
+    }
+    return sleeps ? std::optional(switches) : std::nullopt;
+}
+
 Notice find_notice(const SignalMasks& masks, int signal)
 {
     if ((masks.caught & bit(signal)) || signal == SIGKILL || signal == SIGSTOP) return Notice::Taken;

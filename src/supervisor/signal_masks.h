@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
@@ -17,6 +18,10 @@ struct SignalMasks {
 
 // The masks in the text of /proc/PID/status. Errors: Invalid.
 Result<SignalMasks> parse_signal_masks(std::string_view status);
+
+// Of a process that sleeps: how often it has been given the processor so far; the same number twice, and it has slept in between. In the
+// same text.
+std::optional<uint64_t> parse_sleep(std::string_view status);
 
 // Whether a PID 1 takes notice of a signal from outside its pid namespace.
 enum class Notice {

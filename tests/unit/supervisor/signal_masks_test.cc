@@ -55,4 +55,11 @@ TEST(SignalMasks, HandledSignalsStayThemselves)
 }
 
 }  // namespace
+TEST(SignalMasks, ASleepIsKnownByTheSwitches)
+{
+    EXPECT_EQ(parse_sleep("State:\tS (sleeping)\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"), 42u);
+    EXPECT_FALSE(parse_sleep("State:\tR (running)\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"));
+    EXPECT_FALSE(parse_sleep(""));
+}
+
 }  // namespace holm::supervisor
