@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "daemon/service.h"
+#include "daemon/spawn.h"
 #include "systemd/loop.h"
 
 namespace {
@@ -33,6 +34,7 @@ int main(int count, char** arguments)
         return 2;
     }
     ::umask(0022);
+    holm::daemon::raise_descriptor_limit();
     auto code = serve();
     if (code) return *code;
     holm::log_error("{}", code.error().text);

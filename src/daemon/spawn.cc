@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <csignal>
 
@@ -14,6 +15,14 @@ namespace holm::daemon {
 namespace {
 
 constexpr int passed_descriptor = 3;
+
+rlimit inherited{};  // of descriptors, before raise_descriptor_limit
+
+void limit_descriptors(rlim_t soft)
+{
+    const rlimit limit{.rlim_cur = soft, .rlim_max = inherited.rlim_max};
+    if (inherited.rlim_max) ::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 // posix_spawn(3)'s two objects, freed at the end.
 struct SpawnSettings {
@@ -59,9 +68,17 @@ Result<pid_t> spawn_program(const std::string& program, std::vector<std::string>
     std::array<char*, 2> environment = {path.data(), nullptr};
     const SpawnSettings settings(theirs.get());
     pid_t pid = 0;
-    if (int number = ::posix_spawn(&pid, program.c_str(), &settings.files, &settings.attributes, words.data(), environment.data()))
-        return errno_error(number, "cannot run '{}'", program);
+    limit_descriptors(inherited.rlim_cur);
+    const int number = ::posix_spawn(&pid, program.c_str(), &settings.files, &settings.attributes, words.data(), environment.data());
+    limit_descriptors(inherited.rlim_max);
+    if (number) return errno_error(number, "cannot run '{}'", program);
     return pid;
+}
+
+void raise_descriptor_limit()
+{
+    if (::getrlimit(RLIMIT_NOFILE, &inherited)) inherited = {};
+    limit_descriptors(inherited.rlim_max);
 }
 
 }  // namespace holm::daemon
