@@ -70,6 +70,14 @@ struct Normal {
     Value operator()(const auto& value) const { return value; }
 };
 
+// False: two that are the same here may differ. A list of prefixes or ports that is not empty.
+bool can_be_held_against(const Value& value)
+{
+    const auto* prefixes = std::get_if<UnitProperty::Prefixes>(&value);
+    const auto* ports = std::get_if<UnitProperty::Ports>(&value);
+    return (!prefixes || prefixes->empty()) && (!ports || ports->empty());
+}
+
 bool same(const Value& one, const Value& other)
 {
     return std::visit(Normal(), one) == std::visit(Normal(), other);
@@ -136,7 +144,7 @@ std::vector<UnitProperty> properties_to_tell(const std::vector<UnitProperty>& pl
     for (const UnitProperty& property : planned) {
         const bool is_scale = property.name.ends_with(scale);
         if (is_scale) names.insert(property.name.substr(0, property.name.size() - scale.size()));
-        if (is_scale || !find(real, property.name)) names.insert(property.name);
+        if (is_scale || !find(real, property.name) || !can_be_held_against(property.value)) names.insert(property.name);
     }
     std::vector<UnitProperty> told;
     for (const UnitProperty& property : planned)
