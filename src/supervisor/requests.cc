@@ -18,13 +18,18 @@ Message answer(const Result<>& result)
     return kernel::error_message(result.error());
 }
 
+// What a payload at work answers in its own way. "terminate" does not ask it.
+bool concerns_payload(std::string_view kind)
+{
+    return kind == "exec" || kind == "kill" || kind == "freeze" || kind == "check" || kind == "stop" || kind == "reboot";
+}
+
 }  // namespace
 
 void Supervisor::on_request(Control::Origin origin, Message request, Control::Reply reply)
 {
     const std::string kind = request.kind;
-    const bool needs_payload = kind == "exec" || kind == "kill" || kind == "freeze" || kind == "check";
-    if (needs_payload && is_executing()) return early_requests_.push_back({origin, std::move(request), std::move(reply)});
+    if (concerns_payload(kind) && is_executing()) return early_requests_.push_back({origin, std::move(request), std::move(reply)});
     auto post_and_answer = [&](Event event) {
         post(std::move(event));
         reply(Message("ok"));
@@ -48,6 +53,11 @@ void Supervisor::on_request(Control::Origin origin, Message request, Control::Re
         return post_and_answer(RebootAsked{});
     }
     reply(answer(error(Errc::NotSupported, "the supervisor of the machine does not know '{}'", printable(kind))));
+}
+
+void Supervisor::stop()
+{
+    on_request(Control::Origin::Socket, Message("stop"), [](const Message&) {});
 }
 
 // The scope is there: the plan may be carried out.

@@ -57,7 +57,7 @@ Supervisor::Supervisor(kernel::EventLoop& loop, Options options, Manager manager
       console_(loop, journal_, options_.mode == Mode::ByHand ? STDOUT_FILENO : -1,
                {.on_signal = [this](int signal) { signal_payload(signal); },
                 .on_key = [this](int signal, int group) { press(signal, group); },
-                .on_stop = [this] { post(StopAsked{}); },
+                .on_stop = [this] { stop(); },
                 .on_flushed = [this] { check_end(); }}),
       payload_(loop, journal_, console_,
                {.post = [this](Event event) { post(std::move(event)); },
@@ -144,10 +144,9 @@ void Supervisor::on_channel_end()
 // SIGHUP, SIGUSR1, SIGPIPE and all the others are read and mean nothing.
 void Supervisor::on_signal(const kernel::ReceivedSignal& received)
 {
-    bool stop = received.number == SIGTERM || received.number == SIGINT;
     // A scope's orderly stop: its KillSignal, which resumes stopped processes and does nothing else, sent by systemd.
-    if (received.number == SIGCONT) stop = options_.mode == Mode::Scope && received.sender == 1;
-    if (stop) post(StopAsked{});
+    const bool of_scope = received.number == SIGCONT && options_.mode == Mode::Scope && received.sender == 1;
+    if (received.number == SIGTERM || received.number == SIGINT || of_scope) stop();
 }
 
 void Supervisor::settle()

@@ -56,6 +56,7 @@ private:
 
     // requests.cc: what connections ask
     void on_request(Control::Origin origin, kernel::Message request, Control::Reply reply);
+    void stop();
     Result<> go(kernel::Message& request);
     Result<> exec(kernel::Message request);
     Result<> attach(kernel::Message& request);

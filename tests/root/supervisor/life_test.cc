@@ -77,6 +77,14 @@ TEST(Life, AKillOfAPayloadThatHasJustStarted)
     EXPECT_EQ(machine.session.wait_for("exit").get("signal"), "9");
 }
 
+TEST(Life, AStopOfAPayloadThatHasJustStarted)
+{
+    Supervised machine(Fields{{"script", "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done"}, {"linger", "700000"}});
+    machine.session.wait_for_output("up");
+    EXPECT_EQ(machine.ask(Message("stop")).kind, "ok");
+    EXPECT_EQ(machine.wait_for_state("ended").get("result"), "exited");
+}
+
 // A scope's KillSignal is SIGCONT: an order where PID 1 sent it, else nothing.
 TEST(Life, ContinueFromPid1IsAStop)
 {
