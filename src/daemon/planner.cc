@@ -35,6 +35,7 @@
 #include "rootfs/remove.h"
 #include "rootfs/seal.h"
 #include "security/compile_filter.h"
+#include "security/load_profile.h"
 
 namespace holm::daemon {
 
@@ -216,6 +217,7 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
 
     Undo claimed([&] {
         Result<> undone = leave_networks(request.name, plan.network);
+        if (plan.security.own_profile) undone = security::remove_profile(request.name);
         if (!before) remove_leases(request.name);
         if (!had_state) undone = remove_below(api::state_machines_folder, request.name);
         else if (before) undone = write_identity(request.name, *before);
@@ -238,6 +240,7 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
     TRY(save_plan(plan));
     ranges_lock.reset();
     TRY(security::provide_filter(plan.security, plan.security.syscalls.filter));
+    if (plan.security.own_profile) TRY(security::load_profile(request.name), fmt::format("machine '{}'", request.name.text()));
     TRY(join_networks(request.name, plan.network, facts.network, request.settings.network.firewall,
                       request.remove_at_end ? Durable::No : Durable::Yes));
     claimed.keep();
@@ -324,6 +327,7 @@ Result<> release(const MachineName& name, Keep keep)
         Fd lock = TRY(lock_networks());
         left = leave_networks(name, plan->network);
     }
+    if (plan && plan->security.own_profile) TRY(security::remove_profile(name));
     TRY(remove_below(api::runtime_machines_folder, name));
     if (keep == Keep::Record) return left;
     remove_leases(name);

@@ -320,7 +320,8 @@ std::string describe_security(const Plan& plan)
     if (security.oom_score_adjust) section.line("OOM score", fmt::format("{}", *security.oom_score_adjust));
     if (security.boottime_offset) section.line("boottime", machine::describe_clock_offset(*security.boottime_offset));
     if (security.monotonic_offset) section.line("monotonic", machine::describe_clock_offset(*security.monotonic_offset));
-    if (!security.apparmor.empty()) section.line("AppArmor", long_text(security.apparmor));
+    if (!security.apparmor.empty())
+        section.line("AppArmor", long_text(security.apparmor) + (security.own_profile ? " (made by holm)" : ""));
     if (!security.selinux.empty()) section.line("SELinux", long_text(security.selinux));
     section.words("masked", long_texts(security.masked));
     section.words("read-only", long_texts(security.read_only));

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "security/capability_set.h"
 #include "security/filter.h"
+#include "security/profile.h"
 #include "security/syscall_groups.h"
 
 namespace holm::security {
@@ -152,7 +153,8 @@ Result<Plan> plan_security(const machine::Spec& spec, Interfaces interfaces)
     if (interfaces == Interfaces::Own) plan.writable = {"/proc/sys/net"};
     plan.boottime_offset = spec.security.boottime_offset;
     plan.monotonic_offset = spec.security.monotonic_offset;
-    plan.apparmor = spec.security.apparmor;
+    plan.own_profile = spec.security.apparmor == generated_profile;
+    plan.apparmor = plan.own_profile ? profile_name(spec.name) : spec.security.apparmor;
     plan.selinux = spec.security.selinux;
     return plan;
 }

@@ -32,6 +32,9 @@ TEST(MakePlan, ALabelNeedsItsModule)
     Facts facts = example::facts();
     facts.host.apparmor = true;
     EXPECT_EQ(make_plan(spec, facts, {})->security.apparmor, "web");
+    spec.security.apparmor = "generated";
+    EXPECT_EQ(make_plan(spec, facts, {})->security.apparmor, "holm-machine-" + spec.name.text());
+    EXPECT_TRUE(make_plan(spec, facts, {})->security.own_profile);
     spec.security.selinux = "u:r:t";
     EXPECT_EQ(make_plan(spec, facts, {}).error().code, Errc::NotSupported);
 }
