@@ -1,5 +1,4 @@
 // Lifecycle: the start of holmd. Every machine begins as an empty life; what is found of it in /run/holm is posted as events.
-#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,7 +6,7 @@
 #include <utility>
 
 #include "api/names.h"
-#include "base/handle.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/lifecycle.h"
@@ -25,15 +24,6 @@ namespace {
 constexpr const char* quarantine_folder = "/run/holm/quarantine";
 constexpr std::chrono::milliseconds supervisor_pause{100};
 constexpr unsigned supervisor_attempts = 150;  // 15 s: a supervisor that is there opens its socket within milliseconds
-
-std::vector<std::string> names_in(const char* folder)
-{
-    std::vector<std::string> names;
-    Handle<DIR, ::closedir> entries(::opendir(folder));
-    while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr)
-        if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-    return names;
-}
 
 }  // namespace
 

@@ -1,6 +1,5 @@
 #include "daemon/network_files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -8,7 +7,7 @@
 #include <algorithm>
 
 #include "api/names.h"
-#include "base/handle.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "launch/plan_file.h"
@@ -27,16 +26,6 @@ constexpr const char* segment_file = "/segment.toml";
 constexpr const char* peers_file = "/peers.toml";
 constexpr const char* published_file = "/published";
 constexpr size_t most_bytes = 64 << 10;  // of one of these files
-
-std::vector<std::string> names_in(const std::string& path)
-{
-    std::vector<std::string> names;
-    Handle<DIR, ::closedir> folder(::opendir(path.c_str()));
-    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr)
-        if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-    std::ranges::sort(names);
-    return names;
-}
 
 const char* folder_of(Place place)
 {

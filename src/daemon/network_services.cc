@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "api/names.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "daemon/network_files.h"
+#include "kernel/cgroup.h"
 
 namespace holm::daemon {
 
@@ -13,7 +16,23 @@ namespace {
 
 constexpr const char* relay_service = "holm-relay.service";
 
+// Whoever has started them: each has its cgroup.
+std::set<std::string> list_running()
+{
+    std::set<std::string> running;
+    const auto mount = kernel::cgroup_mount();
+    for (const std::string& unit : names_in(mount ? *mount + "/system.slice" : ""))
+        if (unit == relay_service || unit.starts_with("holm-network@")) running.insert(unit);
+    return running;
+}
+
 }  // namespace
+
+void NetworkServices::forget()
+{
+    started_.clear();
+    left_ = list_running();
+}
 
 void NetworkServices::follow()
 {
@@ -32,8 +51,9 @@ void NetworkServices::look()
         if (segment.dns || segment.dhcp) wanted.insert(api::network_service_name(segment.name));
     if (has_relayed()) wanted.insert(relay_service);
     std::ranges::set_difference(wanted, started_, std::inserter(missing, missing.end()));
-    std::ranges::set_difference(started_, wanted, std::inserter(gone, gone.end()));
     for (const std::string& unit : missing) change(systemd::UnitVerb::Start, unit);
+    left_.merge(started_);
+    std::ranges::set_difference(std::exchange(left_, {}), wanted, std::inserter(gone, gone.end()));
     for (const std::string& unit : gone) change(systemd::UnitVerb::Stop, unit);
     started_ = std::move(wanted);
     if (followed_) followed_(up);

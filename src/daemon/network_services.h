@@ -28,8 +28,8 @@ public:
     void follow();
     // Their bridges are new ones: what is bound to those that were is started anew.
     void restart(const std::set<std::string>& networks);
-    // The units of an earlier connection, or of an earlier holmd: they are asked for again.
-    void forget() { started_.clear(); }
+    // The units of an earlier connection, or of an earlier holmd: what is needed is asked for again, and what runs and is not, stopped.
+    void forget();
 
 private:
     void look();
@@ -39,6 +39,7 @@ private:
     systemd::Units& units_;
     Followed followed_;
     std::set<std::string> started_;
+    std::set<std::string> left_;                            // by an earlier holmd
     std::map<std::string, systemd::Operation> operations_;  // by unit
     systemd::Source looking_;
 };

@@ -1,6 +1,8 @@
 #include "systemd/bus.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "api/errors.h"
 #include "base/log.h"
@@ -15,17 +17,9 @@ using Slot = Handle<sd_bus_slot, sd_bus_slot_unref>;
 struct Pending::State : std::enable_shared_from_this<State> {
     Answered answered;
     Received received;
-    Slot slot;
+    Slot slot;       // of a match
     Source failing;  // of a call that could not be sent: its error comes from the loop, never from inside of call()
 
-    static int on_answer(sd_bus_message* m, void* self, sd_bus_error*) noexcept
-    {
-        auto alive = static_cast<State*>(self)->weak_from_this().lock();
-        alive->slot.reset();
-        if (const sd_bus_error* error = sd_bus_message_get_error(m)) alive->answered(error_of_answer(error));
-        else alive->answered(m);
-        return 1;
-    }
     static int on_signal(sd_bus_message* m, void* self, sd_bus_error*) noexcept
     {
         auto alive = static_cast<State*>(self)->weak_from_this().lock();
@@ -33,6 +27,66 @@ struct Pending::State : std::enable_shared_from_this<State> {
         return 0;
     }
 };
+
+struct Bus::Call {
+    Bus& bus;
+    std::list<Call>::iterator place;
+    std::weak_ptr<Pending::State> owner;
+    MessageHandle message;
+    std::chrono::microseconds timeout;
+    Slot slot;
+
+    // From the loop, never from inside of call().
+    void fail(const Error& error) const
+    {
+        const auto waits = owner.lock();
+        if (!waits) return;
+        auto source = bus.loop_.defer([weak = owner, error] {
+            if (auto alive = weak.lock()) alive->answered(error);
+        });
+        if (source) waits->failing = std::move(*source);
+        else log_error("{}: {}", error.text, source.error().text);
+    }
+};
+
+Bus::Bus(Loop& loop) : loop_(loop) {}
+Bus::~Bus() = default;
+
+int Bus::on_answer(sd_bus_message* message, void* call, sd_bus_error*) noexcept
+{
+    Call& answered = *static_cast<Call*>(call);
+    Bus& bus = answered.bus;
+    const auto waits = answered.owner.lock();
+    bus.sent_.erase(answered.place);
+    bus.send_waiting();
+    if (!waits) return 1;
+    if (const sd_bus_error* error = sd_bus_message_get_error(message)) waits->answered(error_of_answer(error));
+    else waits->answered(message);
+    return 1;
+}
+
+void Bus::send_waiting()
+{
+    while (bus_ && !waiting_.empty() && sent_.size() < most_calls_at_once) {
+        sent_.splice(sent_.end(), waiting_, waiting_.begin());
+        Call& call = sent_.back();
+        call.place = std::prev(sent_.end());
+        sd_bus_slot* slot = nullptr;
+        const int r =
+            sd_bus_call_async(bus_.get(), &slot, call.message.get(), on_answer, &call, static_cast<uint64_t>(call.timeout.count()));
+        call.message.reset();
+        call.slot.reset(slot);
+        if (r >= 0) continue;
+        call.fail(errno_error(-r, "cannot send a D-Bus call"));
+        sent_.pop_back();
+    }
+}
+
+// The connection has ended: what was sent by it is answered by sd-bus.
+void Bus::answer_waiting(const Error& error)
+{
+    for (const Call& call : std::exchange(waiting_, {})) call.fail(error);
+}
 
 Error error_of_answer(const sd_bus_error* error)
 {
@@ -44,11 +98,7 @@ Pending Bus::fail(const Error& error, Answered answered)
 {
     auto state = std::make_shared<Pending::State>();
     state->answered = std::move(answered);
-    auto source = loop_.defer([weak = std::weak_ptr(state), error] {
-        if (auto alive = weak.lock()) alive->answered(error);
-    });
-    if (source) state->failing = std::move(*source);
-    else log_error("{}: {}", error.text, source.error().text);
+    Call{.bus = *this, .place = {}, .owner = state, .message = {}, .timeout = {}, .slot = {}}.fail(error);
     return Pending(std::move(state));
 }
 
@@ -66,11 +116,8 @@ Pending Bus::send(MessageHandle message, std::chrono::microseconds timeout, Answ
     if (!bus_) return fail(error(Errc::Unavailable, "there is no connection to the system bus"), std::move(answered));
     auto state = std::make_shared<Pending::State>();
     state->answered = std::move(answered);
-    sd_bus_slot* slot = nullptr;
-    int r =
-        sd_bus_call_async(bus_.get(), &slot, message.get(), Pending::State::on_answer, state.get(), static_cast<uint64_t>(timeout.count()));
-    if (r < 0) return fail(errno_error(-r, "cannot send a D-Bus call"), std::move(state->answered));
-    state->slot.reset(slot);
+    waiting_.push_back({.bus = *this, .place = {}, .owner = state, .message = std::move(message), .timeout = timeout, .slot = {}});
+    send_waiting();
     return Pending(std::move(state));
 }
 
@@ -136,7 +183,9 @@ void Bus::lose()
     else log_error("cannot try again to connect to the system bus: {}", source.error().text);
     if (!bus_) return;
     sd_bus_detach_event(bus_.get());
+    sent_.clear();
     bus_.reset();
+    answer_waiting(error(Errc::Unavailable, "there is no connection to the system bus"));
     on_lost_();
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 
@@ -40,10 +41,13 @@ using Answered = std::move_only_function<void(Result<sd_bus_message*>)>;
 using Received = std::move_only_function<void(sd_bus_message*)>;
 
 inline constexpr std::chrono::seconds default_timeout{25};  // as sd-bus's own
+// Further calls wait for an answer of these: dbus-daemon(1) refuses what goes beyond max_replies_per_connection, 128 on the system bus.
+inline constexpr size_t most_calls_at_once = 100;
 
 class Bus {
 public:
-    explicit Bus(Loop& loop) : loop_(loop) {}
+    explicit Bus(Loop& loop);
+    ~Bus();
     Bus(const Bus&) = delete;
     Bus& operator=(const Bus&) = delete;
 
@@ -57,7 +61,7 @@ public:
     sd_bus* get() const { return bus_.get(); }
 
     // Calls a method and calls back once: with the answer (borrowed) or an Error, which is Timeout after `timeout` and Unavailable
-    // where there is no bus. Never from inside of this function.
+    // where there is no bus. Never from inside of this function. The time begins when it is sent.
     template <typename... T>
     Pending call(const Member& member, std::chrono::microseconds timeout, Answered answered, const T&... arguments)
     {
@@ -86,6 +90,10 @@ public:
     }
 
 private:
+    struct Call;  // that is sent or is going to be, whether anybody still waits for its answer or not
+    void send_waiting();
+    void answer_waiting(const Error& error);
+    static int on_answer(sd_bus_message* message, void* call, sd_bus_error*) noexcept;
     Result<MessageHandle> new_signal(const std::string& path, const char* interface, const char* name);
     Result<> connect();
     void attempt();
@@ -93,6 +101,7 @@ private:
 
     Loop& loop_;
     Handle<sd_bus, sd_bus_close_unref> bus_;
+    std::list<Call> sent_, waiting_;
     std::move_only_function<Result<>()> on_connected_;
     Callback on_lost_;
     Pending disconnected_;

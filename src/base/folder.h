@@ -1,0 +1,12 @@
+// Folder: what stands in one. Effects: reads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace holm {
+
+// Sorted, without those that begin with a dot; none of a folder that cannot be read.
+std::vector<std::string> names_in(const std::string& folder);
+
+}  // namespace holm
