@@ -89,7 +89,8 @@ public:
     void restart(const machine::MachineName& name, Reply reply);
     void terminate(const machine::MachineName& name, Reply reply);
     void remove(const machine::MachineName& name, Reply reply);
-    void prepare(const machine::MachineName& name, Reply reply);
+    // `control_group`: that of its unit.
+    void prepare(const machine::MachineName& name, const std::string& control_group, Reply reply);
     void change(const machine::MachineName& name, ChangeRequest request, Reply reply);
     // Whether something is being done to it, or it is being made: then it can be neither started nor changed.
     Result<> check_unchanging(const machine::MachineName& name) const;
@@ -155,7 +156,7 @@ private:
     void do_stop(const machine::MachineName& name, Reply reply);
     void do_restart(const machine::MachineName& name, Reply reply);
     void do_remove(const machine::MachineName& name, Reply reply);
-    void do_prepare(const machine::MachineName& name, Reply reply);
+    void do_prepare(const machine::MachineName& name, const std::string& control_group, Reply reply);
     void start_image(const machine::MachineName& name, const std::string& hold, Reply reply);
     void start_running(const MachineEntry& machine, Reply reply);
     void check_restart(MachineEntry& machine);
@@ -209,6 +210,8 @@ private:
     void refuse_prepare(MachineEntry& machine);
     void spawn(MachineEntry& machine);
     void start_scope(MachineEntry& machine);
+    Error explain_start(const machine::MachineName& name, Error why);
+    Result<> limit_scope(MachineEntry& machine);
     void go(MachineEntry& machine);
     void start_service(MachineEntry& machine);
     void stop_unit(MachineEntry& machine);

@@ -8,6 +8,8 @@
 #include "daemon/definitions.h"
 #include "daemon/lifecycle.h"
 #include "daemon/planner_child.h"
+#include "daemon/process_facts.h"
+#include "daemon/unit_limits.h"
 #include "kernel/process.h"
 #include "launch/unit_state.h"
 
@@ -156,16 +158,21 @@ void Lifecycle::tell_prepared(MachineEntry& machine, const Result<systemd::UnitP
             if (!prepared.prepare) return;
             if (done) prepared.prepare->ok(api::plan_path(name));
             else {
-                prepared.failure = with_context(done.error(), fmt::format("systemd refuses a property of unit '{}'", unit_of(prepared)));
-                prepared.prepare->fail(*prepared.failure);
+                prepared.failure = done.error();
+                std::exchange(prepared.prepare, std::nullopt)->fail(done.error());
+                return handle(name, {.kind = EventKind::UnitFailed, .why = done.error().text});
             }
             prepared.prepare.reset();
         });
     };
-    const auto& planned = machine.plan->unit.properties;
+    const auto [planned, limits] = split_orders(machine.plan->unit.properties);
+    if (auto limited = write_limits(machine.control_group, limits); !limited) return set(limited.error());
     auto told = real ? launch::properties_to_tell(planned, *real, written) : planned;
+    auto answered = [set, unit = unit_of(machine)](const Result<>& done) {
+        set(done ? done : with_context(done.error(), fmt::format("systemd refuses a property of unit '{}'", unit)));
+    };
     if (told.empty()) set({});
-    else machine.properties_operation = host_.units.set_runtime_properties(unit_of(machine), told, std::move(set));
+    else machine.properties_operation = host_.units.set_runtime_properties(unit_of(machine), told, std::move(answered));
 }
 
 void Lifecycle::refuse_prepare(MachineEntry& machine)
@@ -201,19 +208,32 @@ void Lifecycle::start_scope(MachineEntry& machine)
             if (entered.starts != number) return;
             entered.deadline.reset();
             entered.start_operation.reset();
-            if (done) return handle(name, {.kind = EventKind::UnitStarted});
-            entered.failure = done.error();
-            handle(name, {.kind = EventKind::UnitFailed, .why = done.error().text});
+            auto limited = done ? limit_scope(entered) : done;
+            if (limited) return handle(name, {.kind = EventKind::UnitStarted});
+            entered.failure = limited.error();
+            handle(name, {.kind = EventKind::UnitFailed, .why = limited.error().text});
         });
     };
     machine.unit_gone = false;
-    machine.start_operation = host_.units.start_scope(
-        {.name = machine.plan->unit.name, .pid = static_cast<uint32_t>(machine.blocked->pid), .properties = machine.plan->unit.properties},
-        std::move(started));
+    machine.start_operation = host_.units.start_scope({.name = machine.plan->unit.name,
+                                                       .pid = static_cast<uint32_t>(machine.blocked->pid),
+                                                       .properties = split_orders(machine.plan->unit.properties).properties},
+                                                      std::move(started));
     auto deadline = host_.loop.after(scope_deadline, [this, name] {
         post(name, {.kind = EventKind::Timeout, .why = fmt::format("systemd did not make its scope within {} s", scope_deadline.count())});
     });
     if (deadline) machine.deadline = std::move(*deadline);
+}
+
+// Of limits that systemd knows nothing of: before anything of the machine runs.
+Result<> Lifecycle::limit_scope(MachineEntry& machine)
+{
+    if (!machine.plan || !machine.blocked) return {};
+    const auto limits = split_orders(machine.plan->unit.properties).limits;
+    if (limits.empty()) return {};
+    machine.control_group = cgroup_of_unit(TRY(cgroup_of(machine.blocked->pid)), unit_of(machine));
+    TRY(write_limits(machine.control_group, limits));
+    return {};
 }
 
 // The client that runs it in the foreground has its session from here on; holmd has no part in that.
@@ -249,6 +269,16 @@ void Lifecycle::go(MachineEntry& machine)
 
 // -- a service, and both --------------------------------------------------------------------------------------------------------
 
+// systemd does not tell which of the units that it requires has failed: they are named.
+Error Lifecycle::explain_start(const MachineName& name, Error why)
+{
+    if (why.sys_errno != ENOLINK) return why;
+    why.sys_errno = 0;
+    const Known* known = host_.catalogue.find(name);
+    if (!known || !known->spec || known->spec->unit.requires_.empty()) return why;
+    return error(why.code, "{}: it requires {}", why.text, fmt::join(known->spec->unit.requires_, ", "));
+}
+
 void Lifecycle::start_service(MachineEntry& machine)
 {
     const MachineName name = machine.name;
@@ -264,8 +294,8 @@ void Lifecycle::start_service(MachineEntry& machine)
             if (done) return handle(name, {.kind = EventKind::UnitStarted});
             if (done.error().code == Errc::Unavailable) return;  // no bus: its supervisor tells, or on_connected() asks again
             if (asked.control) return;                           // its supervisor has the last word, or is lost
-            if (!asked.failure) asked.failure = done.error();
-            handle(name, {.kind = EventKind::UnitFailed, .asked = done.error().sys_errno == ECANCELED, .why = done.error().text});
+            if (!asked.failure) asked.failure = explain_start(name, done.error());
+            handle(name, {.kind = EventKind::UnitFailed, .asked = done.error().sys_errno == ECANCELED, .why = asked.failure->text});
         });
     };
     machine.start_operation = host_.units.run_job(systemd::UnitVerb::Start, api::service_name(name), std::move(started));

@@ -14,6 +14,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/live_changes.h"
 #include "daemon/planner_child.h"
+#include "daemon/unit_limits.h"
 #include "launch/unit_state.h"
 #include "machine/grammar.h"
 
@@ -102,6 +103,7 @@ void Lifecycle::with_unit_state(MachineEntry& machine, Reply reply, std::move_on
             if (!running) return reply.fail(running.error());
             if (!properties) log_warning("machine '{}': {}", name.text(), properties.error().text);
             (*running)->unit_state = properties ? std::move(*properties) : systemd::UnitProperties();
+            if ((*running)->plan) add_real_limits((*running)->control_group, (*running)->plan->unit.properties, (*running)->unit_state);
             then(**running, std::move(reply));
         });
     };
@@ -199,7 +201,14 @@ void Lifecycle::tell_properties(MachineEntry& machine, std::vector<launch::UnitP
     if (properties.empty()) return told({});
     // What an earlier one has left would be read again at a daemon-reload.
     for (const launch::UnitProperty& property : properties) remove_runtime_property(unit_of(machine), property.name);
-    machine.apply_operation = host_.units.set_runtime_properties(unit_of(machine), properties, std::move(told));
+    const UnitOrders orders = split_orders(properties);
+    auto limited = write_limits(machine.control_group, orders.limits);
+    if (!limited || orders.properties.empty()) return told(limited ? Result<>() : Result<>(limited.error()));
+    auto answered = [told = std::move(told), cgroup = machine.control_group, before = std::move(*limited)](const Result<>& done) mutable {
+        if (!done) restore_limits(cgroup, before);
+        told(done);
+    };
+    machine.apply_operation = host_.units.set_runtime_properties(unit_of(machine), orders.properties, std::move(answered));
 }
 
 // In time, or it is taken back; `confirm` 0: it is kept as it is.

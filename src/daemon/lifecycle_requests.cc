@@ -61,10 +61,10 @@ void Lifecycle::remove(const MachineName& name, Reply reply)
     enqueue([this, name, reply = std::move(reply)]() mutable { do_remove(name, std::move(reply)); });
 }
 
-void Lifecycle::prepare(const MachineName& name, Reply reply)
+void Lifecycle::prepare(const MachineName& name, const std::string& control_group, Reply reply)
 {
     catch_up(name);
-    enqueue([this, name, reply = std::move(reply)]() mutable { do_prepare(name, std::move(reply)); });
+    enqueue([this, name, control_group, reply = std::move(reply)]() mutable { do_prepare(name, control_group, std::move(reply)); });
 }
 
 void Lifecycle::terminate(const MachineName& name, Reply reply)
@@ -327,11 +327,12 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
 
 // -- prepare ----------------------------------------------------------------------------------------------------------------------
 
-void Lifecycle::do_prepare(const MachineName& name, Reply reply)
+void Lifecycle::do_prepare(const MachineName& name, const std::string& control_group, Reply reply)
 {
     MachineEntry* before = lookup(name);
     if (before && before->remover) {
-        before->when_gone.push_back([this, name, reply = std::move(reply)]() mutable { do_prepare(name, std::move(reply)); });
+        before->when_gone.push_back(
+            [this, name, control_group, reply = std::move(reply)]() mutable { do_prepare(name, control_group, std::move(reply)); });
         return;
     }
     if (is_active(before) && before->life.unit == UnitForm::Scope)
@@ -340,6 +341,7 @@ void Lifecycle::do_prepare(const MachineName& name, Reply reply)
     // The service's last life is over when systemd starts it anew.
     if (before && before->ended) end_life(*before);
     entry(name).prepare = std::move(reply);
+    entry(name).control_group = control_group;
     handle(name, {.kind = EventKind::PrepareRequested});
 }
 

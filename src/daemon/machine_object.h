@@ -55,6 +55,7 @@ private:
     std::string held(const char* path) { return view_of(path).held; }
     std::string held_why(const char* path) { return view_of(path).held_why; }
     std::string control_group(const char* path) { return view_of(path).control_group; }
+    systemd::Labels cgroup_limits(const char* path) { return view_of(path).limits; }
     std::string description(const char* path) { return view_of(path).description; }
     systemd::Labels labels(const char* path) { return view_of(path).labels; }
     std::string owner(const char* path) { return view_of(path).owner; }

@@ -5,6 +5,7 @@
 
 #include "api/names.h"
 #include "daemon/process_facts.h"
+#include "daemon/unit_limits.h"
 
 namespace holm::daemon {
 
@@ -71,6 +72,7 @@ void add_life(MachineView& view, const MachineEntry& machine)
     view.held_why = machine.told.held_why;
     view.leader = static_cast<uint32_t>(machine.told.leader);
     if (!machine.plan) return;
+    view.limits = read_limits(machine.control_group, machine.plan->unit.properties);
     view.id = bytes_of_uuid(machine.plan->uuid);
     if (view.description.empty()) view.description = machine.plan->unit.description;
     if (view.root.empty() && !machine.plan->rootfs.lower.empty()) view.root = machine.plan->rootfs.lower.front();

@@ -27,7 +27,7 @@ struct MachineView {
     uint32_t boots = 0;
     std::string health, held, held_why;
     std::string control_group, description, owner, definition;
-    systemd::Labels labels;
+    systemd::Labels labels, limits;  // limits: those that systemd has no name for, as the kernel has them
     LastRun last;
     bool has_last = false;
 };

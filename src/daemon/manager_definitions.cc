@@ -88,7 +88,7 @@ void ManagerObject::prepare(Reply reply, const std::string& text)
         auto cgroup = cgroup_of(static_cast<pid_t>(caller->pid));
         if (caller->uid != 0 || !cgroup || cgroup_of_unit(*cgroup, api::service_name(name)).empty())
             return reply.fail(error(Errc::Denied, "only a process of {} may ask for its plan", api::service_name(name)));
-        lifecycle_.prepare(name, std::move(reply));
+        lifecycle_.prepare(name, std::string(cgroup_of_unit(*cgroup, api::service_name(name))), std::move(reply));
     });
 }
 

@@ -105,6 +105,7 @@ void ManagerObject::describe(Reply reply, const std::string& text)
             {"Boots", view->boots},
             {"RootDirectory", view->root},
             {"ControlGroup", view->control_group},
+            {"CgroupLimits", view->limits},
             {"Description", view->description},
             {"Owner", view->owner},
             {"Labels", view->labels},

@@ -4,6 +4,7 @@
 #include "daemon/live_changes.h"
 #include "daemon/manager_object.h"
 #include "daemon/property_changes.h"
+#include "daemon/unit_limits.h"
 #include "machine/resources.h"
 
 namespace holm::daemon {
@@ -65,6 +66,7 @@ void ManagerObject::change_properties(Reply reply, const MachineName& name, cons
     if (!*live) return reply.ok();
     auto properties = changed_properties(spec, host_.settings, assignments, launch::UnitKind::Service);
     if (!properties) return reply.fail(properties.error());
+    lift_limits(*properties, assignments);
     auto planned =
         changed_properties(spec, host_.settings, assignments, machine->plan ? machine->plan->unit.kind : launch::UnitKind::Service);
     if (!planned) return reply.fail(planned.error());
@@ -81,9 +83,16 @@ void ManagerObject::tell_unit(Reply reply, const MachineEntry& machine, const As
             remove_runtime_property(unit, bus_name);
     std::string what;
     for (const auto& [property, value] : assignments) what += fmt::format("{}{}={}", what.empty() ? "" : " ", property, value);
+    UnitOrders orders = split_orders(change.told);
+    auto limited = write_limits(machine.control_group, orders.limits);
+    if (!limited) {
+        if (kept) take_back_or_say(name, *kept);
+        host_.catalogue.forget(name);
+        return reply.fail(limited.error());
+    }
     auto place = operations_.emplace(operations_.end());
-    auto done = [this, place, name, unit, what, assignments, planned = std::move(change.planned), kept = std::move(kept),
-                 reply = std::move(reply)](const Result<>& told) mutable {
+    auto done = [this, place, name, unit, what, assignments, cgroup = machine.control_group, limits = std::move(*limited),
+                 planned = std::move(change.planned), kept = std::move(kept), reply = std::move(reply)](const Result<>& told) mutable {
         auto ended = std::move(*place);
         operations_.erase(place);
         if (told) {
@@ -91,11 +100,12 @@ void ManagerObject::tell_unit(Reply reply, const MachineEntry& machine, const As
                             fmt::format("properties of machine '{}' were changed: {}", name.text(), what));
             return note_properties(std::move(reply), name, assignments, std::move(planned));
         }
+        restore_limits(cgroup, limits);
         if (kept) take_back_or_say(name, *kept);
         host_.catalogue.forget(name);
         reply.fail(with_context(told.error(), fmt::format("systemd refuses it for unit '{}'", unit)));
     };
-    *place = host_.units.set_runtime_properties(unit, change.told, std::move(done));
+    *place = host_.units.set_runtime_properties(unit, orders.properties, std::move(done));
 }
 
 // In the plan of what runs, too: the machine runs with them.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "launch/unit_properties.h"
+#include "machine/cgroup_limit.h"
 #include "machine/resources.h"
 #include "machine/set_file.h"
 
@@ -58,6 +59,13 @@ Result<std::vector<launch::UnitProperty>> changed_properties(const machine::Spec
     }
     std::erase_if(all, [&](const launch::UnitProperty& property) { return std::ranges::find(names, property.name) == names.end(); });
     return all;
+}
+
+void lift_limits(std::vector<launch::UnitProperty>& properties, const Assignments& assignments)
+{
+    for (const auto& [name, value] : assignments)
+        if (machine::is_cgroup_limit(name) && std::ranges::find(properties, name, &launch::UnitProperty::name) == properties.end())
+            properties.push_back(machine::no_cgroup_limit(name));
 }
 
 }  // namespace holm::daemon

@@ -34,4 +34,7 @@ machine::Spec with_assignments(machine::Spec spec, const Assignments& assignment
 Result<std::vector<launch::UnitProperty>> changed_properties(const machine::Spec& spec, const machine::Settings& settings,
                                                              const Assignments& assignments, launch::UnitKind kind);
 
+// Of limits that systemd has no name for a plan has none that nobody wants: of those that are assigned to, that they are to go.
+void lift_limits(std::vector<launch::UnitProperty>& properties, const Assignments& assignments);
+
 }  // namespace holm::daemon

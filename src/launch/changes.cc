@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "launch/describe.h"
 #include "launch/leaves.h"
+#include "machine/cgroup_limit.h"
 #include "machine/resources.h"
 #include "network/steps.h"
 
@@ -328,8 +329,10 @@ std::vector<UnitProperty> properties_between(const Plan& from, const Plan& to)
             told.push_back(std::move(initial));
     // Of a scope the plan has what is allowed, and not what clears the list before.
     if (names.contains("DeviceAllow") && to.unit.kind == UnitKind::Scope) told.push_back({"DeviceAllow", UnitProperty::Pairs{}});
-    for (const std::string& name : names)
+    for (const std::string& name : names) {
+        if (machine::is_cgroup_limit(name) && of(after, name).empty()) told.push_back(machine::no_cgroup_limit(name));
         for (const UnitProperty& property : of(after, name)) told.push_back(property);
+    }
     std::ranges::stable_sort(told, {}, &UnitProperty::name);
     return told;
 }

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "base/text.h"
+#include "machine/cgroup_limit.h"
 #include "machine/grammar.h"
 #include "machine/resource_access.h"
 
@@ -303,6 +304,10 @@ bool is_read_at_load(std::string_view name)
 
 Result<std::vector<std::string>> bus_names_of(std::string_view name)
 {
+    if (is_cgroup_limit(name)) {
+        TRY(check_cgroup_limit(name));
+        return std::vector{std::string(name)};
+    }
     const Property& property = *TRY(find_property(name));
     std::string bus_name(property.bus_name.empty() ? property.name : property.bus_name);
     std::vector<std::string> names = {bus_name};
@@ -312,6 +317,7 @@ Result<std::vector<std::string>> bus_names_of(std::string_view name)
 
 Result<ResourceProperty> parse_resource(std::string_view name, std::string_view value)
 {
+    if (is_cgroup_limit(name)) return parse_cgroup_limit(name, value);
     const Property& property = *TRY(find_property(name));
     const std::string_view bus_name = property.bus_name.empty() ? property.name : property.bus_name;
     if (auto permyriad = find_permyriad(value); permyriad && takes_percent(property.kind)) {

@@ -1,5 +1,6 @@
 #include "machine/resources_field.h"
 
+#include "base/text.h"
 #include "machine/resources.h"
 
 namespace holm::machine {
@@ -30,6 +31,8 @@ Result<> read_resources(const TomlValue& table, Resources& resources, Place& pla
     for (const auto& [name, value] : table.entries) {
         place = {inner_path(path, name), value.origin};
         origins[place.path] = place.origin;
+        if (value.kind == TomlValue::Kind::Table)
+            return error(Errc::Invalid, "a name with dots is written in quotes here: \"{}.max\" = \"…\"", printable(name, 80));
         const bool list = value.kind == TomlValue::Kind::Array;
         for (const TomlValue& item : list ? std::span(value.items) : std::span(&value, 1)) {
             std::string text = TRY(assignment_text(item));

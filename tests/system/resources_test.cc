@@ -1,4 +1,5 @@
 // [resources] and `set`: what systemd is told of a unit, live and at the next start, and where it is kept.
+#include "base/text.h"
 #include "host.h"
 
 namespace holm::test {
@@ -199,6 +200,84 @@ TEST_F(ResourcesTest, AccessToAddressesPortsAndDevices)
     ASSERT_TRUE(succeeds(set(machine, {"IPAddressDeny=10.0.0.0/8"})));
     EXPECT_EQ(unit_property(unit, "IPAddressDeny"), "10.0.0.0/8") << "in the place of what was set before";
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+// What systemd has no name for: by the file of the unit's cgroup, which is above all that the machine can write.
+TEST_F(ResourcesTest, HugePagesAreLimitedByTheFileOfTheCgroup)
+{
+    if (sh("grep -qw hugetlb /sys/fs/cgroup/cgroup.controllers").code != 0) GTEST_SKIP() << "cgroup v2 has no hugetlb here";
+    const std::string file = "hugetlb.2MB.max";
+    auto limit_of = [&](const std::string& machine) {
+        const std::string cgroup = holmctl({"show", "--value", "-p", "ControlGroup", machine}).out;
+        return std::string(trim(content_of(fmt::format("/sys/fs/cgroup{}/{}", trim(cgroup), file))));
+    };
+    std::string machine = defined("[resources]\n\"hugetlb.2MB.max\" = \"64M\"\n");
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_EQ(limit_of(machine), "67108864");
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "hugetlb.2MB.max=67108864"));
+    EXPECT_TRUE(has(holmctl({"show", "-p", "CgroupLimits", machine}).out, "67108864"));
+    EXPECT_EQ(unit_property(service_of(machine), "NeedDaemonReload"), "no");
+    ASSERT_TRUE(succeeds(set(machine, {"hugetlb.2MB.max=33M", "TasksMax=77"})));
+    EXPECT_EQ(limit_of(machine), "33554432") << "whole pages";
+    EXPECT_TRUE(has(content_of(kept_of(machine)), "\"hugetlb.2MB.max\" = \"33M\""));
+    kill_holmd();
+    EXPECT_EQ(state_of(machine), "running");
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "hugetlb.2MB.max=33554432"));
+    ASSERT_TRUE(succeeds(run({"systemctl", "daemon-reload"})));
+    EXPECT_EQ(limit_of(machine), "33554432");
+    ASSERT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(limit_of(machine), "33554432");
+    // What the machine is not to raise it does not even see.
+    EXPECT_NE(holmctl({"exec", machine, "--", "/bin/sh", "-c", "echo max >/sys/fs/cgroup/hugetlb.2MB.max"}).code, 0);
+    EXPECT_EQ(limit_of(machine), "33554432");
+    // Held against what the kernel has, and made again.
+    ASSERT_TRUE(succeeds(sh("echo max >/sys/fs/cgroup$(holmctl show --value -p ControlGroup " + machine + ")/" + file)));
+    EXPECT_TRUE(has(holmctl({"plan", machine}).out, "resources.hugetlb.2MB.max  infinity -> 33554432"));
+    ASSERT_TRUE(succeeds(holmctl({"apply", machine})));
+    EXPECT_EQ(limit_of(machine), "33554432");
+    ASSERT_TRUE(succeeds(set(machine, {"hugetlb.2MB.max=", "TasksMax="})));
+    EXPECT_EQ(limit_of(machine), "67108864") << "as the definition says";
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n", busybox()));
+    Outcome applied = holmctl({"apply", machine});
+    EXPECT_TRUE(succeeds(applied));
+    EXPECT_EQ(limit_of(machine), "max") << applied.out;
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+TEST_F(ResourcesTest, ARecordKeepsALimitOfHugePages)
+{
+    if (sh("grep -qw hugetlb /sys/fs/cgroup/cgroup.controllers").code != 0) GTEST_SKIP() << "cgroup v2 has no hugetlb here";
+    std::string machine = background("exec sleep 1000", {"--property=hugetlb.2MB.max=8M"});
+    auto limits = [&] { return holmctl({"show", "--value", "-p", "CgroupLimits", machine}).out; };
+    EXPECT_TRUE(has(limits(), "8388608"));
+    ASSERT_TRUE(succeeds(set(machine, {"hugetlb.2MB.max=4M"})));
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(has(limits(), "4194304"));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+TEST_F(ResourcesTest, ALimitThatTheHostDoesNotHaveIsRefused)
+{
+    // No host has pages of this size; its controller may be missing as well.
+    std::string machine = defined("[resources]\n\"hugetlb.8KB.max\" = \"64M\"\n");
+    Outcome refused = holmctl({"start", machine});
+    EXPECT_TRUE(refuses(refused, 1, "'hugetlb.8KB.max' cannot be set"));
+    EXPECT_EQ(state_of(machine), "failed");
+    EXPECT_TRUE(has(holmctl({"why", machine}).out, "hugetlb.8KB.max"));
+    run({"systemctl", "reset-failed", service_of(machine)});
+    EXPECT_TRUE(refuses(holmctl({"run", "--detach", "--name=" + machine + "r", "--root=" + busybox(), "--property=hugetlb.8KB.max=1M", "--",
+                                 "/bin/sleep", "9"}),
+                        125, "hugetlb.8KB.max"));
+    std::string runs = defined();
+    ASSERT_TRUE(succeeds(holmctl({"start", runs})));
+    EXPECT_TRUE(refuses(set(runs, {"TasksMax=66", "hugetlb.8KB.max=1M"}), 1, "hugetlb.8KB.max"));
+    EXPECT_TRUE(refuses(set(runs, {"misc.max=no_such_resource 1"}), 1, "misc.max"));
+    EXPECT_TRUE(refuses(set(runs, {"rdma.max=no_such_device hca_handle=1"}), 1, "rdma.max"));
+    EXPECT_TRUE(refuses(set(runs, {"memory.max=1M"}), 1, "systemd.resource-control"));
+    EXPECT_FALSE(exists(kept_of(runs)));
+    EXPECT_EQ(unit_property(service_of(runs), "TasksMax"), "4096");
+    EXPECT_TRUE(succeeds(holmctl({"terminate", runs})));
 }
 
 }  // namespace holm::test

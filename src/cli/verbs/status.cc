@@ -181,6 +181,7 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
     if (auto interfaces = machine.find("Interfaces"); interfaces != machine.end())
         for (const Properties& interface : *interfaces) line("Interface", describe_interface(interface));
     line("CGroup", printable(text_of(machine, "ControlGroup"), 4096));
+    if (auto limits = machine.find("CgroupLimits"); limits != machine.end()) line("Limits", describe_value(*limits));
     line("Definition", printable(text_of(machine, "Definition"), 4096));
     line("Owner", printable(text_of(machine, "Owner")));
     if (auto labels = machine.find("Labels"); labels != machine.end()) line("Labels", describe_value(*labels));

@@ -48,6 +48,19 @@ TEST(Changes, NoneOfTheSame)
     EXPECT_EQ(describe_changes("web", changes.all), "Machine 'web' runs as its definition says.\n");
 }
 
+// Of what systemd has no name for no plan has a default.
+TEST(Changes, ALimitThatIsAFileOfTheCgroupIsLifted)
+{
+    machine::Spec spec = on_lan();
+    spec.resources = {{"hugetlb.2MB.max", "64M"}};
+    const Plan before = plan_of(on_lan()), after = plan_of(spec);
+    EXPECT_EQ(lines(compare_plans(before, after, 1)), (Lines{"live resources.hugetlb.2MB.max:  -> 67108864"}));
+    const auto told = properties_between(after, before);
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told[0].name, "hugetlb.2MB.max");
+    EXPECT_EQ(std::get<uint64_t>(told[0].value), UINT64_MAX);
+}
+
 TEST(Changes, PropertiesAreLiveAndThoseOfTheStartAreNot)
 {
     machine::Spec spec = on_lan();
