@@ -30,12 +30,20 @@ std::string ready_mark(const MachineName& name)
     return api::runtime_path(name) + "/ready";
 }
 
+// 139: what an init or a shell ends with whose program was ended by SIGSEGV.
+std::string describe_exit(int status)
+{
+    if (status == 0) return "";
+    const char* signal = status > 128 ? ::sigabbrev_np(status - 128) : nullptr;
+    return fmt::format("its payload exited with status {}{}", status, signal ? fmt::format(" (128 + SIG{})", signal) : "");
+}
+
 }  // namespace
 
 std::string describe_end(const Outcome& outcome)
 {
     switch (outcome.result) {
-    case machine::EndResult::Exited: return outcome.status == 0 ? "" : fmt::format("its payload exited with status {}", outcome.status);
+    case machine::EndResult::Exited: return describe_exit(outcome.status);
     case machine::EndResult::Signalled: {
         const char* signal = ::sigabbrev_np(outcome.status);
         return fmt::format("its payload was ended by signal {}", signal ? "SIG" + std::string(signal) : std::to_string(outcome.status));

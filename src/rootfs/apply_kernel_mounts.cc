@@ -35,6 +35,15 @@ Result<> write_sysctl(int proc, const kernel::Sysctl& sysctl)
     return {};
 }
 
+// "net/ipv4/ip_forward" as a definition has it.
+std::string describe_name(std::string path)
+{
+    for (char& c : path)
+        if (c == '/') c = '.';
+        else if (c == '.') c = '/';  // of an interface's name
+    return path;
+}
+
 // On a /proc of the machine's that nothing covers yet. Which of the two may write a parameter of IPC depends on the kernel's version: the
 // host's root, or that of the namespace (6.4, mq_permissions() of ipc/mq_sysctl.c).
 Result<> set_sysctls(int proc, const KernelMounter::Task& task)
@@ -46,7 +55,7 @@ Result<> set_sysctls(int proc, const KernelMounter::Task& task)
             if (::seteuid(0)) return sys_error("cannot become root again");
         }
         if (!written)
-            return errno_error(written.error().sys_errno, "cannot set the kernel parameter '{}' to '{}'", sysctl.path,
+            return errno_error(written.error().sys_errno, "cannot set the kernel parameter '{}' to '{}'", describe_name(sysctl.path),
                                printable(sysctl.value));
     }
     return {};

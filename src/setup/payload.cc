@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "kernel/path.h"
@@ -38,12 +39,29 @@ Result<> enter_working_directory(const std::string& path)
     return {};
 }
 
-Error not_executable(int number, std::string_view program)
+// "/bin/zsh" of a script that begins with "#! /bin/zsh -e"; "" of anything else.
+std::string find_interpreter(const std::string& program)
 {
-    const char* reason = nullptr;
+    std::array<char, 256> head;  // all of the line that the kernel reads (BINPRM_BUF_SIZE)
+    const Fd file(::open(program.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const ssize_t size = file ? ::read(file.get(), head.data(), head.size()) : 0;
+    std::string_view line(head.data(), size > 0 ? static_cast<size_t>(size) : 0);
+    if (!line.starts_with("#!")) return {};
+    line = trim(line.substr(2, line.find('\n') - 2));
+    return std::string(line.substr(0, line.find_first_of(" \t")));
+}
+
+Error not_executable(int number, const std::string& program)
+{
+    std::string reason;
     switch (number) {
     case ENOEXEC: reason = "it is no program of this architecture, and no script that names its interpreter by #!"; break;
-    case ENOENT: reason = "it is there, but its interpreter or loader is not"; break;
+    case ENOENT: {
+        const std::string interpreter = find_interpreter(program);
+        reason = interpreter.empty() ? "it is there, but its loader is not"
+                                     : fmt::format("it is there, but its interpreter '{}' is not", printable(interpreter));
+        break;
+    }
     case EACCES: reason = "no permission, not a regular file, or on a mount with noexec"; break;
     default: reason = strerrordesc_np(number); break;
     }

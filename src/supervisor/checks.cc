@@ -86,7 +86,7 @@ void Checks::look()
 
 void Checks::on_ready(const Result<bool>& passed)
 {
-    if (passed && *passed) return handlers_.post(PayloadReady{});
+    if (passed && *passed) return handlers_.post(ReadyChecked{});
     std::ignore = timer_.arm(ready_interval);
 }
 

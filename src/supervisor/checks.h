@@ -20,7 +20,7 @@ public:
         std::function<Result<>(kernel::Message)> exec;  // the request "exec" (launch/channel.h), with its descriptors
         std::function<int()> leader;                    // pid; 0: none
         std::function<bool()> paused;                   // the machine is frozen
-        std::function<void(Event)> post;                // PayloadReady, HealthChanged
+        std::function<void(Event)> post;                // ReadyChecked, HealthChanged
     };
     Checks(kernel::EventLoop& loop, Handlers handlers);
 

@@ -273,11 +273,14 @@ struct Step {
         actions.insert(actions.begin(), Action::TellStarted);
         return actions;
     }
+    // Of an init that is up while what the machine is for is not yet: the check decides.
     Actions operator()(const PayloadReady&)
     {
+        if (state.facts.ready_check) return {};
         state.said_ready = true;
         return state.phase == Phase::Started ? ready(state) : Actions{};
     }
+    Actions operator()(const ReadyChecked&) { return state.phase == Phase::Started ? ready(state) : Actions{}; }
     Actions operator()(const BootFailed& event)
     {
         return state.phase == Phase::Booting ? drain(state, failed(event.error, event.step), false) : Actions{};

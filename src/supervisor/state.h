@@ -116,6 +116,7 @@ struct LeaderKnown {
 };
 struct PayloadStarted {};  // the exec has been done
 struct PayloadReady {};    // READY=1 of the leader
+struct ReadyChecked {};    // what it is asked for to be ready holds
 struct BootFailed {
     Error error;
     std::string step = {};  // of holm-setup
@@ -144,9 +145,9 @@ struct FrozenChanged {
     bool frozen;
 };
 
-using Event =
-    std::variant<PlanReady, Refused, FactsKnown, LeaderKnown, PayloadStarted, PayloadReady, BootFailed, LeaderExited, PayloadGone,
-                 DeadlinePassed, StopAsked, RebootAsked, TerminateAsked, SignalReplaced, FrozenChanged, HealthChanged, HeldAt, GoOnAsked>;
+using Event = std::variant<PlanReady, Refused, FactsKnown, LeaderKnown, PayloadStarted, PayloadReady, ReadyChecked, BootFailed,
+                           LeaderExited, PayloadGone, DeadlinePassed, StopAsked, RebootAsked, TerminateAsked, SignalReplaced, FrozenChanged,
+                           HealthChanged, HeldAt, GoOnAsked>;
 
 // What is to be done, in this order.
 enum class Action {

@@ -106,7 +106,7 @@ Result<> result_of_job(const std::string& unit, const std::string& result)
     if (result == "done" || result == "skipped") return {};
     if (result == "timeout") return error(Errc::Timeout, "systemd's job for unit '{}' timed out", unit);
     if (result == "canceled") return Error{Errc::Failed, ECANCELED, fmt::format("systemd's job for unit '{}' was canceled", unit)};
-    if (result == "dependency") return error(Errc::Failed, "a unit that '{}' requires failed", unit);
+    if (result == "dependency") return Error{Errc::Failed, ENOLINK, fmt::format("a unit that '{}' requires failed", unit)};
     return error(Errc::Failed, "unit '{}' failed to start or stop (systemd: {})", unit, result);
 }
 

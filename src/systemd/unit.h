@@ -80,7 +80,7 @@ private:
 };
 
 // "The unit's job was 'failed'" and the like as an Error of unit `unit`; Ok for "done". Its errno is ECANCELED where another request,
-// a stop of a start, has taken the job's place.
+// a stop of a start, has taken the job's place; ENOLINK where a unit that it requires has failed.
 Result<> result_of_job(const std::string& unit, const std::string& result);
 
 }  // namespace holm::systemd

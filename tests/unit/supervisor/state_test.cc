@@ -483,7 +483,9 @@ TEST(Health, ReadyChecksGateTheStart)
     State late = state;
     step(late, DeadlinePassed{});
     EXPECT_EQ(late.outcome.error->text, "the machine was not ready within 90s: port 80 of the machine does not pass");
-    EXPECT_TRUE(has(step(state, PayloadReady{}), TellReady));
+    EXPECT_TRUE(step(state, PayloadReady{}).empty()) << "its init is up, and it waits for more";
+    EXPECT_EQ(wanted_checks(state), Checking::Ready);
+    EXPECT_TRUE(has(step(state, ReadyChecked{}), TellReady));
     EXPECT_EQ(wanted_checks(state), Checking::Nothing);
 }
 
