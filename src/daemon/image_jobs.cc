@@ -48,6 +48,7 @@ void ImageJobs::ask(Reply reply, kernel::Message request, Done done)
     auto finished = [this, place, reply = std::move(reply), done = std::move(done)](Result<kernel::Message> result) mutable {
         auto ended = std::move(*place);
         asked_.erase(place);
+        if (!result && ended_without_a_word(result.error())) clean_up();
         if (!result) return reply.fail(result.error());
         if (done) done(std::move(reply), std::move(*result));
         else reply.ok();

@@ -12,7 +12,8 @@
 // A layer exists when layers/ID/tree is a folder. What was sealed of a machine's upper lies with the machine (rootfs/history.h) until it is
 // committed: then layers/r-ID is made with a link in the place of its tree, and the two change places in one step (RENAME_EXCHANGE), so
 // that the machine finds it under its old name at any moment. That link is what refers to it. What nothing refers to any more (no manifest
-// of a name, no stack, no plan of a machine) is taken away by `prune` and `remove-image`. To add a layer and then what refers to it, hold
+// of a name, no stack, no plan of a machine) is taken away by `prune` and `remove-image`; what has landed and never got its name
+// (layers/ID/unnamed, HEX.toml.unnamed) when holmd starts. To add a layer and then what refers to it, hold
 // the lock shared over both; to take layers away, hold it alone, look, rename what goes to layers/.removed-…, and let it go before the
 // removal.
 #pragma once

@@ -14,7 +14,8 @@ namespace {
 
 // Finds out, without recursion, how deep a document nests: toml++ descends by recursion, and so does the freeing of its tree.
 // Only brackets and dots outside of strings and comments count; a document that is no TOML is left to toml++, but for letters beyond ASCII
-// outside of them: what toml++ 3.3 does when it asks whether one is white space is undefined.
+// outside of them: what toml++ 3.3 does when it asks whether one is white space is undefined. It asks that of all that stands in a value
+// which is none (`1"é"`), strings too: there a string is refused.
 class TextScan {
 public:
     TextScan(std::string_view text, const std::string& file) : text_(text), here_{file, 1, 1} {}
@@ -22,7 +23,7 @@ public:
     Result<> run()
     {
         while (!text_.empty()) {
-            if (text_.front() == '"' || text_.front() == '\'') skip_string();
+            if (text_.front() == '"' || text_.front() == '\'') TRY(take_string());
             else if (text_.front() == '#') skip(text_.substr(0, text_.find('\n')).size());
             else {
                 if (static_cast<unsigned char>(text_.front()) >= 0x80)
@@ -37,8 +38,50 @@ public:
     }
 
 private:
+    // Where a value is to stand, and whether any of it was there.
+    enum class Place { Key, Value, BehindValue };
+
+    void follow(char c)
+    {
+        switch (c) {
+        case '\n':
+            if (!open_.contains('[') || place_ == Place::Key) place_ = Place::Key, open_.clear();  // else of an array
+            break;
+        case '=': place_ = place_ == Place::Key ? Place::Value : Place::BehindValue; break;
+        case '[':
+        case '{':
+            open_.push_back(place_ == Place::Key ? 'k' : c);  // [header]
+            if (place_ == Place::Value && c == '{') place_ = Place::Key;
+            break;
+        case ',': place_ = open_.ends_with('{') ? Place::Key : Place::Value; break;
+        case ']':
+        case '}':
+            place_ = open_.ends_with('k') ? Place::Key : Place::BehindValue;
+            if (!open_.empty()) open_.pop_back();
+            break;
+        case ' ':
+        case '\t':
+        case '\r': break;
+        default:
+            if (place_ == Place::Value) place_ = Place::BehindValue;
+        }
+    }
+
+    Result<> take_string()
+    {
+        const std::string_view from = text_;
+        const Origin begin = here_;
+        skip_string();
+        const std::string_view string = from.substr(0, from.size() - text_.size());
+        if (place_ == Place::BehindValue && std::ranges::any_of(string, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+            return error(Errc::Invalid, "{}no string can stand here", describe_position(begin));
+        if (place_ == Place::Value) place_ = Place::BehindValue;
+        return {};
+    }
+
     void count(char c)
     {
+        follow(c);
         if (c == '[' || c == '{') ++depth_;
         else if ((c == ']' || c == '}') && depth_ > 0) --depth_;
         if (c == '.') ++dots_;
@@ -78,6 +121,8 @@ private:
     std::string_view text_;
     Origin here_;
     size_t depth_ = 0, dots_ = 0;
+    Place place_ = Place::Key;
+    std::string open_;  // brackets: '[', '{', or 'k' of a header
 };
 
 Origin origin_of(const toml::source_region& region, const std::string& file)

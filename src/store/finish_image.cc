@@ -11,7 +11,7 @@
 #include "kernel/path.h"
 #include "kernel/process.h"
 #include "machine/os_release.h"
-#include "store/remove.h"
+#include "store/unnamed.h"
 
 namespace holm::store {
 
@@ -71,8 +71,10 @@ Result<std::string> name_image(const image::Store& store, const Target& target, 
     manifest.created = static_cast<uint64_t>(::time(nullptr));
     const auto old = store.find(target.name);
     std::string digest = TRY(write_manifest(store, manifest));
+    if (old && old->digest != digest) TRY(mark_leaving(store, *old));
     TRY(write_name(store, target.name, {.manifest = digest, .read_only = target.read_only}));
-    if (old && old->digest != digest) static_cast<void>(drop_unreferenced(store, *old));  // else prune does
+    note_named(store, digest, manifest.layers);
+    if (old && old->digest != digest) static_cast<void>(drop_unnamed(store));  // else the next start of holmd does
     return digest;
 }
 

@@ -14,6 +14,7 @@
 #include "image/sha256.h"
 #include "rootfs/remove.h"
 #include "store/layer_index.h"
+#include "store/unnamed.h"
 
 namespace holm::store {
 
@@ -91,6 +92,7 @@ Result<Fd> Incoming::make_file() const
 Result<> Incoming::land(const image::Store& store, std::string_view id, const image::LayerInfo& info)
 {
     if (exists(store.tree(id))) return {};
+    TRY(mark_layer(folder_.get()));
     TRY(replace_file(fmt::format("{}/{}/layer.toml", parent_, name_), image::describe_layer_info(info), 0600));
     if (::rename(fmt::format("{}/{}", parent_, name_).c_str(), store.layer(id).c_str()))
         return sys_error("cannot put the layer '{}' in place", id);
@@ -131,6 +133,7 @@ Result<std::string> write_manifest(const image::Store& store, const image::Manif
     const std::string text = image::describe_manifest(manifest), digest = image::digest_of(text);
     TRY(image::parse_manifest(text, "the manifest"));
     TRY(make_folders(store.manifests(), 0700));
+    TRY(mark_manifest(store, digest));
     TRY(replace_file(store.manifest(digest), text, 0600));
     return digest;
 }

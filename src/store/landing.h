@@ -34,7 +34,8 @@ public:
     // A file without a name beside the tree.
     Result<Fd> make_file() const;
 
-    // Becomes layers/ID, or goes where that is there already. All of it must be on disk. The caller holds the store's lock.
+    // Becomes layers/ID, or goes where that is there already. All of it must be on disk. The caller holds the store's lock; the layer is
+    // marked until it has an image (store/unnamed.h).
     Result<> land(const image::Store& store, std::string_view id, const image::LayerInfo& info);
 
 private:
@@ -53,7 +54,7 @@ Result<> drop_unfinished(const image::Store& store);
 // Makes all that was written below a folder survive a power cut (syncfs(2)).
 Result<> sync_folder(int folder);
 
-// Writes a manifest. The caller holds the store's lock. Gives its digest.
+// Writes a manifest, marked until it has a name. The caller holds the store's lock. Gives its digest.
 Result<std::string> write_manifest(const image::Store& store, const image::Manifest& manifest);
 Result<> write_name(const image::Store& store, std::string_view name, const image::Name& value);
 Result<> remove_name(const image::Store& store, std::string_view name);

@@ -19,6 +19,7 @@
 #include "store/job.h"
 #include "store/landing.h"
 #include "store/remove.h"
+#include "store/unnamed.h"
 #include "store/upkeep.h"
 
 namespace holm::store {
@@ -68,6 +69,17 @@ void tidy(Job& job)
     if (job.request().get("hash") == "1") static_cast<void>(hash_all(job, store));
 }
 
+// What has landed for an image that then could not be named.
+void take_back()
+{
+    const image::Store store;
+    auto hold = has_unnamed(store) ? store.lock(image::Holding::Alone) : Result<Fd>(Fd());
+    if (!hold || !*hold) return;
+    static_cast<void>(drop_unnamed(store));
+    hold->reset();
+    static_cast<void>(clean(store));
+}
+
 // Folders within each other cost a descriptor each.
 void raise_descriptors()
 {
@@ -89,6 +101,7 @@ int run()
     Job job(socket.get(), std::move(*request));
     auto result = perform_safely(job);
     const bool good = result.has_value();
+    if (!good) take_back();
     if (!good) result = kernel::error_message(result.error());
     const bool told = kernel::send_message(socket.get(), *result).has_value();
     if (good) tidy(job);

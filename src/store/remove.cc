@@ -8,6 +8,7 @@
 #include "rootfs/beside.h"
 #include "store/landing.h"
 #include "store/references.h"
+#include "store/unnamed.h"
 
 namespace holm::store {
 
@@ -22,17 +23,6 @@ Result<> check_unused(const image::Store& store, const image::Stored& image)
 
 }  // namespace
 
-Result<> drop_unreferenced(const image::Store& store, const image::Stored& image)
-{
-    const References left = TRY(observe_references(store));
-    if (left.manifests.contains(image.digest)) return {};
-    if (::unlink(store.manifest(image.digest).c_str()) && errno != ENOENT)
-        return sys_error("cannot remove the manifest of '{}'", image.name);
-    for (const std::string& id : image.manifest.layers)
-        if (!left.layers.contains(id)) TRY(drop_layer(store, id));
-    return {};
-}
-
 Result<kernel::Message> remove_image(const Job& job, const image::Store& store)
 {
     const std::string name = TRY(image::parse_image_name(job.request().get("name")));
@@ -41,8 +31,9 @@ Result<kernel::Message> remove_image(const Job& job, const image::Store& store)
         const image::Stored image = TRY(store.find(name));
         if (image.read_only) return error(Errc::Denied, "image '{}' is read-only: 'holmctl read-only {} false' changes that", name, name);
         TRY(check_unused(store, image));
+        TRY(mark_leaving(store, image));
         TRY(remove_name(store, name));
-        TRY(drop_unreferenced(store, image));
+        TRY(drop_unnamed(store));
     }
     TRY(clean(store));
     return kernel::Message("ok");
@@ -50,13 +41,17 @@ Result<kernel::Message> remove_image(const Job& job, const image::Store& store)
 
 Result<kernel::Message> clean_up(const image::Store& store)
 {
+    Result<> dropped;
     {
         auto hold = TRY(store.lock(image::Holding::Alone));
         TRY(drop_unfinished(store));
+        remove_torn(store);
+        dropped = drop_unnamed(store);
     }
     TRY(clean(store));
     for (const std::string& place : {store.images(), std::string("/var/lib/machines")})
         if (auto folder = open_file(place, O_PATH | O_DIRECTORY)) TRY(rootfs::remove_unfinished(folder->get()));
+    TRY(dropped);
     return kernel::Message("ok");
 }
 

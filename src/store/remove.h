@@ -11,9 +11,6 @@ namespace holm::store {
 // who use it; Denied, where it is read-only.
 Result<kernel::Message> remove_image(const Job& job, const image::Store& store);
 
-// What the image alone had, after its name is gone or another's. The caller holds the store's lock alone.
-Result<> drop_unreferenced(const image::Store& store, const image::Stored& image);
-
 // Removes what work that has ended has left.
 Result<kernel::Message> clean_up(const image::Store& store);
 

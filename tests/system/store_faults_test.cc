@@ -1,10 +1,12 @@
 // The image store when it is cut off and when the disk is full: whole afterwards, with the image or without it, and nothing else.
 #include <algorithm>
 #include <chrono>
+#include <random>
 
 #include "archive.h"
 #include "base/text.h"
 #include "host.h"
+#include "store_litter.h"
 
 namespace holm::test {
 
@@ -33,11 +35,9 @@ protected:
     static void expect_whole(const std::string& when)
     {
         ASSERT_TRUE(eventually([] { return holmctl({"list-images"}).code == 0; })) << when;
-        // What was cut off goes when holmd has started, or is told; a process of the store may be at its last step meanwhile.
-        // A layer that has landed without its image is what prune is for.
+        // What was cut off goes when holmd has started, or is told.
         auto whole = [] {
-            return sh("pgrep -x holm-store").code == 1 && holmctl({"prune"}).code == 0 &&
-                   std::ranges::count(left(), '\n') == (exists("/var/lib/holm/images/faults.toml") ? 1 : 0);
+            return store_litter().empty() && std::ranges::count(left(), '\n') == (exists("/var/lib/holm/images/faults.toml") ? 1 : 0);
         };
         EXPECT_TRUE(eventually(whole, 60s)) << when << left();
         EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"}))) << when;
@@ -66,6 +66,50 @@ TEST_F(StoreFaultsTest, AnImportThatIsKilledAtAnyMomentLeavesItWhole)
     }
     ASSERT_TRUE(succeeds(holmctl({"import-tar", tar_, "faults"})));
     expect_whole("at last");
+}
+
+// Import, commit, snapshot, rollback and removal by turns, each cut off at a moment of its own: holmd with all its children, or a child.
+TEST_F(StoreFaultsTest, NoMachineIsLostWhateverIsKilled)
+{
+    const std::string machine = name("kept"), made = "/var/lib/holm/machines/" + machine;
+    ASSERT_TRUE(succeeds(holmctl({"import-fs", root_, "faults"})));
+    ASSERT_TRUE(succeeds(holmctl({"run", "--name=" + machine, "--image=faults", "--network=none", "--", "/bin/sh", "-c",
+                                  "test -e /kept || echo kept >/kept; echo run >>/runs"})));
+    ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "first"})));
+    const std::vector<std::vector<std::string>> works = {{"import-tar", tar_, "faults-tar", "--force"},
+                                                         {"commit", machine, "faults-made", "--force"},
+                                                         {"snapshot", machine, "tag"},
+                                                         {"rollback", machine, "first"},
+                                                         {"snapshots", "--remove=tag", machine},
+                                                         {"remove-image", "faults-tar"},
+                                                         {"remove-image", "faults-made"}};
+    std::mt19937 draw(std::random_device{}());
+    const int moments = count(40, 7);
+    for (int i = 0; i < moments; ++i) {
+        const auto& work = works[static_cast<size_t>(i) % works.size()];
+        const auto moment = milliseconds(draw() % (work[0] == "import-tar" ? 400 : 60));
+        const std::string when = fmt::format("moment {}: {} after {} ms", i, work[0], moment.count());
+        Process process([&] {
+            std::vector<std::string> command = {"holmctl"};
+            command.insert(command.end(), work.begin(), work.end());
+            return command;
+        }());
+        sleep_for(moment);
+        if (i % 3 == 0) sh("pkill -KILL -x holm-store");
+        else kill_holmd();
+        process.wait();
+        ASSERT_TRUE(eventually([] { return holmctl({"list-images"}).code == 0; }, 60s)) << when;
+        EXPECT_TRUE(eventually([] { return store_litter().empty(); }, 60s)) << when << "\n" << store_litter();
+        EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"}))) << when;
+        EXPECT_EQ(holmctl({"--json=short", "prune", "--dry-run"}).out, "[]\n") << when;
+        EXPECT_TRUE(has(holmctl({"snapshots", machine}).out, "first")) << when;
+        ASSERT_TRUE(eventually([&] { return holmctl({"start", machine}).code == 0; }, 60s)) << when << holmctl({"start", machine}).err;
+        EXPECT_TRUE(wait_for_state(machine, "stopped", 60s)) << when;
+        EXPECT_EQ(sh(fmt::format("cat {0}/upper/kept {0}/layers/*/kept 2>/dev/null", made)).out, "kept\n") << when;
+    }
+    take_away(machine);
+    for (const char* image : {"faults-tar", "faults-made"}) holmctl({"remove-image", image});
+    EXPECT_TRUE(succeeds(holmctl({"prune"})));  // of layers that were committed and then rolled back
 }
 
 TEST_F(StoreFaultsTest, ADiskThatIsFullIsSaid)

@@ -60,6 +60,17 @@ TEST(Toml, LettersBeyondAsciiStandInStringsAndComments)
         EXPECT_TRUE(failure(bad).ends_with("only strings and comments may have letters beyond ASCII")) << failure(bad);
 }
 
+TEST(Toml, NoStringStandsInAValueThatIsNone)
+{
+    for (const char* bad : {"a = 1\"ä\"", "a = x'ä'", "a = [1\"ä\"]", "a = [1=\"ä\"]", "a = 1[\"ä\"]", "a = 1.'ä'", "a = 1 = 'ä'",
+                            "a = {b = 1, c = 2'ä'}", "a = [{b = 1}'ä']", "a = 'b''ä'", "a = tru'ä'"})
+        EXPECT_TRUE(failure(bad).ends_with("no string can stand here")) << bad << ": " << failure(bad);
+    for (const char* good : {"a.'ä' = 'ä'", "['ä'.\"ö\"]\n'ü' = 1", "[[a.'ä']]",
+                             "a = ['ä', ['ö'], {'ü' = 'ä', b.'ö' = ['x', \"\"\"ä\n\"\"\"]}, # ä\n 'ä',\n]\n'ö' = 1",
+                             "a = 1\n'ä' = 2 # 'ö'\nb = [\n'ä'\n,\n]\n"})
+        EXPECT_EQ(failure(good), "") << good;
+}
+
 TEST(Toml, SyntaxErrorsHaveTheirPlace)
 {
     for (const char* bad : {"a = 1\na = 2", "a = ", "a", "= 1", "a = \"x", "[t", "[t]\n[t]", "a.b = 1\na = 2", "a = 1\rb = 2",
