@@ -235,6 +235,7 @@ private:
     void on_lost(const machine::MachineName& name);
     void drop_control(MachineEntry& machine);
     bool meet_supervisor(const machine::MachineName& name);
+    bool end_as_written(MachineEntry& machine);
     void take_last_word(MachineEntry& machine, Outcome outcome);
     void stop_empty_scope(MachineEntry& machine);
     void end_life(MachineEntry& machine);

@@ -294,6 +294,7 @@ void Lifecycle::start_service(MachineEntry& machine)
             if (done) return handle(name, {.kind = EventKind::UnitStarted});
             if (done.error().code == Errc::Unavailable) return;  // no bus: its supervisor tells, or on_connected() asks again
             if (asked.control) return;                           // its supervisor has the last word, or is lost
+            if (asked.plan && !asked.failure && end_as_written(asked)) return;  // what it has sent to holmd is still to be read
             if (!asked.failure) asked.failure = explain_start(name, done.error());
             handle(name, {.kind = EventKind::UnitFailed, .asked = done.error().sys_errno == ECANCELED, .why = asked.failure->text});
         });

@@ -204,14 +204,19 @@ bool Lifecycle::meet_supervisor(const MachineName& name)
     if (!machine || machine->control || !machine->plan || !is_active(machine->life)) return true;
     auto connected = connect(*machine);
     if (connected) return true;
-    auto text = read_regular_file(api::result_path(name), max_outcome);
+    if (end_as_written(*machine)) return true;
+    log_warning("machine '{}': {}", name.text(), connected.error().text);
+    return false;
+}
+
+// Of a supervisor that has ended before it was met.
+bool Lifecycle::end_as_written(MachineEntry& machine)
+{
+    auto text = read_regular_file(api::result_path(machine.name), max_outcome);
     auto outcome = text ? parse_outcome(*text) : std::nullopt;
-    if (!outcome) {
-        log_warning("machine '{}': {}", name.text(), connected.error().text);
-        return false;
-    }
-    take_last_word(*machine, std::move(*outcome));
-    end_life(*machine);
+    if (!outcome) return false;
+    take_last_word(machine, std::move(*outcome));
+    end_life(machine);
     return true;
 }
 
