@@ -114,7 +114,10 @@ launch::Request request_of(const PlanRequest& request)
 
 IdentityRequest identity_request(const PlanRequest& request, const Spec& spec)
 {
-    return {.name = request.name, .users = spec.security.users, .pool = {request.settings.users.base, request.settings.users.count}};
+    return {.name = request.name,
+            .users = spec.security.users,
+            .pool = {request.settings.users.base, request.settings.users.count},
+            .uuid = request.promised_uuid};
 }
 
 Result<> remove_below(const char* folder, const MachineName& name)
