@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "machine/guest_files.h"
 
 namespace holm::daemon {
 
@@ -37,7 +38,7 @@ std::string observe_zone()
 
 }  // namespace
 
-Result<launch::HostFacts> observe_host()
+Result<launch::HostFacts> observe_host(const std::string& timezone)
 {
     launch::HostFacts facts;
     struct sysinfo memory;
@@ -49,8 +50,9 @@ Result<launch::HostFacts> observe_host()
     facts.selinux = ::access("/sys/fs/selinux/enforce", F_OK) == 0;
     facts.os_release = text_of("/etc/os-release");
     if (facts.os_release.empty()) facts.os_release = text_of("/usr/lib/os-release");  // os-release(5)
-    facts.zone = observe_zone();
-    facts.resolv_conf = text_of("/etc/resolv.conf");
+    facts.zone = machine::names_zone(timezone) ? timezone : observe_zone();
+    facts.has_zone = !facts.zone.empty() && ::access(("/usr/share/zoneinfo/" + facts.zone).c_str(), F_OK) == 0;
+    for (launch::ResolverFile& resolver : facts.resolvers) resolver.content = text_of(resolver.path.c_str());
     return facts;
 }
 

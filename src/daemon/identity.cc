@@ -117,7 +117,7 @@ Result<Fd> lock_ranges()
 Result<Identity> choose_identity(const IdentityRequest& request)
 {
     Identity identity = TRY(read_identity(request.name)).value_or(Identity{});
-    if (identity.uuid.empty()) identity.uuid = TRY(draw_uuid());
+    if (identity.uuid.empty()) identity.uuid = request.uuid.empty() ? TRY(draw_uuid()) : request.uuid;
     identity.ids = TRY(choose_range(request, identity.ids));
     return identity;
 }

@@ -21,6 +21,7 @@ struct IdentityRequest {
     machine::MachineName name;
     machine::Users users;
     launch::RangePool pool;
+    std::string uuid = {};  // of a new one; "": drawn
 };
 
 // The identity that the machine has, its range changed where the definition says so or another machine has it, or a new one.

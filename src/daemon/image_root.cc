@@ -1,5 +1,9 @@
 #include "daemon/image_root.h"
 
+#include <sys/stat.h>
+
+#include <span>
+
 #include "api/names.h"
 #include "image/identifiers.h"
 #include "image/stack.h"
@@ -66,7 +70,47 @@ Result<ImageRoot> observe(const machine::Spec& spec, const image::Store& store)
     return root;
 }
 
+// A folder, or a file that is mounted, in the places of plain images.
+Result<> resolve_plain(machine::MountSpec& mount)
+{
+    auto plain = rootfs::find_image(mount.source, image_places());
+    if (!plain && !mount.optional) return plain.error();
+    mount.source = plain ? *plain : image_places().front() + "/" + mount.source;
+    struct stat status;
+    if (plain && ::stat(plain->c_str(), &status) == 0 && S_ISDIR(status.st_mode)) mount.type = machine::MountType::Bind;
+    return {};
+}
+
+// The layers of an image of the store are folders: one is bound, of more the overlay.
+Result<> resolve_mount(machine::MountSpec& mount, const image::Store& store)
+{
+    mount.read_only = true;
+    auto stored = store.find(mount.source);
+    if (!stored && stored.error().code == Errc::NotFound && !image::is_digest(mount.source)) return resolve_plain(mount);
+    if (!stored && mount.optional && stored.error().code == Errc::NotFound) return resolve_plain(mount);
+    if (!stored) return stored.error();
+    const std::vector<std::string> layers = TRY(store.trees(stored->manifest.layers));
+    mount.type = layers.size() == 1 ? machine::MountType::Bind : machine::MountType::Overlay;
+    mount.source = layers.front();
+    for (const std::string& layer : std::span(layers).subspan(1)) mount.options.push_back("lower=" + layer);
+    return {};
+}
+
 }  // namespace
+
+Result<Fd> resolve_image_mounts(machine::Spec& spec)
+{
+    const image::Store store;
+    Fd hold;
+    for (size_t i = 0; i < spec.mounts.size(); ++i) {
+        machine::MountSpec& mount = spec.mounts[i];
+        if (mount.type != machine::MountType::Image || mount.source.starts_with('/')) continue;
+        if (!hold) hold = TRY(store.lock(image::Holding::Shared));
+        const std::string key = fmt::format("mount[{}].source", i);
+        TRY(resolve_mount(mount, store), key + describe_origin(spec, key));
+    }
+    return hold;
+}
 
 const std::vector<std::string>& image_places()
 {

@@ -24,6 +24,10 @@ struct ImageRoot {
 // Errors: NotFound, which names every place that was looked in; Invalid (the machine's upper was made on another image).
 Result<ImageRoot> observe_image_root(const machine::Spec& spec);
 
+// Puts in place of mounts of images by name what they are mounted from: folders, or a file. What holds the store until the plan that
+// names them is saved; none: no mount is of the store. Errors: NotFound, with the key.
+Result<Fd> resolve_image_mounts(machine::Spec& spec);
+
 // Whether there is an image of that name.
 bool is_image(const std::string& name);
 

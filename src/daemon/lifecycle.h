@@ -114,6 +114,9 @@ public:
         if (auto held = held_roots_.find(folder); held != held_roots_.end()) held_roots_.erase(held);
     }
 
+    // The uuid that a machine without an identity will have: its first start draws none then. Forgotten with this holmd.
+    std::string promise_uuid(const machine::MachineName& name);
+
     // Its networks are others now: the plan in /run was changed under it.
     void networks_changed(const machine::MachineName& name, launch::Plan plan);
 
@@ -256,6 +259,7 @@ private:
     Announcer announcer_;
     std::map<machine::MachineName, std::unique_ptr<MachineEntry>> machines_;
     EventLog events_;
+    std::map<machine::MachineName, std::string> promised_uuids_;
     std::multiset<std::string> held_roots_;   // paths that nothing may start on now
     std::set<machine::MachineName> unheard_;  // found, and not heard of yet
     systemd::Callback on_heard_;

@@ -6,6 +6,7 @@
 #include "api/names.h"
 #include "base/log.h"
 #include "daemon/definitions.h"
+#include "daemon/identity.h"
 #include "daemon/lifecycle.h"
 #include "daemon/planner_child.h"
 #include "daemon/process_facts.h"
@@ -70,6 +71,7 @@ Result<PlanRequest> Lifecycle::plan_request(const MachineEntry& machine)
     PlanRequest request{
         .name = machine.name, .unit = scope ? launch::UnitKind::Scope : launch::UnitKind::Service, .settings = host_.settings};
     request.hold = machine.hold;
+    if (auto promised = promised_uuids_.find(machine.name); promised != promised_uuids_.end()) request.promised_uuid = promised->second;
     if (machine.run) {
         request.spec = machine.run->spec;
         request.console = machine.run->console;
@@ -107,11 +109,20 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
             log_warning("machine '{}': {}", name.text(), warning);
             host_.jobs.warn(machine.start_job ? machine.start_job : machine.restart_job, warning);
         }
+        promised_uuids_.erase(name);
         machine.plan = std::move(*plan);
         if (!machine.plan->network.endpoints.empty()) host_.network_services.follow();
         machine.times = {.created = written_at(api::plan_path(name))};
         handle(name, {.kind = EventKind::Planned});
     });
+}
+
+std::string Lifecycle::promise_uuid(const MachineName& name)
+{
+    std::string& promised = promised_uuids_[name];
+    if (promised.empty())
+        if (auto drawn = draw_uuid()) promised = std::move(*drawn);
+    return promised;
 }
 
 // An image that is a plain folder may go while a start that has seen it is on its way here.

@@ -174,6 +174,7 @@ void ManagerObject::plan_machine(Reply reply, const std::string& text)
         const bool service = !known || known->origin == Origin::Definition;
         request.unit = service ? launch::UnitKind::Service : launch::UnitKind::Scope;
         if (known && !service) request.spec = *known->spec;  // a definition the planner reads itself, as at a start
+        if (known) request.promised_uuid = lifecycle_.promise_uuid(name);
         plan_as_text(std::move(granted), std::move(request));
     });
 }

@@ -76,7 +76,7 @@ void ManagerObject::change_snapshots(Reply reply, const char* verb, const std::s
               [this, tag, work, change = std::move(change)](Reply granted, const Spec& spec) mutable {
                   const auto sealable = sealable_upper(spec.name, spec);
                   if (!sealable) return granted.fail(sealable.error());
-                  const SnapshotRequest request{.name = spec.name, .spec = spec, .tag = tag};
+                  const SnapshotRequest request{.name = spec.name, .spec = spec, .tag = tag, .keep = host_.settings.store.keep_snapshots};
                   change.what = fmt::format("{} '{}' of machine '{}'", change.what, tag, spec.name.text());
                   change.work = [request, work,
                                  since = change.frozen_since](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {

@@ -63,6 +63,7 @@ Result<Segment> draw_segment(const NetworkRequest& request, const std::string& n
         add_claims(request.places, network, host);
         segment = TRY(plan());
     }
+    segment.dns_port = request.dns_port;
     std::erase_if(host.segments, [&](const Segment& other) { return other.name == network; });
     host.segments.push_back(segment);
     return segment;
@@ -333,7 +334,8 @@ void add_claims(const kernel::Places& places, std::string_view network, network:
 
 Result<> begin_network(const kernel::Places& places, const machine::Settings& settings, const std::string& network)
 {
-    NetworkRequest request{.name = TRY(machine::parse_name(network)), .uuid = "", .places = places, .pool = {}};
+    NetworkRequest request{
+        .name = TRY(machine::parse_name(network)), .uuid = "", .places = places, .pool = {}, .dns_port = settings.network.dns_port};
     if (settings.origins.contains("network.pool")) request.pool = TRY(network::parse_cidr(settings.network.pool));
     network::HostNetworks host = TRY(network::observe_host());
     host.segments = list_segments(Place::Drawn);

@@ -24,7 +24,8 @@ struct NetworkRequest {
     machine::MachineName name;
     std::string uuid;
     kernel::Places places;
-    std::optional<network::Cidr> pool;  // [network] pool of holm.toml, where it is set
+    std::optional<network::Cidr> pool;      // [network] pool of holm.toml, where it is set
+    uint16_t dns_port = network::dns_port;  // the same
 };
 
 // The first three are called under lock_networks() of network_files.h.

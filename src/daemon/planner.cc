@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/undo.h"
 #include "daemon/commit.h"
+#include "daemon/disk_images.h"
 #include "daemon/host_facts.h"
 #include "daemon/identity.h"
 #include "daemon/image_root.h"
@@ -69,7 +70,8 @@ Result<> do_what_was_put_off(const PlanRequest& request, const Spec& spec, std::
     looking_at(request, rootfs::layers_folder(place));
     const rootfs::History history = TRY(rootfs::settle_history(place));
     if (!history.next_start.empty())
-        TRY(seal_now(place, history.next_start), fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
+        TRY(seal_now(place, history.next_start, request.settings.store.keep_snapshots),
+            fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
     if (history.next_image.empty()) return {};
     if (auto committed = commit_at_start(request.name, spec, request.looking_at); !committed)
         warnings.push_back(fmt::format("it was not committed: {}", committed.error().text));
@@ -78,6 +80,9 @@ Result<> do_what_was_put_off(const PlanRequest& request, const Spec& spec, std::
 
 Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec, const ImageRoot& image, const std::string& zone)
 {
+    auto looks = [&](std::string_view path) { looking_at(request, path); };
+    auto disks =
+        TRY(observe_disks({.spec = spec, .image_layers = image.stored ? std::vector<std::string>() : image.layers, .looking_at = looks}));
     rootfs::ObserveInput input{.state = api::state_path(request.name), .image_layers = image.layers, .sealed = image.stored};
     const auto place = rootfs::place_upper(spec, input.state);
     if (!rootfs::layers_folder(place).empty()) {
@@ -89,6 +94,7 @@ Result<rootfs::Facts> observe_root(const PlanRequest& request, const Spec& spec,
     input.shifts_ids = spec.security.users.kind == UsersKind::Auto || spec.security.users.kind == UsersKind::Range;
     input.probe_namespace = request.probe_namespace;
     input.zone = zone;
+    input.disks = std::move(disks);
     input.search_path = launch::payload_path(spec.payload);
     input.own_folders = own_folders();
     input.looking_at = request.looking_at;
@@ -115,7 +121,10 @@ launch::Request request_of(const PlanRequest& request)
 
 IdentityRequest identity_request(const PlanRequest& request, const Spec& spec)
 {
-    return {.name = request.name, .users = spec.security.users, .pool = {request.settings.users.base, request.settings.users.count}};
+    return {.name = request.name,
+            .users = spec.security.users,
+            .pool = {request.settings.users.base, request.settings.users.count},
+            .uuid = request.promised_uuid};
 }
 
 Result<> remove_below(const char* folder, const MachineName& name)
@@ -150,7 +159,8 @@ bool exists(const std::string& path)
 Result<NetworkRequest> network_request(const PlanRequest& request, const launch::Facts& facts)
 {
     const machine::Settings& settings = request.settings;
-    NetworkRequest made{.name = request.name, .uuid = facts.identity.uuid, .places = places_of(request), .pool = {}};
+    NetworkRequest made{
+        .name = request.name, .uuid = facts.identity.uuid, .places = places_of(request), .pool = {}, .dns_port = settings.network.dns_port};
     if (settings.origins.contains("network.pool")) made.pool = TRY(network::parse_cidr(settings.network.pool));
     return made;
 }
@@ -190,6 +200,7 @@ Result<> write_values(const Spec& spec)
 struct Observed {
     Spec spec;
     ImageRoot image;
+    Fd mounts_hold;  // as that of the image
     launch::Facts facts;
     std::vector<std::string> warnings;
 };
@@ -251,8 +262,9 @@ Result<Observed> observe(const PlanRequest& request)
 {
     Observed seen;
     seen.spec = TRY(resolve_spec(request, seen.warnings));
-    seen.facts.host = TRY(observe_host());
+    seen.facts.host = TRY(observe_host(seen.spec.identity.timezone));
     if (request.mode == PlanRequest::Mode::Claim) TRY(do_what_was_put_off(request, seen.spec, seen.warnings));
+    seen.mounts_hold = TRY(resolve_image_mounts(seen.spec));
     seen.image = TRY(observe_image(request, seen.spec));
     const std::string& image = seen.spec.root.image;
     if (seen.image.config) TRY(image::apply_payload_defaults(*seen.image.config, seen.spec), fmt::format("image '{}'", image));

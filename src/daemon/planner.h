@@ -28,6 +28,7 @@ struct PlanRequest {
     bool remove_at_end = false;  // --rm
     std::string hold;            // launch/hold.h
     std::string term;            // of the client's terminal; "" where there is none
+    std::string promised_uuid;   // that a plan of it has shown, for a machine that has no identity yet; "": one is drawn
     machine::Settings settings;
     int probe_namespace = -1;  // rootfs/id_map_probe.h
     // Told each path before it is touched, so that who waits can name the one that hangs: "/srv/base".

@@ -16,6 +16,7 @@
 #include "daemon/planner_child.h"
 #include "daemon/volumes.h"
 #include "kernel/definition_files.h"
+#include "launch/data_mounts.h"
 #include "network/relayed.h"
 #include "systemd/notify.h"
 
@@ -31,6 +32,13 @@ constexpr std::chrono::seconds hearing_patience{2};
 kernel::Places places_of(const machine::Settings& settings)
 {
     return {.default_profile = settings.defaults.profile};
+}
+
+bool is_same_folder(const std::string& one, const std::string& other)
+{
+    struct stat first, second;
+    return !::stat(one.c_str(), &first) && !::stat(other.c_str(), &second) && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
 }
 
 }  // namespace
@@ -119,10 +127,15 @@ void Service::sweep()
 Result<> Service::read_settings()
 {
     auto settings = TRY(kernel::read_settings({}));
-    TRY(machine::check_supported(settings));
     settings_ = std::move(settings);
     set_log_level(settings_.log_level);
     catalogue_.reset(places_of(settings_));
+    for (const launch::DataMount& mount : launch::plan_data_mounts(settings_))
+        if (!is_same_folder(mount.source, mount.target))
+            log_warning(
+                "'{}' is not mounted at {} yet, as [paths] of holm.toml has it: stop all machines, and run 'systemctl daemon-reload "
+                "&& systemctl restart holmd'",
+                mount.source, mount.target);
     return {};
 }
 

@@ -39,6 +39,16 @@ Result<std::optional<rootfs::PathLock>> lock_upper(const UpperPlace& place, std:
     return lock;
 }
 
+Result<> keep_newest(const UpperPlace& place, unsigned keep)
+{
+    if (keep == 0) return {};
+    const History history = TRY(rootfs::read_history(place));
+    if (history.snapshots.size() <= keep) return {};
+    const History kept = rootfs::plan_keep(history, keep);
+    TRY(rootfs::write_history(place, kept));
+    return rootfs::set_unused_aside(place, kept);
+}
+
 }  // namespace
 
 uint64_t monotonic_now()
@@ -75,19 +85,21 @@ Result<UpperPlace> sealable_upper(const machine::MachineName& name, const machin
     return place;
 }
 
-Result<> seal_now(const UpperPlace& place, const std::string& tag)
+Result<> seal_now(const UpperPlace& place, const std::string& tag, unsigned keep)
 {
     const std::string id = TRY(rootfs::has_writes(place)) ? TRY(rootfs::draw_layer_id()) : "";
     const Snapshot snapshot{.tag = tag, .created = microseconds_of(CLOCK_REALTIME), .layers = {}};
     const History history = TRY(rootfs::settle_history(place));
-    return rootfs::seal_upper(place, TRY(rootfs::plan_seal(history, id, snapshot)));
+    const History planned = TRY(rootfs::plan_seal(history, id, snapshot));
+    TRY(rootfs::seal_upper(place, planned));
+    return keep_newest(place, keep);
 }
 
 Result<> take_snapshot(const SnapshotRequest& request)
 {
     const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
     auto lock = TRY(lock_upper(place, request.name.text()));
-    TRY(seal_now(place, request.tag));
+    TRY(seal_now(place, request.tag, request.keep));
     return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
 }
 
@@ -106,7 +118,8 @@ Result<> copy_snapshot(const SnapshotRequest& request, uint64_t since)
     snapshot.frozen = std::max<uint64_t>(monotonic_now() - since, 1);
     const History planned = TRY(rootfs::plan_copy(history, id, snapshot));
     TRY(rootfs::write_history(place, planned));
-    return rootfs::set_unused_aside(place, planned);
+    TRY(keep_newest(place, request.keep));
+    return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
 }
 
 Result<> put_off_snapshot(const SnapshotRequest& request)

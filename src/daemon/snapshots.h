@@ -15,13 +15,14 @@ namespace holm::daemon {
 // Where the machine's writes are, if they can be sealed. Errors: NotSupported, with what to do about it.
 Result<rootfs::UpperPlace> sealable_upper(const machine::MachineName& name, const machine::Spec& spec);
 
-// Seals the upper under `tag`. The machine must not run.
-Result<> seal_now(const rootfs::UpperPlace& place, const std::string& tag);
+// Seals the upper under `tag`, and forgets the oldest snapshots where there are more than `keep`; 0: none. The machine must not run.
+Result<> seal_now(const rootfs::UpperPlace& place, const std::string& tag, unsigned keep);
 
 struct SnapshotRequest {
     machine::MachineName name;
     machine::Spec spec;
     std::string tag;
+    unsigned keep = 0;  // so many snapshots are left of those that there are then, the newest; 0: all
     std::function<void(std::string_view path)> looking_at;
 };
 

@@ -1,5 +1,6 @@
 // holm-generator: a systemd generator (systemd.generator(7)). For each definition a drop-in of holm@NAME.service with what systemd
-// reads at load alone. Runs early in the boot: no bus, no network, and whatever fails, the boot goes on.
+// reads at load alone; for [paths] of holm.toml mount units, which holmd.service requires. Runs early in the boot: no bus, no network, and
+// whatever fails, the boot goes on.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "kernel/definition_files.h"
+#include "launch/data_mounts.h"
 #include "launch/drop_in.h"
 #include "network/observe.h"
 
@@ -37,6 +39,12 @@ Result<> write_drop_in(const machine::MachineName& name, const kernel::Places& p
     return write_all(file.get(), launch::describe_drop_in(definition.spec));
 }
 
+Result<> write_mount(const launch::DataMount& mount, const std::string& target)
+{
+    Fd file = TRY(open_file(fmt::format("{}/{}", target, mount.unit), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
+    return write_all(file.get(), launch::describe_mount_unit(mount));
+}
+
 // holmd is started by who calls it; where a network is to be up without machines nobody does.
 Result<> want_holmd(const std::string& target)
 {
@@ -57,8 +65,13 @@ int main(int argc, char* argv[])
     use_kernel_log();
 
     kernel::Places places;
-    if (auto settings = kernel::read_settings(places)) places.default_profile = settings->defaults.profile;
-    else log_warning("{}", settings.error().text);
+    auto settings = kernel::read_settings(places);
+    if (!settings) log_warning("{}", settings.error().text);
+    else {
+        places.default_profile = settings->defaults.profile;
+        for (const launch::DataMount& mount : launch::plan_data_mounts(*settings))
+            if (auto written = write_mount(mount, argv[1]); !written) log_error("holm-generator: {}", written.error().text);
+    }
 
     auto names = kernel::list_definitions(places);
     if (!names) log_error("{}", names.error().text);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "machine/grammar.h"
+#include "machine/guest_files.h"
 #include "machine/identifiers.h"
 #include "machine/network_grammar.h"
 
@@ -141,14 +142,6 @@ void take_link(Imported& into, const Setting& setting, const std::string& networ
     });
 }
 
-void take_resolv_conf(Imported& into, const Setting& setting)
-{
-    if (setting.value == "off") into.spec.identity.resolv_conf = "off";
-    else if (setting.value == "auto") into.spec.identity.resolv_conf = "auto";
-    else if (setting.value.starts_with("copy") || setting.value.starts_with("replace")) into.spec.identity.resolv_conf = "copy";
-    else into.drop(setting.text(), "the machine's resolv.conf is written, copied or left alone, never bound");
-}
-
 void take_syscalls(Imported& into, const Setting& setting)
 {
     const bool deny = setting.value.starts_with('~');
@@ -251,11 +244,14 @@ const std::vector<std::pair<std::string_view, Take>>& takers()
          [](Imported& to, const Setting& s) {
              to.take(s.text(), machine::parse_hostname(s.value), [&](std::string name) { to.spec.identity.hostname = std::move(name); });
          }},
-        {"ResolvConf", take_resolv_conf},
+        {"ResolvConf",
+         [](Imported& to, const Setting& s) {
+             to.take(s.text(), machine::parse_resolv_conf(s.value),
+                     [&](const machine::ResolvConf& parsed) { to.spec.identity.resolv_conf = parsed; });
+         }},
         {"Timezone",
          [](Imported& to, const Setting& s) {
-             if (s.value == "off") to.spec.identity.timezone = "off";
-             else if (s.value != "auto" && s.value != "copy") to.drop(s.text(), "the time zone is copied or left alone, never bound");
+             to.take(s.text(), machine::parse_timezone(s.value), [&](std::string zone) { to.spec.identity.timezone = std::move(zone); });
          }},
         {"ReadOnly",
          [](Imported& to, const Setting& s) {

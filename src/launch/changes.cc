@@ -28,6 +28,7 @@ using Pair = std::pair<std::string_view, std::string_view>;
 // Where the definition has another name for it.
 constexpr auto definition_keys = std::to_array<Pair>({{"rootfs.ids", "security.users"},
                                                       {"rootfs.file./etc/resolv.conf", "identity.resolv_conf"},
+                                                      {"rootfs.file./etc/localtime", "identity.timezone"},
                                                       {"rootfs.file", "identity.file"},
                                                       {"rootfs.mount", "mount"},
                                                       {"rootfs.", "root."},

@@ -216,7 +216,7 @@ std::string describe_mount(const rootfs::Mount& mount)
     case MountType::Inaccessible: text = "inaccessible"; break;
     case MountType::Overlay: text = describe_overlay(mount); break;
     case MountType::Volume:
-    case MountType::Image: text = long_text(mount.source); break;
+    case MountType::Image: text = "file system of " + long_text(mount.source); break;
     }
     const std::pair<bool, const char*> flags[] = {{mount.read_only, "read-only"},
                                                   {mount.nosuid, "nosuid"},
@@ -254,14 +254,24 @@ std::string describe_mounts(const Plan& plan)
     return section.text();
 }
 
+std::string describe_file(const rootfs::File& file)
+{
+    using Kind = rootfs::File::Kind;
+    switch (file.kind) {
+    case Kind::Replace: return fmt::format("{} bytes", file.content.size());
+    case Kind::Anew: return fmt::format("{} bytes, in place of a link too", file.content.size());
+    case Kind::IfMissing: return fmt::format("{} bytes, if missing", file.content.size());
+    case Kind::Symlink: return "link to " + long_text(file.content);
+    case Kind::Remove: break;
+    }
+    return "removed";
+}
+
 std::string describe_files(const Plan& plan)
 {
     Section section("Files");
     for (const rootfs::File& file : plan.rootfs.files) {
-        bool link = file.kind == rootfs::File::Kind::Symlink;
-        section.line(long_text(file.path), link ? "link to " + long_text(file.content)
-                                                : fmt::format("{} bytes{}", file.content.size(),
-                                                              file.kind == rootfs::File::Kind::IfMissing ? ", if missing" : ""));
+        section.line(long_text(file.path), describe_file(file));
     }
     for (const rootfs::File& file : plan.rootfs.host_files)
         section.line("/run/host/" + long_text(file.path), fmt::format("{} bytes", file.content.size()));

@@ -1,22 +1,38 @@
 // What planning a machine needs to know of the host: all of it observed before, so that make_plan is pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
 #include "machine/id_range.h"
+#include "machine/spec.h"
 #include "network/plan.h"
 #include "rootfs/facts.h"
 
 namespace holm::launch {
+
+// A resolv.conf of the host.
+struct ResolverFile {
+    std::string path;
+    std::string content;  // "" where it is not there
+    bool operator==(const ResolverFile&) const = default;
+};
+using ResolverFiles = std::array<ResolverFile, 4>;  // by machine::Resolver
 
 struct HostFacts {
     uint64_t memory = 0;                     // bytes of RAM
     bool unified_cgroup = true;              // cgroup v2 at /sys/fs/cgroup
     bool apparmor = false, selinux = false;  // the kernel has it, and it is on
     std::string os_release;                  // content of /etc/os-release
-    std::string zone;                        // "Europe/Berlin"; "" where /etc/localtime is no link into zoneinfo
-    std::string resolv_conf;                 // content of /etc/resolv.conf
+    std::string zone;                        // "Europe/Berlin": of the host, or the one that the machine names; "" where /etc/localtime
+                                             // is no link into zoneinfo
+    bool has_zone = false;                   // the host has the file of `zone`
+    ResolverFiles resolvers = {{{"/etc/resolv.conf", ""},
+                                {"/usr/lib/systemd/resolv.conf", ""},
+                                {"/run/systemd/resolve/resolv.conf", ""},
+                                {"/run/systemd/resolve/stub-resolv.conf", ""}}};
+    const ResolverFile& resolver(machine::Resolver of) const { return resolvers[static_cast<size_t>(of)]; }
     bool operator==(const HostFacts&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include "api/names.h"
 #include "base/text.h"
 #include "launch/credential.h"
+#include "launch/guest_files.h"
 #include "launch/payload.h"
 #include "launch/unit_properties.h"
 
@@ -29,7 +30,7 @@ std::string plan_uuid(const Spec& spec, const Facts& facts)
     return facts.identity.uuid;
 }
 
-Result<Unit> plan_unit(const Spec& spec, const Request& request, const Payload& payload, const std::vector<rootfs::Device>& devices)
+Result<Unit> plan_unit(const Spec& spec, const Request& request, const Payload& payload, const rootfs::Plan& root)
 {
     Unit unit;
     unit.kind = request.unit;
@@ -37,43 +38,8 @@ Result<Unit> plan_unit(const Spec& spec, const Request& request, const Payload& 
     unit.slice = spec.unit.slice;
     unit.description = describe_unit(spec);
     unit.properties =
-        TRY(plan_unit_properties(spec, request, payload.stop_timeout, devices), "[resources] of machine '" + spec.name.text() + "'");
+        TRY(plan_unit_properties(spec, request, payload.stop_timeout, root), "[resources] of machine '" + spec.name.text() + "'");
     return unit;
-}
-
-// As systemd-nspawn's --timezone=symlink, where the root has the host's zone and does not say the same already.
-void append_timezone(const Spec& spec, const Facts& facts, std::vector<File>& files)
-{
-    std::string target = "../usr/share/zoneinfo/" + facts.host.zone;
-    if (spec.identity.timezone != "copy" || facts.host.zone.empty() || !facts.rootfs.has_host_zone) return;
-    if (facts.rootfs.localtime.ends_with("/zoneinfo/" + facts.host.zone)) return;
-    files.push_back({"/etc/localtime", target, File::Kind::Symlink});
-}
-
-std::string plan_resolv_conf(const Facts& facts, const network::Plan& network)
-{
-    switch (network.kind) {
-    case network::Kind::None: return "";
-    case network::Kind::Host: return facts.host.resolv_conf;
-    case network::Kind::Endpoints: return network::resolv_conf_of(network);
-    }
-    return "";
-}
-
-// Files in the machine's own tree: only where the machine can be written to, and systemd is not told otherwise.
-std::vector<File> plan_files(const Spec& spec, const Facts& facts, const Plan& plan)
-{
-    std::vector<File> files;
-    if (plan.rootfs.read_only) return files;
-    append_timezone(spec, facts, files);
-    bool own_resolver = facts.rootfs.resolv_conf_is_link;  // it points to what the machine's own resolver writes
-    std::string resolv_conf = plan_resolv_conf(facts, plan.network);
-    if (spec.identity.resolv_conf == "auto" && !own_resolver && !resolv_conf.empty())
-        files.push_back({"/etc/resolv.conf", std::move(resolv_conf), File::Kind::Replace});
-    MachineIdKind kind = spec.identity.machine_id;
-    bool asked = kind == MachineIdKind::Given || kind == MachineIdKind::Fresh || kind == MachineIdKind::Derived;
-    if (asked && plan.payload.init_kind != InitKind::Systemd) files.push_back({"/etc/machine-id", plan.uuid + "\n", File::Kind::Replace});
-    return files;
 }
 
 // What a payload may know of its host: systemd's CONTAINER_INTERFACE, /run/host.
@@ -138,8 +104,8 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.payload = TRY(plan_payload(spec, facts, request, plan.uuid));
     rootfs::PlanInput input{.ids = facts.identity.ids, .state = plan.state, .memory = facts.host.memory};
     plan.rootfs = TRY(rootfs::plan_rootfs(spec, facts.rootfs, input, plan.warnings));
-    plan.unit = TRY(plan_unit(spec, request, plan.payload, plan.rootfs.devices));
-    plan.rootfs.files = plan_files(spec, facts, plan);
+    plan.unit = TRY(plan_unit(spec, request, plan.payload, plan.rootfs));
+    TRY(plan_guest_files(spec, facts, plan));
     plan.rootfs.host_files = plan_host_files(facts, plan);
     plan.credentials = plan_credentials(spec);
     if (plan.rootfs.upper == rootfs::Upper::Directory) plan.locked_paths = {plan.rootfs.upper_path, plan.rootfs.work_path};

@@ -37,8 +37,11 @@ constexpr pair<string_view, machine::IdMapping> mappings[] = {
 constexpr pair<string_view, machine::MountType> mount_types[] = {
     {"bind", machine::MountType::Bind},     {"tmpfs", machine::MountType::Tmpfs}, {"overlay", machine::MountType::Overlay},
     {"volume", machine::MountType::Volume}, {"image", machine::MountType::Image}, {"inaccessible", machine::MountType::Inaccessible}};
-constexpr pair<string_view, File::Kind> file_kinds[] = {
-    {"replace", File::Kind::Replace}, {"if-missing", File::Kind::IfMissing}, {"symlink", File::Kind::Symlink}};
+constexpr pair<string_view, File::Kind> file_kinds[] = {{"replace", File::Kind::Replace},
+                                                        {"anew", File::Kind::Anew},
+                                                        {"if-missing", File::Kind::IfMissing},
+                                                        {"symlink", File::Kind::Symlink},
+                                                        {"remove", File::Kind::Remove}};
 constexpr pair<string_view, InitKind> init_kinds[] = {
     {"command", InitKind::Command}, {"systemd", InitKind::Systemd}, {"openrc", InitKind::OpenRc}, {"sysv", InitKind::Sysv},
     {"busybox", InitKind::Busybox}, {"runit", InitKind::Runit},     {"s6", InitKind::S6},         {"other", InitKind::Other}};
@@ -118,6 +121,15 @@ constexpr Field<rootfs::Device> device_fields[] = {
     field<&rootfs::Device::access, AnyText>("access"),
 };
 
+constexpr Field<rootfs::Disk> disk_fields[] = {
+    field<&rootfs::Disk::path, Path>("path"),
+    field<&rootfs::Disk::type, AnyText>("type"),
+    field<&rootfs::Disk::options, machine::List<AnyText>>("options"),
+    field<&rootfs::Disk::begin, Count>("begin"),
+    field<&rootfs::Disk::size, Count>("size"),
+    field<&rootfs::Disk::writable, machine::Boolean>("writable"),
+};
+
 constexpr Field<rootfs::Plan> rootfs_fields[] = {
     field<&rootfs::Plan::machine, AnyText>("machine"),
     field<&rootfs::Plan::lower, machine::List<Path, rootfs::max_layers>>("lower"),
@@ -133,6 +145,7 @@ constexpr Field<rootfs::Plan> rootfs_fields[] = {
     field<&rootfs::Plan::uncovered_kernel_files, machine::Boolean>("uncovered_kernel_files"),
     table_field<&rootfs::Plan::ids, id_fields>("ids"),
     tables_field<&rootfs::Plan::mounts, mount_fields>("mount"),
+    tables_field<&rootfs::Plan::disks, disk_fields>("disk"),
     tables_field<&rootfs::Plan::devices, device_fields>("device"),
     tables_field<&rootfs::Plan::files, file_fields>("file"),
     tables_field<&rootfs::Plan::host_files, file_fields>("host_file"),

@@ -42,15 +42,16 @@ std::string access_of(const rootfs::Device& device, machine::UsersKind users)
 
 // "closed" has null, zero, full, random, urandom, tty and ptmx; a machine's terminals are beside them. mknod of other devices
 // fails in the machine's user namespace; this is the second gate, and the only one with users = "host".
-void append_devices(std::vector<UnitProperty>& properties, UnitKind kind, machine::UsersKind users,
-                    const std::vector<rootfs::Device>& devices)
+void append_devices(std::vector<UnitProperty>& properties, UnitKind kind, machine::UsersKind users, const rootfs::Plan& root)
 {
     properties.push_back({"DevicePolicy", "closed"});
     if (kind == UnitKind::Service) properties.push_back({"DeviceAllow", UnitProperty::Pairs{}});
     UnitProperty::Pairs allowed = {{"char-pts", "rw"}};
-    for (const rootfs::Device& device : devices)
+    for (const rootfs::Device& device : root.devices)
         allowed.emplace_back(fmt::format("/dev/{}/{}:{}", device.block ? "block" : "char", device.major_number, device.minor_number),
                              access_of(device, users));
+    // holm-setup, in this unit, mounts them. A machine with ids of its own has no node of these and can make none.
+    if (!root.disks.empty()) allowed.insert(allowed.end(), {{"/dev/loop-control", "rw"}, {"block-loop", "rw"}});
     properties.push_back({"DeviceAllow", std::move(allowed)});
 }
 
@@ -82,12 +83,12 @@ std::string describe_unit(const machine::Spec& spec)
 }
 
 Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec, const Request& request,
-                                                       std::chrono::microseconds stop_timeout, const std::vector<rootfs::Device>& devices)
+                                                       std::chrono::microseconds stop_timeout, const rootfs::Plan& root)
 {
     std::vector<UnitProperty> properties;
     properties.push_back({"Description", describe_unit(spec)});
     if (request.unit == UnitKind::Scope) append_scope(properties, spec, stop_timeout);
-    append_devices(properties, request.unit, spec.security.users.kind, devices);
+    append_devices(properties, request.unit, spec.security.users.kind, root);
     append_resources(properties, request.unit, TRY(asked_resources(spec, request.defaults)));
     // systemd 252 writes a drop-in for each of a service's and asks for a daemon-reload where they were not set in the order of those
     // files' names. Of two of one name the later wins, so their order is kept.

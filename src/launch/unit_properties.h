@@ -20,7 +20,6 @@ std::string describe_unit(const machine::Spec& spec);
 // Of a scope: all that StartTransientUnit is given, but PIDs. Of a service: all that SetUnitProperties(runtime) is given, a key that
 // is not in the definition by its default, since systemd keeps what an earlier start has set. Errors: Invalid (a bad value).
 Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec, const Request& request,
-                                                       std::chrono::microseconds stop_timeout,
-                                                       const std::vector<rootfs::Device>& devices = {});
+                                                       std::chrono::microseconds stop_timeout, const rootfs::Plan& root = {});
 
 }  // namespace holm::launch

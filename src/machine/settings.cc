@@ -86,6 +86,15 @@ Result<> check(const Settings& settings)
     if (pool.count % range_size != 0) return at(settings, "users.count", "must be a multiple of 65536");
     if (uint64_t{pool.base} + pool.count - 1 > UINT32_MAX - 1)
         return at(settings, "users.count", "the pool ends above 4294967294, the highest id");
+    for (const auto& [key, path] : {std::pair("paths.state", settings.paths.state),
+                                    {"paths.images", settings.paths.images},
+                                    {"paths.machines", settings.paths.machines}}) {
+        const std::string usual =
+            std::string("/var/lib/holm") + (std::string_view(key) == "paths.state" ? "" : std::string("/") + (key + 6));
+        if (path.empty() || path == usual) continue;
+        if (path == "/" || is_within(path, "/var/lib/holm") || is_within("/var/lib/holm", path))
+            return at(settings, key, fmt::format("'{}' is mounted at {}: neither may lie in the other", printable(path), usual));
+    }
     if (settings.defaults.start_timeout == Microseconds(0)) return at(settings, "defaults.start_timeout", "must be more than 0");
     return {};
 }
@@ -100,19 +109,6 @@ Result<Settings> parse_settings(std::span<const Source> sources)
     TRY(read_document(document, settings, fields, settings.origins));
     TRY(check(settings));
     return settings;
-}
-
-Result<> check_supported(const Settings& settings)
-{
-    const Settings fresh;
-    std::string_view key;
-    if (settings.paths != fresh.paths) key = "paths";
-    else if (settings.network.dns_port != fresh.network.dns_port) key = "network.dns_port";
-    else if (settings.store != fresh.store) key = "store";
-    if (key.empty()) return {};
-    auto origin = settings.origins.find(std::string(key));
-    return error(Errc::NotSupported, "{}not supported yet: '{}'", origin == settings.origins.end() ? "" : describe_position(origin->second),
-                 key);
 }
 
 }  // namespace holm::machine

@@ -62,7 +62,4 @@ struct Settings {
 // The settings that the sources give together: vendor's file first, then the admin's. Errors: Invalid, with the place.
 Result<Settings> parse_settings(std::span<const Source> sources);
 
-// Errors: NotSupported, for the first key whose value asks for what this version of holm cannot do.
-Result<> check_supported(const Settings& settings);
-
 }  // namespace holm::machine

@@ -115,13 +115,22 @@ struct SecuritySpec {
     bool operator==(const SecuritySpec&) const = default;
 };
 
+// What becomes of the machine's /etc/resolv.conf, and which file of the host it is: as systemd-nspawn's --resolv-conf.
+enum class ResolvConfMode { Auto, Off, Delete, Copy, Replace, Bind };
+enum class Resolver { Host, Static, Uplink, Stub };  // the host's own, and those of systemd-resolved
+struct ResolvConf {
+    ResolvConfMode mode = ResolvConfMode::Auto;
+    Resolver of = Resolver::Host;  // Copy, Replace, Bind
+    bool operator==(const ResolvConf&) const = default;
+};
+
 enum class MachineIdKind { Default, Keep, Fresh, Derived, Given };
 struct IdentitySpec {
     std::string hostname;                               // "" = the machine's name
     MachineIdKind machine_id = MachineIdKind::Default;  // Default: Keep for path, Derived for overlays
     std::string machine_id_value;                       // 32 hex digits, Given only
-    std::string timezone = "copy";
-    std::string resolv_conf = "auto";
+    std::string timezone = "copy";  // or auto, symlink, bind, delete, off: words of --timezone of systemd-nspawn; or a zone
+    ResolvConf resolv_conf;
     bool operator==(const IdentitySpec&) const = default;
 };
 

@@ -90,7 +90,7 @@ Result<> check_mount(const Spec& spec, const MountSpec& mount, const std::string
     if (mount.target == "/") return at(spec, sub("target"), "is the root itself: see the table [root]");
     if (source && mount.source.empty()) return at(spec, key, "has no source");
     if (!source && !mount.source.empty()) return at(spec, sub("source"), "a mount of this type has none");
-    if (source && (mount.type == MountType::Volume) == mount.source.starts_with('/'))
+    if (source && mount.type != MountType::Image && (mount.type == MountType::Volume) == mount.source.starts_with('/'))
         return at(spec, sub("source"), "'{}' must be {}", printable(mount.source),
                   mount.type == MountType::Volume ? "the name of a volume" : "an absolute path");
     for (const std::string& option : mount.options) TRY(check_mount_option(spec, mount, option, sub("options")));
@@ -121,6 +121,8 @@ Result<> check_lists(const Spec& spec)
         if (network.empty()) return at(spec, key, "has no network");
         if ((network == "none" || network == "host") && spec.networks.size() > 1)
             return at(spec, key + ".network", "'{}' excludes every other network", network);
+        if ((network == "none" || network == "host") && spec.networks[i] != NetworkSpec{.network = network})
+            return at(spec, key + ".network", "with '{}' there is nothing else to say of it: leave out the other keys", network);
     }
     return {};
 }
@@ -138,36 +140,10 @@ Result<> check_rest(const Spec& spec)
     return {};
 }
 
-// Whether anything but the network's name is set.
-bool has_details(const NetworkSpec& network)
-{
-    return network != NetworkSpec{.network = network.network};
-}
-
-std::string unsupported_network(const NetworkSpec& network, const std::string& key)
-{
-    return (network.network == "none" || network.network == "host") && has_details(network) ? key : "";
-}
-
-std::string unsupported_security(const SecuritySpec& security)
-{
-    const SecuritySpec fresh;
-    if (security.isolation != fresh.isolation) return "security.isolation";
-    return {};
-}
-
 // The first key whose value this version cannot fulfil; "" if none.
 std::string unsupported_key(const Spec& spec)
 {
-    for (size_t i = 0; i < spec.mounts.size(); ++i)
-        if (spec.mounts[i].type == MountType::Image) return fmt::format("mount[{}].type", i);
-    for (size_t i = 0; i < spec.networks.size(); ++i) {
-        if (std::string key = unsupported_network(spec.networks[i], fmt::format("network[{}]", i)); !key.empty()) return key;
-    }
-    if (std::string key = unsupported_security(spec.security); !key.empty()) return key;
-    if (spec.identity.timezone != "copy" && spec.identity.timezone != "off") return "identity.timezone";
-    if (spec.identity.resolv_conf != "auto" && spec.identity.resolv_conf != "off") return "identity.resolv_conf";
-    return "";
+    return spec.security.isolation == SecuritySpec().isolation ? "" : "security.isolation";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "machine/spec_schema.h"
 
 #include "machine/grammar.h"
+#include "machine/guest_files.h"
 #include "machine/identifiers.h"
 #include "machine/network_grammar.h"
 #include "machine/resources_field.h"
@@ -240,25 +241,11 @@ constexpr Field<IdentitySpec> machine_id_field = {"machine_id",
                                                           writer.value(key, Word<machine_ids>::describe(identity.machine_id));
                                                   }};
 
-// "copy", "off", or a name below /usr/share/zoneinfo.
-Result<std::string> parse_timezone(std::string_view text)
-{
-    if (text == "copy" || text == "off") return std::string(text);
-    bool zone =
-        !text.empty() && text.size() <= 128 && text[0] != '/' && text.find("..") == text.npos && std::ranges::all_of(text, [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("/_+-").contains(c);
-        });
-    if (!zone) return error(Errc::Invalid, "'{}' is none of copy, off and a time zone such as 'Europe/Berlin'", printable(text, 80));
-    return std::string(text);
-}
-
-constexpr Words<std::string_view> resolv_confs[] = {{"auto", "auto"}, {"copy", "copy"}, {"off", "off"}};
-
 constexpr Field<IdentitySpec> identity_fields[] = {
     field<&IdentitySpec::hostname, Text<parse_hostname>>("hostname"),
     machine_id_field,
     field<&IdentitySpec::timezone, Text<parse_timezone>>("timezone"),
-    field<&IdentitySpec::resolv_conf, Word<resolv_confs>>("resolv_conf"),
+    field<&IdentitySpec::resolv_conf, Text<parse_resolv_conf, describe_resolv_conf>>("resolv_conf"),
 };
 
 constexpr Words<OnUnhealthy> on_failures[] = {{"none", OnUnhealthy::None}, {"restart", OnUnhealthy::Restart}, {"stop", OnUnhealthy::Stop}};

@@ -36,6 +36,7 @@ std::string describe_mask(const Subnet& subnet)
 void append_dns(const Segment& segment, const std::string& folder, const std::string& host_name, Lines& lines)
 {
     if (!segment.dns) return lines.add("port=0");
+    if (segment.dns_port != dns_port) lines.add("port={}", segment.dns_port);
     lines.add("domain={}", segment.domain);
     lines.add("local=/{}/", segment.domain);
     lines.add("domain-needed");

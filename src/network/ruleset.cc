@@ -38,6 +38,9 @@ table inet holm {
     set peers4 { typeof udp dport . @th,96,32 . ip saddr; }
     set peers6 { typeof udp dport . @th,96,32 . ip6 saddr; }
 
+    map dns4 { type ifname . ipv4_addr : ipv4_addr . inet_service; }
+    map dns6 { type ifname . ipv6_addr : ipv6_addr . inet_service; }
+
     map rules_in4 { type ipv4_addr : verdict; }
     map rules_in6 { type ipv6_addr : verdict; }
     map rules_out4 { type ipv4_addr : verdict; }
@@ -66,6 +69,7 @@ table inet holm {
     }
     chain own_gateway {
         meta l4proto { 6, 17 } th dport 53 accept
+        ct status dnat accept
         iifname != @isolated meta l4proto { 1, 58 } accept
     }
     chain rules_out {
@@ -94,6 +98,8 @@ table inet holm {
     }
     chain prerouting {
         type nat hook prerouting priority dstnat; policy accept;
+        meta l4proto { 6, 17 } th dport 53 dnat ip to iifname . ip daddr map @dns4
+        meta l4proto { 6, 17 } th dport 53 dnat ip6 to iifname . ip6 daddr map @dns6
         iifname @isolated accept
         fib daddr type local jump publish
     }

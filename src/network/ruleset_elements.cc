@@ -168,6 +168,8 @@ RulesetChange plan_elements(const Segment& segment, Change change)
         const ElementPart block = block_part(subnet.block), gateway = address_part(subnet.gateway);
         batch.element(Table::Inet, of_family("gateways", family), {gateway});
         batch.element(Table::Inet, of_family("own_gateways", family), {name, gateway});
+        if (segment.dns && segment.dns_port != dns_port)
+            batch.element(Table::Inet, of_family("dns", family), {name, gateway}, {gateway, port_part(segment.dns_port, segment.dns_port)});
         batch.element(Table::Inet, of_family("siblings", family), {block, block});
         if (has_tunnel) batch.element(Table::Bridge, of_family("tunnel_gateways", family), {tunnel, gateway});
         if (has_tunnel && family == Family::V6) batch.element(Table::Bridge, "tunnel_targets", {tunnel, number_part(subnet.gateway)});

@@ -230,6 +230,7 @@ constexpr machine::Field<Segment> fields[] = {
     field<&Segment::isolated, machine::Boolean>("isolated"),
     field<&Segment::domain, machine::Text<machine::parse_domain>>("domain"),
     field<&Segment::mtu, machine::Integer<uint32_t, 0, 65535>>("mtu"),
+    field<&Segment::dns_port, machine::Integer<uint16_t, 1, 65535>>("dns_port"),
     machine::tables_field<&Segment::subnets, subnet_fields>("subnet"),
     machine::table_field<&Segment::tunnel, tunnel_fields>("tunnel"),
 };

@@ -34,6 +34,8 @@ struct Tunnel {
     bool operator==(const Tunnel&) const = default;
 };
 
+inline constexpr uint16_t dns_port = 53;  // that resolvers ask at
+
 struct Segment {
     std::string name;
     Type type = Type::Bridge;
@@ -43,6 +45,7 @@ struct Segment {
     bool persistent = false, nat = true, dns = true, dhcp = true, isolated = false;
     std::string domain;
     uint32_t mtu = 0;
+    uint16_t dns_port = network::dns_port;  // at which its name service listens; machines ask at 53 all the same
     Tunnel tunnel;
     bool operator==(const Segment&) const = default;
 };

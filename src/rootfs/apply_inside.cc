@@ -35,14 +35,30 @@ Result<Fd> open_top_of_root()
     return open_file(".", O_PATH | O_DIRECTORY);
 }
 
+// Where a file is to stand: the folder, made where missing, and its name there.
+struct Spot {
+    Fd folder;
+    std::string name;
+};
+
+Result<Spot> open_spot(int root, const File& file, bool make)
+{
+    const size_t slash = file.path.rfind('/');
+    const std::string folder = file.path.substr(0, slash == std::string::npos ? 0 : slash);
+    Spot spot{.folder = {}, .name = file.path.substr(slash + 1)};
+    if (make) spot.folder = TRY(kernel::make_folder_in_root(root, folder, Links::Refuse));
+    else spot.folder = TRY(kernel::open_in_root(root, folder, O_PATH | O_DIRECTORY, Links::Refuse));
+    return spot;
+}
+
 Result<> write_one(int root, const File& file)
 {
-    size_t slash = file.path.rfind('/');
-    const std::string name = file.path.substr(slash + 1);
-    Fd folder = TRY(kernel::make_folder_in_root(root, file.path.substr(0, slash == std::string::npos ? 0 : slash), Links::Refuse));
+    const Spot spot = TRY(open_spot(root, file, true));
+    if (file.kind == File::Kind::Anew && ::unlinkat(spot.folder.get(), spot.name.c_str(), 0) && errno != ENOENT)
+        return sys_error("cannot replace it");
     int flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
     if (file.kind == File::Kind::IfMissing) flags |= O_EXCL;
-    auto made = kernel::open_in_root(folder.get(), name, flags, Links::Refuse, 0644);
+    auto made = kernel::open_in_root(spot.folder.get(), spot.name, flags, Links::Refuse, 0644);
     if (!made && made.error().sys_errno == EEXIST) return {};
     Fd fd = TRY(std::move(made));
     struct stat status;
@@ -53,15 +69,34 @@ Result<> write_one(int root, const File& file)
 
 Result<> link_one(int root, const File& file)
 {
-    size_t slash = file.path.rfind('/');
-    const std::string name = file.path.substr(slash + 1);
-    Fd folder = TRY(kernel::make_folder_in_root(root, file.path.substr(0, slash == std::string::npos ? 0 : slash), Links::Refuse));
+    const Spot spot = TRY(open_spot(root, file, true));
     std::string old(file.content.size() + 1, '\0');
-    ssize_t size = ::readlinkat(folder.get(), name.c_str(), old.data(), old.size());
+    ssize_t size = ::readlinkat(spot.folder.get(), spot.name.c_str(), old.data(), old.size());
     if (size >= 0 && std::string_view(old).substr(0, static_cast<size_t>(size)) == file.content) return {};
-    if (::unlinkat(folder.get(), name.c_str(), 0) && errno != ENOENT) return sys_error("cannot replace it");
-    if (::symlinkat(file.content.c_str(), folder.get(), name.c_str())) return sys_error("cannot make the link");
+    if (::unlinkat(spot.folder.get(), spot.name.c_str(), 0) && errno != ENOENT) return sys_error("cannot replace it");
+    if (::symlinkat(file.content.c_str(), spot.folder.get(), spot.name.c_str())) return sys_error("cannot make the link");
     return {};
+}
+
+Result<> remove_one(int root, const File& file)
+{
+    auto spot = open_spot(root, file, false);
+    if (!spot && spot.error().sys_errno == ENOENT) return {};
+    if (!spot) return spot.error();
+    if (::unlinkat(spot->folder.get(), spot->name.c_str(), 0) && errno != ENOENT) return sys_error("cannot remove it");
+    return {};
+}
+
+Result<> put_one(int root, const File& file)
+{
+    switch (file.kind) {
+    case File::Kind::Replace:
+    case File::Kind::Anew:
+    case File::Kind::IfMissing: return write_one(root, file);
+    case File::Kind::Symlink: return link_one(root, file);
+    case File::Kind::Remove: break;
+    }
+    return remove_one(root, file);
 }
 
 }  // namespace
@@ -95,7 +130,7 @@ std::vector<std::string> write_files(int root, const std::vector<File>& files)
 {
     std::vector<std::string> warnings;
     for (auto& file : files) {
-        auto done = file.kind == File::Kind::Symlink ? link_one(root, file) : write_one(root, file);
+        auto done = put_one(root, file);
         if (!done) warnings.push_back(fmt::format("'{}' of the machine is left as it is: {}", printable(file.path), done.error().text));
     }
     return warnings;

@@ -24,8 +24,8 @@ Result<Inside> mount_inside();
 // Makes the machine's root the root of this process, and leaves the host's behind.
 Result<> change_root(const Inside& inside);
 
-// Writes plan.files with the machine's own privileges, regular files and links only, never through a link. What fails is a sentence of
-// the answer, not an error.
+// Writes, links and removes plan.files with the machine's own privileges, regular files and links only, never through a link. What fails is
+// a sentence of the answer, not an error.
 std::vector<std::string> write_files(int root, const std::vector<File>& files);
 
 }  // namespace holm::rootfs

@@ -110,14 +110,14 @@ Result<> attach_one(const MountsInput& input, size_t index)
     const Mount& mount = input.plan.mounts[index];
     const bool there = input.sources.mounts[index].there;
     switch (mount.type) {
-    case machine::MountType::Bind: return there ? attach_bind(input, index) : Result<>();
+    case machine::MountType::Bind:
+    case machine::MountType::Image: return there ? attach_bind(input, index) : Result<>();
     case machine::MountType::Overlay: return there ? attach_overlay(input, index) : Result<>();
     case machine::MountType::Tmpfs: return attach_tmpfs(input, mount);
     case machine::MountType::Inaccessible: return attach_inaccessible(input, mount);
-    case machine::MountType::Volume:
-    case machine::MountType::Image: break;
+    case machine::MountType::Volume: break;  // a bind of its folder by now
     }
-    return error(Errc::NotSupported, "mounts of this type are not supported yet");
+    return error(Errc::Invalid, "a volume is mounted as a bind of its folder");
 }
 
 Result<> hide(const MountsInput& input, const std::string& path)

@@ -78,6 +78,16 @@ struct Device {
     bool operator==(const Device&) const = default;
 };
 
+// The file system of a file that is a layer, or the source of a mount of type image.
+struct Disk {
+    std::string path;
+    std::string type;                  // "squashfs", "ext4"
+    std::vector<std::string> options;  // of its mount: "noload", "errors=remount-ro"
+    uint64_t begin = 0, size = 0;      // where in the file, bytes
+    bool writable = false;             // the one layer of a root that is used in place
+    bool operator==(const Disk&) const = default;
+};
+
 struct Facts {
     std::vector<Folder> layers;                // of root.path, root.image or root.lower; topmost first
     bool sealed = false;                       // the layers are of the image store: nobody writes to them
@@ -90,7 +100,8 @@ struct Facts {
     bool has_inittab = false;
     Found command;                     // of one that does not: the command, looked up as execvpe(3) would with the payload's PATH
     std::string localtime;             // target of the root's /etc/localtime; "" where it is no link
-    bool has_host_zone = false;        // the host's zone file is in the root
+    std::vector<Disk> disks;           // of those paths that are files
+    bool has_zone = false;             // the file of the zone that was asked for is in the root
     bool resolv_conf_is_link = false;  // of the root
     bool operator==(const Facts&) const = default;
 };

@@ -179,6 +179,13 @@ Result<History> plan_forget(History history, std::string_view tag)
     return history;
 }
 
+History plan_keep(History history, size_t most)
+{
+    if (history.snapshots.size() > most)
+        history.snapshots.erase(history.snapshots.begin(), history.snapshots.end() - static_cast<ptrdiff_t>(most));
+    return history;
+}
+
 std::vector<std::string> unused_layers(const History& history, const std::vector<std::string>& there)
 {
     auto needs = [&](const std::string& id) {

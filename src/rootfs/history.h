@@ -63,6 +63,8 @@ Result<History> plan_rebase(History history, const std::string& id, Snapshot sna
 Result<History> plan_rollback(History history, const std::string& id, std::string_view tag);
 // Without the snapshot. Errors: as above.
 Result<History> plan_forget(History history, std::string_view tag);
+// Without the oldest snapshots, so that `most` are left.
+History plan_keep(History history, size_t most);
 // The ids that neither the machine nor a snapshot needs, among those that are there.
 std::vector<std::string> unused_layers(const History& history, const std::vector<std::string>& there);
 

@@ -14,9 +14,14 @@ Result<Fd> make_probe_namespace()
 
 Result<bool> IdMapProbe::can_be_mapped(int file)
 {
-    if (given_ < 0 && !made_) made_ = TRY(make_probe_namespace());
     Fd copy = TRY(kernel::clone_mount(file, kernel::Subtree::Alone));
-    Result<> mapped = kernel::change_mount(copy.get(), {.user_namespace = given_ < 0 ? made_.get() : given_});
+    return map(copy.get());
+}
+
+Result<bool> IdMapProbe::map(int mount)
+{
+    if (given_ < 0 && !made_) made_ = TRY(make_probe_namespace());
+    Result<> mapped = kernel::change_mount(mount, {.user_namespace = given_ < 0 ? made_.get() : given_});
     if (mapped) return true;
     // EINVAL: the file system cannot; EPERM: it is of another user namespace, or its mount is id-mapped already (mount_setattr(2)).
     if (mapped.error().sys_errno == EINVAL || mapped.error().sys_errno == EPERM) return false;

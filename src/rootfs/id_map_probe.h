@@ -13,6 +13,8 @@ public:
     // Maps a copy of the mount at `file`, attached nowhere, as holm-setup will. Needs CAP_SYS_ADMIN. Errors: what has nothing to do with
     // the file system: no user namespace can be made.
     Result<bool> can_be_mapped(int file);
+    // Maps that mount itself, which is attached nowhere.
+    Result<bool> map(int mount);
 
 private:
     int given_;

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
+#include "rootfs/disk.h"
 #include "rootfs/file_status.h"
 #include "rootfs/id_map_probe.h"
 #include "rootfs/observe_folder.h"
@@ -34,6 +35,7 @@ private:
     }
     IdMapProbe* probe() { return input_.shifts_ids ? &probe_ : nullptr; }
     Result<> observe_layers();
+    Result<> observe_layer(const std::string& path);
     Result<> observe_upper(const UpperPlace& place);
     Result<> observe_sources();
     Result<> observe_own_folders();
@@ -68,10 +70,22 @@ Result<> Observation::observe_layers()
         std::string key = !root.path.empty() ? "root.path" : !root.image.empty() ? "root.image" : fmt::format("root.lower[{}]", i);
         std::string what = paths.size() == 1 && root.lower.empty() ? "root" : fmt::format("layer {}", i + 1);
         std::string context = fmt::format("{} of machine '{}'{}", what, spec_.name.text(), describe_origin(spec_, key));
-        Fd folder = TRY(open_folder(paths[i]), context);
-        facts_.layers.push_back(TRY(describe_folder(folder.get(), paths[i], probe()), context));
-        stack_.push_back(std::move(folder));
+        TRY(observe_layer(paths[i]), context);
     }
+    return {};
+}
+
+Result<> Observation::observe_layer(const std::string& path)
+{
+    Fd folder;
+    if (const Disk* disk = find_disk(input_.disks, path)) {
+        folder = TRY(open_disk(*disk));
+        facts_.layers.push_back(TRY(describe_disk(folder.get(), path, probe())));
+    } else {
+        folder = TRY(open_folder(path));
+        facts_.layers.push_back(TRY(describe_folder(folder.get(), path, probe())));
+    }
+    stack_.push_back(std::move(folder));
     return {};
 }
 
@@ -91,7 +105,7 @@ Result<> Observation::observe_sources()
         looking_at(mount.source);
         const std::string key = fmt::format("mount[{}]", i);
         facts_.sources.push_back(
-            TRY(observe_source(mount, probe()), fmt::format("source of {}{}", key, describe_origin(spec_, key + ".source"))));
+            TRY(observe_source(mount, input_.disks, probe()), fmt::format("source of {}{}", key, describe_origin(spec_, key + ".source"))));
     }
     return {};
 }
@@ -163,13 +177,13 @@ Result<> Observation::observe_inside()
     }
     facts_.localtime = TRY(read_link_in_stack(stack_, "/etc/localtime"));
     facts_.resolv_conf_is_link = !TRY(read_link_in_stack(stack_, "/etc/resolv.conf")).empty();
-    if (!input_.zone.empty())
-        facts_.has_host_zone = TRY(find_in_stack(stack_, "/usr/share/zoneinfo/" + input_.zone)).kind == Found::Kind::File;
+    if (!input_.zone.empty()) facts_.has_zone = TRY(find_in_stack(stack_, "/usr/share/zoneinfo/" + input_.zone)).kind == Found::Kind::File;
     return {};
 }
 
 Result<Facts> Observation::run()
 {
+    facts_.disks = input_.disks;
     Fd host = TRY(open_file("/", O_PATH | O_DIRECTORY));
     facts_.host_root = TRY(observe_status(host.get())).id;
     TRY(observe_layers());
@@ -195,9 +209,7 @@ Result<std::string> find_image(const std::string& name, const std::vector<std::s
         struct stat status;
         if (stat(path.c_str(), &status) == 0) return path;
         for (std::string_view ending : image_endings)
-            if (stat(fmt::format("{}{}", path, ending).c_str(), &status) == 0)
-                return error(Errc::NotSupported, "the image '{}' is the disk image '{}{}', which is not supported yet", printable(name),
-                             printable(path), ending);
+            if (stat((path + std::string(ending)).c_str(), &status) == 0) return path + std::string(ending);
     }
     return error(Errc::NotFound, "there is no image '{}': looked in {}", printable(name), fmt::join(places, ", "));
 }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
+#include "rootfs/disk.h"
 #include "rootfs/file_status.h"
 #include "rootfs/plan.h"
 
@@ -68,7 +69,8 @@ Result<Fd> open_folder(const std::string& path)
     mode_t mode = TRY(observe_status(opened->get())).mode;
     if (S_ISDIR(mode)) return std::move(*opened);
     if (S_ISREG(mode) && is_disk_image(path))
-        return error(Errc::NotSupported, "'{}' is a disk image, which is not supported yet", printable(path));
+        return error(Errc::NotSupported, "'{}' is a disk image, not a folder: 'holmctl import-raw' makes an image of the store of it",
+                     printable(path));
     return error(Errc::Invalid, "'{}' is {}, not a folder", printable(path), describe_type(mode));
 }
 
@@ -95,6 +97,14 @@ Result<Folder> describe_folder(int folder, const std::string& path, IdMapProbe* 
     facts.read_only = TRY(kernel::is_read_only(folder));
     if (probe) facts.can_be_id_mapped = TRY(probe->can_be_mapped(folder));
     facts.parents = TRY(observe_parents(folder));
+    return facts;
+}
+
+Result<Folder> describe_disk(int mount, const std::string& path, IdMapProbe* probe)
+{
+    Folder facts{.path = path, .id = TRY(observe_status(mount)).id};
+    facts.file_system = kernel::file_system_name(mount);
+    if (probe) facts.can_be_id_mapped = TRY(probe->map(mount));
     return facts;
 }
 
@@ -133,6 +143,15 @@ Result<SourceFacts> observe_bind(const machine::MountSpec& mount, IdMapProbe* pr
     return source;
 }
 
+Result<SourceFacts> observe_image(const machine::MountSpec& mount, std::span<const Disk> disks, IdMapProbe* probe)
+{
+    const Disk* disk = find_disk(disks, mount.source);
+    if (!disk) return SourceFacts();
+    Fd root = TRY(open_disk(*disk));
+    const Folder folder = TRY(describe_disk(root.get(), mount.source, probe));
+    return SourceFacts{.exists = true, .can_be_id_mapped = folder.can_be_id_mapped, .file_system = folder.file_system};
+}
+
 Result<SourceFacts> observe_overlay(const machine::MountSpec& mount, IdMapProbe* probe)
 {
     const OverlayPlace place = place_overlay(mount);
@@ -149,14 +168,14 @@ Result<SourceFacts> observe_overlay(const machine::MountSpec& mount, IdMapProbe*
 
 }  // namespace
 
-Result<SourceFacts> observe_source(const machine::MountSpec& mount, IdMapProbe* probe)
+Result<SourceFacts> observe_source(const machine::MountSpec& mount, std::span<const Disk> disks, IdMapProbe* probe)
 {
     switch (mount.type) {
     case machine::MountType::Bind: return observe_bind(mount, mount.owner == machine::MountOwner::Host ? nullptr : probe);
+    case machine::MountType::Image: return observe_image(mount, disks, mount.owner == machine::MountOwner::Host ? nullptr : probe);
     case machine::MountType::Overlay: return observe_overlay(mount, probe);
     case machine::MountType::Tmpfs:
     case machine::MountType::Volume:
-    case machine::MountType::Image:
     case machine::MountType::Inaccessible: break;
     }
     return SourceFacts();

@@ -2,6 +2,7 @@
 // be mapped is tried.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,8 @@ namespace holm::rootfs {
 
 inline constexpr const char* image_endings[] = {".raw", ".img", ".qcow2", ".squashfs", ".erofs"};
 
-// The folder at `path` of the host, opened with O_PATH. Errors: NotFound, Invalid (no folder), NotSupported (a disk image).
+// The folder at `path` of the host, opened with O_PATH. Errors: NotFound, Invalid (no folder), NotSupported (a disk image, which this does
+// not look into).
 Result<Fd> open_folder(const std::string& path);
 
 // The folders above, up to the top of the mount: overlayfs looks no further for layers inside each other.
@@ -25,9 +27,12 @@ Result<std::vector<FileId>> observe_parents(int folder);
 
 Result<Folder> describe_folder(int folder, const std::string& path, IdMapProbe* probe);
 
+// The root of a mount that is attached nowhere, of the file at `path`. It is id-mapped where that can be done.
+Result<Folder> describe_disk(int mount, const std::string& path, IdMapProbe* probe);
+
 Result<UpperFacts> observe_upper_folders(const UpperPlace& place, IdMapProbe* probe);
 
 // All but the owner, whom a name service knows. A bind whose source is missing is no error, nor is an optional overlay's.
-Result<SourceFacts> observe_source(const machine::MountSpec& mount, IdMapProbe* probe);
+Result<SourceFacts> observe_source(const machine::MountSpec& mount, std::span<const Disk> disks, IdMapProbe* probe);
 
 }  // namespace holm::rootfs

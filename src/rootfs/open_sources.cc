@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <climits>
+#include <optional>
 
 #include "base/text.h"
 #include "kernel/idmap.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "rootfs/apply_layers.h"
+#include "rootfs/disk.h"
 
 namespace holm::rootfs {
 
@@ -23,8 +25,18 @@ using machine::MountType;
 // A folder of holm's own, in which no source lies, and which nobody reads in this mount namespace from here on.
 constexpr const char* staged_sources = "/run/holm/machines";
 
-Result<Fd> open_layer(const Plan& plan, size_t index)
+// The disk of that path, as it is staged; none: it is no disk.
+Result<std::optional<Fd>> open_staged_disk(const Plan& plan, const Sources& sources, const std::string& path)
 {
+    const Disk* disk = find_disk(plan.disks, path);
+    if (!disk) return std::optional<Fd>();
+    const std::string name = staged_disk(static_cast<size_t>(disk - plan.disks.data()));
+    return std::optional(TRY(open_at(sources.staged.get(), name, O_PATH | O_DIRECTORY)));
+}
+
+Result<Fd> open_layer(const Plan& plan, const Sources& sources, size_t index)
+{
+    if (auto disk = TRY(open_staged_disk(plan, sources, plan.lower[index]))) return std::move(*disk);
     auto layer = kernel::open_source(plan.lower[index], O_PATH | O_DIRECTORY);
     if (!layer) return errno_error(layer.error().sys_errno, "cannot use {}", describe_layer(plan, index));
     return layer;
@@ -169,9 +181,16 @@ Result<MountSource> open_overlay_source(const Plan& plan, size_t index, int stag
     return source;
 }
 
-Result<MountSource> open_bind_source(const Plan& plan, size_t index, int staged)
+Result<MountSource> open_bind_source(const Plan& plan, size_t index, const Sources& sources)
 {
     const Mount& mount = plan.mounts[index];
+    const int staged = sources.staged.get();
+    if (mount.type == MountType::Image) {
+        auto disk = TRY(open_staged_disk(plan, sources, mount.source));
+        if (!disk) return MountSource();  // an optional one that was missing as this was planned
+        if (auto done = stage_bind(plan, index, disk->get(), staged); !done) return source_error(plan, mount, mount.source, done.error());
+        return MountSource{.there = true};
+    }
     auto file = kernel::open_source(mount.source, O_PATH);
     if (!file && is_missing_by_choice(mount, file.error())) return MountSource();
     if (!file) return source_error(plan, mount, mount.source, file.error());
@@ -179,13 +198,21 @@ Result<MountSource> open_bind_source(const Plan& plan, size_t index, int staged)
     return MountSource{.there = true};
 }
 
+Result<> stage_disks(const Plan& plan, const Sources& sources)
+{
+    for (size_t i = 0; i < plan.disks.size(); ++i) {
+        Fd mount = TRY(open_disk(plan.disks[i]), fmt::format("machine '{}'", plan.machine));
+        TRY(stage_source(sources.staged.get(), staged_disk(i), mount.get(), true));
+    }
+    return {};
+}
+
 Result<> open_mounts(const Plan& plan, Sources& sources)
 {
-    if (plan.mounts.empty()) return {};
-    sources.staged = TRY(make_staged_sources());
     for (size_t i = 0; i < plan.mounts.size(); ++i) {
         MountSource source;
-        if (plan.mounts[i].type == MountType::Bind) source = TRY(open_bind_source(plan, i, sources.staged.get()));
+        if (plan.mounts[i].type == MountType::Bind || plan.mounts[i].type == MountType::Image)
+            source = TRY(open_bind_source(plan, i, sources));
         if (plan.mounts[i].type == MountType::Overlay) source = TRY(open_overlay_source(plan, i, sources.staged.get()), plan.mounts[i].key);
         sources.mounts.push_back(std::move(source));
     }
@@ -209,10 +236,17 @@ std::string staged_state(size_t mount)
     return fmt::format("{}.state", mount);
 }
 
+std::string staged_disk(size_t disk)
+{
+    return fmt::format("disk.{}", disk);
+}
+
 Result<Sources> open_sources(const Plan& plan)
 {
     Sources sources;
-    for (size_t i = 0; i < plan.lower.size(); ++i) sources.layers.push_back(TRY(open_layer(plan, i)));
+    if (!plan.mounts.empty() || !plan.disks.empty()) sources.staged = TRY(make_staged_sources());
+    TRY(stage_disks(plan, sources));
+    for (size_t i = 0; i < plan.lower.size(); ++i) sources.layers.push_back(TRY(open_layer(plan, sources, i)));
     if (plan.upper == Upper::Directory && !plan.only_usr) {
         OpenedUpper opened = TRY(open_upper({.plan = plan, .upper = plan.upper_path, .work = plan.work_path, .create = plan.create_upper}));
         sources.state = std::move(opened.state), sources.upper = std::move(opened.upper), sources.work = std::move(opened.work);

@@ -24,7 +24,7 @@ struct Sources {
     std::vector<Fd> layers;   // of plan.lower; with only_usr, and one layer, its /usr
     Fd state;                 // Upper::Directory: the folder that holds upper and work, which must be on one mount
     std::string upper, work;  // their names in it
-    Fd staged;                // a private tmpfs with the sources of mounts; none where there are none
+    Fd staged;                // a private tmpfs with the sources of mounts, and disks; none where there are none
     std::vector<MountSource> mounts;
 };
 
@@ -32,6 +32,8 @@ struct Sources {
 std::string staged_bind(size_t mount);
 std::string staged_layer(size_t mount, size_t layer);
 std::string staged_state(size_t mount);
+// Of one of plan.disks, by its index.
+std::string staged_disk(size_t disk);
 
 // Opens the sources, and makes upper and work where they are holm's own. What has an owner of its own is id-mapped here. Errors name the
 // path, its place and the machine.

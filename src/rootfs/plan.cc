@@ -166,6 +166,21 @@ std::vector<Device> plan_devices(const Facts& facts)
     return devices;
 }
 
+// A root that is a file: written to in place where its file system can be, as by systemd-nspawn; else it is read-only.
+void plan_disks(const Facts& facts, Plan& plan)
+{
+    plan.disks = facts.disks;
+    auto root = std::ranges::find(plan.disks, plan.lower.front(), &Disk::path);
+    if (!plan.in_place() || root == plan.disks.end()) return;
+    if (root->type == "squashfs" || root->type == "erofs") {
+        plan.read_only = true;
+        return;
+    }
+    root->writable = true;
+    root->options.clear();
+    if (root->type == "xfs") root->options = {"nouuid"};
+}
+
 // What a machine inside could write there is the host's own where the ids are the host's.
 Result<> check_nesting_ids(const Spec& spec, const machine::IdRange& ids)
 {
@@ -204,6 +219,7 @@ Result<Plan> plan_rootfs(const Spec& spec, const Facts& facts, const PlanInput& 
     plan.read_only = spec.root.mode == RootMode::ReadOnly;
     plan.only_usr = spec.root.mode == RootMode::Volatile;
     if (place.upper == Upper::Memory || plan.only_usr) plan.memory_size = memory_size(spec, input.memory);
+    plan_disks(facts, plan);
     if (plan.in_place()) TRY(check_in_place(spec, facts));
     plan.hidden = facts.seen;
     plan.devices = plan_devices(facts);

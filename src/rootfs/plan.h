@@ -47,7 +47,13 @@ struct Mount {
 
 // A file written inside, with the machine's own privileges, before the payload runs; never through a symlink.
 struct File {
-    enum class Kind { Replace, IfMissing, Symlink };
+    enum class Kind {
+        Replace,  // the content of a regular file
+        Anew,     // whatever is there but a folder: a link too
+        IfMissing,
+        Symlink,
+        Remove,
+    };
     std::string path;
     std::string content;  // of a Symlink its target
     Kind kind = Kind::Replace;
@@ -69,6 +75,7 @@ struct Plan {
     bool only_usr = false;              // mode volatile: a tmpfs with /usr of the root, read-only
     std::vector<std::string> hidden;    // paths inside that are covered by an empty read-only folder
     std::vector<Mount> mounts;
+    std::vector<Disk> disks;              // of those paths of `lower` and of mounts that are files
     std::vector<Device> devices;          // beside the usual ones of /dev; owned as on the host, by the ids of the machine
     bool uncovered_kernel_files = false;  // a second /proc and /sys below /run/host: without, none can be mounted in a machine inside
     std::vector<File> files;

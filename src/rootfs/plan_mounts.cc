@@ -130,8 +130,12 @@ Result<Mount> plan_mount(const Asked& asked)
     case MountType::Overlay: TRY(plan_overlay(asked, mount)); break;
     case MountType::Tmpfs:
     case MountType::Inaccessible: mount.source.clear(); break;
-    case MountType::Volume:
-    case MountType::Image: return error(Errc::NotSupported, "not supported yet: the type of {}{}", asked.key, asked.origin("type"));
+    case MountType::Image:
+        TRY(plan_bind(asked, mount));
+        mount.read_only = true, mount.recursive = false;
+        break;
+    case MountType::Volume:  // a bind of its folder by now
+        return error(Errc::Invalid, "the volume '{}' of {} is not resolved{}", printable(mount.source), asked.key, asked.origin("type"));
     }
     return mount;
 }
@@ -175,7 +179,7 @@ Result<std::vector<Mount>> plan_mounts(const Spec& spec, const Facts& facts, con
         if (same != mounts.end())
             return error(Errc::Invalid, "{} has the target '{}' of {}{}", asked.key, printable(mount.target), same->key,
                          asked.origin("target"));
-        const bool has_source = mount.type == MountType::Bind || mount.type == MountType::Overlay;
+        const bool has_source = mount.type != MountType::Tmpfs && mount.type != MountType::Inaccessible;
         if (has_source && !asked.source.exists)
             warnings.push_back(fmt::format("the source '{}' of {} does not exist: skipped", printable(mount.source), asked.key));
         // What it would have locked is not there.

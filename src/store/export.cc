@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "image/architecture.h"
 #include "image/folder_names.h"
 #include "image/pack.h"
 #include "image/sha256.h"
@@ -67,7 +68,7 @@ public:
     // Gives the digest of the manifest.
     Result<std::string> write(image::Stored image, image::Compression compression)
     {
-        if (image.manifest.architecture.empty()) image.manifest.architecture = own_architecture();
+        if (image.manifest.architecture.empty()) image.manifest.architecture = image::own_architecture();
         if (::mkdirat(tree_, "blobs", 0755) || ::mkdirat(tree_, "blobs/sha256", 0755)) return sys_error("cannot make a layout");
         std::vector<Descriptor> layers;
         std::vector<std::string> diff_ids;

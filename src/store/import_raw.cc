@@ -12,14 +12,15 @@
 #include <vector>
 
 #include "base/undo.h"
+#include "image/architecture.h"
 #include "image/attributes.h"
 #include "image/disk_parts.h"
 #include "image/expand.h"
 #include "image/probe_disk.h"
-#include "kernel/loop_device.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "rootfs/copy_tree.h"
+#include "rootfs/disk.h"
 #include "rootfs/remove.h"
 #include "store/confined_child.h"
 #include "store/finish_image.h"
@@ -67,7 +68,7 @@ Result<kernel::Message> look_at(int disk, const std::string& architecture)
 
 Result<std::vector<Source>> find_sources(const Job& job, const Incoming& incoming, int disk)
 {
-    const std::string architecture = own_architecture();  // uname(2) is none of the calls that are allowed there
+    const std::string architecture = image::own_architecture();  // uname(2) is none of the calls that are allowed there
     const kernel::Message found = TRY(work_confined(job, incoming, {disk}, 0, [&](const Told&) { return look_at(disk, architecture); }));
     std::vector<Source> sources;
     auto add = [&](std::string_view key, const std::string& value) -> Result<> {
@@ -94,18 +95,10 @@ Result<> enter_own_mounts()
 
 Result<Fd> mount_source(int disk, const Source& source)
 {
-    const kernel::LoopDevice loop = TRY(kernel::open_loop_device(disk, source.part.begin, source.part.size));
-    kernel::FileSystem file_system{.type = source.reader.type,
-                                   .options = {},
-                                   .attributes = kernel::no_suid_dev_exec | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME,
-                                   .source = loop.path};
-    for (const std::string& option : source.reader.options) {
-        const size_t equals = option.find('=');
-        if (equals == option.npos) file_system.options.emplace_back(option, "");
-        else file_system.options.emplace_back(option.substr(0, equals), option.substr(equals + 1));
-    }
-    auto mount = kernel::make_mount(file_system);
-    if (mount || mount.error().sys_errno == ENODEV) return mount;
+    const rootfs::Disk part{
+        .path = "", .type = source.reader.type, .options = source.reader.options, .begin = source.part.begin, .size = source.part.size};
+    auto mount = rootfs::mount_disk(disk, part, kernel::no_suid_dev_exec | MOUNT_ATTR_NOATIME);
+    if (mount || mount.error().sys_errno == ENODEV || mount.error().code == Errc::NotSupported) return mount;
     return with_context(mount.error(), fmt::format("the {} in {} is damaged or cut, or of a kind that this kernel cannot read",
                                                    source.reader.type, image::describe_part(source.part)));
 }

@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
 #include <array>
 
 #include "base/text.h"
+#include "image/architecture.h"
 #include "image/identifiers.h"
 #include "image/sha256.h"
 #include "kernel/path.h"
@@ -77,7 +77,7 @@ Result<Descriptor> find_manifest(int folder, std::string_view reference)
     std::string name;
     for (unsigned depth = 0; depth < max_index_depth; ++depth) {
         const std::vector<Descriptor> there = TRY(parse_index(text));
-        Descriptor chosen = TRY(choose(there, depth == 0 ? reference : "", own_architecture()));
+        Descriptor chosen = TRY(choose(there, depth == 0 ? reference : "", image::own_architecture()));
         if (depth == 0) name = chosen.reference;
         if (kind_of(chosen.media_type) == Kind::Manifest) {
             chosen.reference = name;
@@ -165,17 +165,6 @@ Result<OciImage> read_saved(int folder, std::string_view reference)
 }
 
 }  // namespace
-
-std::string own_architecture()
-{
-    constexpr auto names = std::to_array<std::pair<std::string_view, std::string_view>>(
-        {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"i686", "386"}, {"armv7l", "arm"}, {"loongarch64", "loong64"}});
-    utsname name{};
-    ::uname(&name);
-    for (auto& [kernel, oci] : names)
-        if (name.machine == kernel) return std::string(oci);
-    return name.machine;
-}
 
 Result<OciImage> read_layout(int folder, std::string_view reference)
 {

@@ -13,9 +13,6 @@
 
 namespace holm::store {
 
-// What OCI calls this machine's architecture: "amd64".
-std::string own_architecture();
-
 // A layer as it lies there.
 struct LayerSource {
     Fd file;

@@ -64,10 +64,15 @@ Result<std::set<std::string>> layers_of_others(const image::Store& store, const 
     return layers;
 }
 
-bool names_image(const machine::RootSpec& root, const image::Stored& image)
+bool names_image(const machine::Spec& spec, const image::Stored& image)
 {
-    auto reference = image::parse_reference(root.image);
-    return reference && (*reference == image.name || *reference == image.digest);
+    auto is_it = [&](const std::string& text) {
+        auto reference = image::parse_reference(text);
+        return reference && (*reference == image.name || *reference == image.digest);
+    };
+    return is_it(spec.root.image) || std::ranges::any_of(spec.mounts, [&](const machine::MountSpec& mount) {
+               return mount.type == machine::MountType::Image && is_it(mount.source);
+           });
 }
 
 void find_definitions(const image::Store& store, const image::Stored& image, std::vector<std::string>& found)
@@ -76,7 +81,7 @@ void find_definitions(const image::Store& store, const image::Stored& image, std
     if (!defined) return;
     for (const MachineName& name : *defined) {
         auto definition = kernel::read_definition(name);
-        if (definition && names_image(definition->spec.root, image))
+        if (definition && names_image(definition->spec, image))
             found.push_back(fmt::format("the definition of machine '{}' names it", name.text()));
     }
     auto recorded = machines_in(fmt::format("{}/machines", store.state()));
@@ -87,7 +92,7 @@ void find_definitions(const image::Store& store, const image::Stored& image, std
         if (!text) continue;
         const machine::Source source{path, std::move(*text)};
         auto spec = machine::parse_spec(name, std::span(&source, 1));
-        if (spec && names_image(spec->root, image)) found.push_back(fmt::format("the record of machine '{}' names it", name.text()));
+        if (spec && names_image(*spec, image)) found.push_back(fmt::format("the record of machine '{}' names it", name.text()));
     }
 }
 

@@ -277,20 +277,26 @@ TEST_F(Mounts, CredentialsThatAreNoFilesAreRefused)
 
 TEST_F(Mounts, FilesAreWrittenInsideAndNeverThroughALink)
 {
-    launch::Plan plan = make_shell_plan(scratch / "base", "cat /etc/new /etc/kept; readlink /etc/localtime; stat -c %u /etc/new");
+    launch::Plan plan = make_shell_plan(
+        scratch / "base", "cat /etc/new /etc/kept /etc/link; readlink /etc/localtime; stat -c %u /etc/new; [ ! -e /etc/gone ]");
     write_file(scratch / "base/etc/kept", "kept\n");
     write_file(scratch / "canary", "alive\n");
     ASSERT_EQ(::symlink((scratch / "canary").c_str(), (scratch / "base/etc/trap").c_str()), 0);
+    ASSERT_EQ(::symlink((scratch / "canary").c_str(), (scratch / "base/etc/link").c_str()), 0);
+    ASSERT_EQ(::symlink((scratch / "canary").c_str(), (scratch / "base/etc/gone").c_str()), 0);
     ASSERT_EQ(::mkfifo((scratch / "base/etc/fifo").c_str(), 0600), 0);
     using Kind = rootfs::File::Kind;
     plan.rootfs.files = {{"/etc/new", "new\n", Kind::Replace},
                          {"/etc/kept", "replaced\n", Kind::IfMissing},
                          {"/etc/localtime", "../usr/share/zoneinfo/UTC", Kind::Symlink},
+                         {"/etc/link", "anew\n", Kind::Anew},
+                         {"/etc/gone", "", Kind::Remove},
+                         {"/nowhere/gone", "", Kind::Remove},
                          {"/etc/trap", "dead\n", Kind::Replace},
                          {"/etc/fifo", "dead\n", Kind::Replace}};
     Finished done = run(scratch, plan);
     ASSERT_FALSE(done.said.error) << done.said.error->text;
-    EXPECT_EQ(done.output, "new\nkept\n../usr/share/zoneinfo/UTC\n0\n") << done.errors;
+    EXPECT_EQ(done.output, "new\nkept\nanew\n../usr/share/zoneinfo/UTC\n0\n") << done.errors;
     EXPECT_EQ(done.said.warnings.size(), 2u);
     EXPECT_EQ(read_text(scratch / "canary"), "alive\n");
 }

@@ -174,6 +174,21 @@ TEST_F(ApplyTest, WhatNobodyConfirmsIsTakenBack)
     EXPECT_TRUE(refuses(holmctl({"apply", "--confirm=x", machine}), 2, "--confirm"));
 }
 
+// What is shown before the first start is what starts.
+TEST_F(ApplyTest, APlanBeforeTheFirstStartHasItsIdentity)
+{
+    const std::string machine = name();
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n", busybox()));
+    const Outcome planned = holmctl({"plan", machine});
+    ASSERT_TRUE(succeeds(planned));
+    EXPECT_EQ(holmctl({"plan", machine}).out, planned.out);
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    const std::string uuid(trim(inside(machine, "tr '\\0' '\\n' </proc/1/environ | sed -n 's/^container_uuid=//p'").out));
+    ASSERT_EQ(uuid.size(), 36u);
+    EXPECT_TRUE(has(planned.out, uuid));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
 TEST_F(ApplyTest, WhatIsSetIsNoDifference)
 {
     std::string machine = running();

@@ -10,7 +10,7 @@ using Options = std::vector<OptionInfo>;
 
 // Of run and create: each becomes a key of the definition (cli/definition).
 const Options definition_options = {
-    {.name = "--root", .kind = Value, .value = "PATH", .help = "the root: a directory"},
+    {.name = "--root", .kind = Value, .value = "PATH", .help = "the root: a directory, or a file with a file system"},
     {.name = "--image", .kind = Value, .value = "NAME", .help = "the root: an image found by its name"},
     {.name = "--lower", .kind = List, .value = "PATH", .help = "a layer of the root, topmost first"},
     {.name = "--upper", .kind = Value, .value = "PATH", .help = "where the machine's writes go"},

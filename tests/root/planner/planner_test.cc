@@ -258,7 +258,7 @@ TEST_F(Planner, SaysWhatItLooksAt)
     PlanRequest asked = request("web");
     asked.looking_at = [&](std::string_view path) { looked.emplace_back(path); };
     EXPECT_TRUE(prepare(asked));
-    EXPECT_EQ(looked, (std::vector<std::string>{"/mnt/root", "users of the host"}));
+    EXPECT_EQ(looked, (std::vector<std::string>{"/mnt/root", "/mnt/root", "users of the host"}));
 }
 
 }  // namespace

@@ -82,7 +82,9 @@ MachineEndpoints web()
 
 TEST_F(Ruleset, IsTakenWhole)
 {
-    const Segment segments[] = {lan, other};
+    Segment elsewhere = other;
+    elsewhere.dns_port = 5353;
+    const Segment segments[] = {lan, elsewhere};
     const MachineEndpoints machines[] = {web(), machine(other, "db", {.network = "other"})};
     const std::string text = describe_ruleset(segments, machines);
     ASSERT_EQ(apply(text, "--check"), "");
@@ -90,7 +92,7 @@ TEST_F(Ruleset, IsTakenWhole)
     const std::string once = list();
     ASSERT_EQ(apply(text), "");
     EXPECT_EQ(list(), once);
-    for (const char* has : {"10.0.0.0/24", "7000-7010", "holm-lan", "jump in-hm", "192.0.2.1 . 17 . 99"})
+    for (const char* has : {"10.0.0.0/24", "7000-7010", "holm-lan", "jump in-hm", "192.0.2.1 . 17 . 99", "10.0.1.1 . 5353"})
         EXPECT_TRUE(once.contains(has)) << has;
 }
 

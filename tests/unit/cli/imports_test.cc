@@ -55,8 +55,8 @@ LimitNOFILE=1024:4096
 OOMScoreAdjust=-500
 CPUAffinity=0-1
 Hostname=front
-ResolvConf=copy-host
-Timezone=off
+ResolvConf=replace-stub
+Timezone=bind
 ProcessTwo=yes
 
 [Files]
@@ -84,6 +84,8 @@ Port=udp:53
     EXPECT_EQ(spec.security.rlimits.at("NOFILE"), (std::pair<uint64_t, uint64_t>(1024, 4096)));
     EXPECT_EQ(spec.security.oom_score_adjust, -500);
     EXPECT_EQ(spec.identity.machine_id_value, "0123456789abcdef0123456789abcdef");
+    EXPECT_EQ(spec.identity.timezone, "bind");
+    EXPECT_EQ(spec.identity.resolv_conf, (machine::ResolvConf{machine::ResolvConfMode::Replace, machine::Resolver::Stub}));
     EXPECT_EQ(spec.root.mode, machine::RootMode::ReadOnly);
     ASSERT_EQ(spec.mounts.size(), 4u);
     EXPECT_THAT(spec.mounts[0].options, ElementsAre("norec"));

@@ -39,5 +39,30 @@ TEST(Corpus, OfManifest)
     replay("manifest", manifest);
 }
 
+TEST(Corpus, OfDefinition)
+{
+    replay("definition", definition);
+}
+
+TEST(Corpus, OfPlanFile)
+{
+    replay("plan_file", plan_file);
+}
+
+TEST(Corpus, OfWords)
+{
+    replay("words", words);
+}
+
+TEST(Corpus, OfUsers)
+{
+    replay("users", users);
+}
+
+TEST(Corpus, OfNetlink)
+{
+    replay("netlink", netlink);
+}
+
 }  // namespace
 }  // namespace holm::fuzz

@@ -81,35 +81,6 @@ TEST(MakePlan, OneIdForAll)
     EXPECT_EQ(make_plan(spec, example::facts(), {})->uuid, example::facts().fresh_id);
 }
 
-TEST(MakePlan, TimezoneOnlyWhereItChangesSomething)
-{
-    machine::Spec spec = example::spec();
-    Facts facts = example::facts();
-    facts.host.zone = "Europe/Berlin";
-    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());  // the root does not have the zone
-    facts.rootfs.has_host_zone = true;
-    rootfs::File link{"/etc/localtime", "../usr/share/zoneinfo/Europe/Berlin", rootfs::File::Kind::Symlink};
-    EXPECT_EQ(make_plan(spec, facts, {})->rootfs.files, std::vector{link});
-    facts.rootfs.localtime = "/usr/share/zoneinfo/Europe/Berlin";
-    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
-    facts.rootfs.localtime = "/usr/share/zoneinfo/UTC";
-    spec.root.mode = machine::RootMode::ReadOnly;
-    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
-}
-
-TEST(MakePlan, ResolverOfTheHostWithItsNetwork)
-{
-    machine::Spec spec = example::spec();
-    Facts facts = example::facts();
-    facts.host.resolv_conf = "nameserver 192.0.2.1\n";
-    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
-    spec.networks = {{.network = "host"}};
-    ASSERT_EQ(make_plan(spec, facts, {})->rootfs.files.size(), 1U);
-    EXPECT_EQ(make_plan(spec, facts, {})->rootfs.files[0].content, facts.host.resolv_conf);
-    facts.rootfs.resolv_conf_is_link = true;
-    EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
-}
-
 TEST(MakePlan, ResolversOfItsNetworks)
 {
     machine::Spec spec = example::spec();
@@ -121,9 +92,9 @@ TEST(MakePlan, ResolversOfItsNetworks)
     ASSERT_EQ(plan.rootfs.files.size(), 1U);
     EXPECT_EQ(plan.rootfs.files[0].path, "/etc/resolv.conf");
     EXPECT_TRUE(plan.rootfs.files[0].content.ends_with("search holm\nnameserver 10.213.0.1\n")) << plan.rootfs.files[0].content;
-    spec.identity.resolv_conf = "off";
+    spec.identity.resolv_conf.mode = machine::ResolvConfMode::Off;
     EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
-    spec.identity.resolv_conf = "auto", facts.rootfs.resolv_conf_is_link = true;
+    spec.identity.resolv_conf.mode = machine::ResolvConfMode::Auto, facts.rootfs.resolv_conf_is_link = true;
     EXPECT_TRUE(make_plan(spec, facts, {})->rootfs.files.empty());
 }
 

@@ -125,7 +125,7 @@ private:
         root.create_upper = flag(), root.empty_at_end = flag(), root.read_only = flag(), root.only_usr = flag();
         root.hidden = paths();
         for (uint64_t i = below(3); i > 0; --i) root.mounts.push_back(mount());
-        for (uint64_t i = below(3); i > 0; --i) root.files.push_back({text(), text(), static_cast<rootfs::File::Kind>(below(3))});
+        for (uint64_t i = below(3); i > 0; --i) root.files.push_back({text(), text(), static_cast<rootfs::File::Kind>(below(5))});
     }
     void security(security::Plan& security)
     {

@@ -36,23 +36,26 @@ TEST(SettingsFile, IsStrict)
               "/etc/holm/holm.toml:2:1: unknown key 'daemon.loglevel' (did you mean 'log_level'?)");
     EXPECT_EQ(parse("[daemon]\nlog_level = \"inf\"").error().text,
               "/etc/holm/holm.toml:2:1: 'daemon.log_level': 'inf' is none of error, warning, notice, info, debug (did you mean 'info'?)");
-    for (const char* bad : {"[users]\nbase = 0", "[users]\nbase = 65537", "[users]\ncount = 65537", "[users]\nbase = -65536",
-                            "[users]\nbase = 4294901760\ncount = 131072", "[network]\ndns_port = 0", "[network]\npool = \"x\"",
-                            "[network]\npool = \"10.0.0.0\"", "[network]\npool = \"10.0.0.0/31\"", "[network]\npool = \"fd00::/16\"",
-                            "[paths]\nstate = \"x\"", "[defaults]\nstart_timeout = 0", "[resources]\nFoo = 1", "users = 1"})
+    for (const char* bad :
+         {"[users]\nbase = 0", "[users]\nbase = 65537", "[users]\ncount = 65537", "[users]\nbase = -65536",
+          "[users]\nbase = 4294901760\ncount = 131072", "[network]\ndns_port = 0", "[network]\npool = \"x\"",
+          "[network]\npool = \"10.0.0.0\"", "[network]\npool = \"10.0.0.0/31\"", "[network]\npool = \"fd00::/16\"",
+          "[paths]\nstate = \"x\"", "[paths]\nstate = \"/\"", "[paths]\nstate = \"/var\"", "[paths]\nimages = \"/var/lib/holm/machines\"",
+          "[paths]\nmachines = \"/var/lib/holm/x\"", "[defaults]\nstart_timeout = 0", "[resources]\nFoo = 1", "users = 1"})
         EXPECT_FALSE(parse(bad)) << bad;
 }
 
-TEST(SettingsFile, SaysWhatComesLater)
+TEST(SettingsFile, EveryKey)
 {
-    EXPECT_TRUE(check_supported(Settings{}));
-    EXPECT_TRUE(check_supported(*parse("[defaults]\nnetwork = \"host\"\n[users]\nbase = 1048576\ncount = 655360")));
-    EXPECT_EQ(check_supported(*parse("[store]\ncompression = \"xz\"")).error().text, "/etc/holm/holm.toml:1:2: not supported yet: 'store'");
-    EXPECT_TRUE(check_supported(*parse("[defaults]\nnetwork = \"lan\"\n[network]\npool = \"10.9.0.0/16\"\nfirewall = \"off\"")));
-    EXPECT_TRUE(check_supported(*parse("[defaults]\nnetwork = \"veth\"")));
-    EXPECT_EQ(check_supported(*parse("[network]\ndns_port = 5353")).error().text,
-              "/etc/holm/holm.toml:2:1: not supported yet: 'network.dns_port'");
-    EXPECT_FALSE(check_supported(*parse("[paths]\nstate = \"/srv/holm\"")));
+    auto settings = parse(
+        "[daemon]\nlog_level = \"warning\"\n[paths]\nstate = \"/srv/holm\"\nimages = \"/big\"\nmachines = \"/fast\"\n"
+        "[defaults]\nnetwork = \"veth\"\nstop_timeout = \"1min\"\n[users]\nbase = 1048576\ncount = 655360\n"
+        "[network]\npool = \"10.9.0.0/16\"\nfirewall = \"off\"\ndns_port = 5353\n"
+        "[store]\ncompression = \"xz\"\nkeep_snapshots = 3");
+    ASSERT_TRUE(settings) << settings.error().text;
+    EXPECT_EQ(settings->paths, (Settings::Paths{"/srv/holm", "/big", "/fast"}));
+    EXPECT_EQ(settings->network.dns_port, 5353);
+    EXPECT_EQ(settings->store, (Settings::Store{"xz", 3}));
 }
 
 }  // namespace

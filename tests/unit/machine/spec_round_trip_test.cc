@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "machine/guest_files.h"
 #include "machine/spec_file.h"
 
 namespace holm::machine {
@@ -140,7 +141,8 @@ Spec draw_spec(unsigned seed)
         draw.of({MachineIdKind::Default, MachineIdKind::Keep, MachineIdKind::Fresh, MachineIdKind::Derived, MachineIdKind::Given});
     if (spec.identity.machine_id == MachineIdKind::Given) spec.identity.machine_id_value = "0123456789abcdef0123456789abcdef";
     spec.identity.timezone = draw.of<const char*>({"copy", "off", "Etc/GMT+1"});
-    spec.identity.resolv_conf = draw.of<const char*>({"auto", "off"});
+    spec.identity.resolv_conf =
+        *parse_resolv_conf(draw.of<const char*>({"auto", "off", "delete", "copy-host", "replace-static", "bind-uplink", "copy-stub"}));
     if (draw.coin()) spec.health = HealthSpec{.port = 80, .interval = draw.span(), .on_failure = OnUnhealthy::Stop};
     spec.unit.slice = draw.of<const char*>({"machine.slice", "a-b.slice"});
     spec.unit.after = draw.list<std::string>({"holm@db.service", "a\\x2db.mount"});

@@ -51,6 +51,9 @@ TEST(NameService, AnIsolatedNetwork)
 TEST(NameService, WithoutNamesOrDhcp)
 {
     EXPECT_TRUE(has_line(describe_dnsmasq(example::segment("dns = false"), "/run/x", ""), "port=0"));
+    Segment elsewhere = example::segment("");
+    elsewhere.dns_port = 5353;
+    EXPECT_TRUE(has_line(describe_dnsmasq(elsewhere, "/run/x", ""), "port=5353"));
     EXPECT_FALSE(describe_dnsmasq(example::segment("dhcp = false"), "/run/x", "").contains("dhcp"));
 }
 

@@ -89,6 +89,9 @@ TEST(History, OnlyWhatNobodyNeedsIsUnused)
     history = *plan_rollback(history, three, "a");
     EXPECT_EQ(unused_layers(history, there), (std::vector{two, three}));
     EXPECT_FALSE(plan_forget(history, "b"));
+    history.snapshots = {{.tag = "1"}, {.tag = "2"}, {.tag = "3"}};
+    EXPECT_EQ(plan_keep(history, 3), history);
+    EXPECT_EQ(plan_keep(history, 2).snapshots, (std::vector<Snapshot>{{.tag = "2"}, {.tag = "3"}}));
 }
 
 TEST(History, StandsInAFile)

@@ -386,9 +386,13 @@ TEST(RootMounts, TheSameTargetTwice)
     EXPECT_EQ(with_mounts({bind("/a", "/x"), bind("/b", "/x")}).refusal(), "mount[1] has the target '/x' of mount[0]");
 }
 
-TEST(RootMounts, TypesOfLaterVersions)
+TEST(RootMounts, AnImageIsReadOnlyAndAVolumeIsABindByNow)
 {
-    EXPECT_EQ(with_mounts({{.target = "/x", .type = machine::MountType::Volume}}).refusal(), "not supported yet: the type of mount[0]");
+    EXPECT_EQ(with_mounts({{.source = "v", .target = "/x", .type = machine::MountType::Volume}}).refusal(),
+              "the volume 'v' of mount[0] is not resolved");
+    auto mounted = with_mounts({{.source = "/srv/x.raw", .target = "/x", .type = machine::MountType::Image}});
+    ASSERT_EQ(mounted.refusal(), "");
+    EXPECT_TRUE(mounted.plan()->mounts[0].read_only);
 }
 
 }  // namespace
