@@ -23,8 +23,8 @@ const uint64_t confined_namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
 
 namespace {
 
-// xz -9 wants 65 MiB for its dictionary, zstd --long up to 128.
-constexpr rlim_t most_memory = 256 << 20;
+// Beside the window of a compression: xz -9 wants 64 MiB for it, zstd --ultra -22 and --long=27 128.
+constexpr rlim_t own_memory = 40 << 20, largest_window = 128 << 20;
 
 // What reading an archive and writing files takes, with what libc and libarchive do in between. No exec, no socket, no mapping of code.
 constexpr int allowed_calls[] = {
@@ -96,6 +96,9 @@ Result<> add_filter()
     for (int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
         if (int r = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)); r < 0)
             return errno_error(-r, "cannot add a rule to a filter");
+    // To lower limits: to raise them takes a capability that is gone.
+    if (int r = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0)); r < 0)
+        return errno_error(-r, "cannot add a rule to a filter");
     if (int r = seccomp_load(filter.get()); r < 0) return errno_error(-r, "cannot load a filter of system calls");
     return {};
 }
@@ -132,12 +135,17 @@ Result<> limit(__rlimit_resource what, rlim_t value)
 Result<> confine_to(const std::string& folder)
 {
     TRY(enter_root(folder));
-    TRY(limit(RLIMIT_DATA, most_memory));
+    TRY(limit(RLIMIT_DATA, own_memory + largest_window));
     TRY(limit(RLIMIT_CORE, 0));
     auto bit = [](int number) { return uint64_t{1} << number; };
     TRY(keep_capabilities(bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FOWNER) | bit(CAP_FSETID) | bit(CAP_SETFCAP)));
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return sys_error("cannot give up privileges");
     return add_filter();
+}
+
+Result<> bound_memory(std::string_view compression)
+{
+    return compression == "xz" || compression == "zstd" ? Result<>() : limit(RLIMIT_DATA, own_memory);
 }
 
 }  // namespace holm::image

@@ -1,4 +1,5 @@
-// FolderNames: the names in a folder, sorted by bytes, in little memory. Reads.
+// FolderNames: the names in a folder, sorted by bytes, however many, in little memory: the folder is read again where they do not fit.
+// Reads.
 #pragma once
 
 #include <cstdint>
@@ -11,26 +12,27 @@ namespace holm::image {
 
 class FolderNames {
 public:
-    // Of an open folder; its descriptor stays the caller's. Errors: Invalid, where the names take more than 4 GiB.
-    static Result<FolderNames> read(int folder);
+    // Of an open folder, whose descriptor stays the caller's and open. At most about twice `most` bytes of names are held at a time.
+    static Result<FolderNames> read(int folder, size_t most = 4 << 20);
 
-    class Iterator {
-    public:
-        Iterator(const FolderNames& names, size_t at) : names_(names), at_(at) {}
-        const char* operator*() const { return names_.text_.data() + names_.starts_[at_]; }
-        Iterator& operator++() { return ++at_, *this; }
-        bool operator!=(const Iterator& other) const { return at_ != other.at_; }
-
-    private:
-        const FolderNames& names_;
-        size_t at_;
-    };
-    Iterator begin() const { return {*this, 0}; }
-    Iterator end() const { return {*this, starts_.size()}; }
+    // The next name, valid until the next call; null behind the last.
+    Result<const char*> next();
+    // Bytes that it holds now.
+    size_t held() const { return text_.size() + starts_.size() * sizeof(uint32_t); }
 
 private:
-    std::string text_;  // the names, each with its NUL
+    FolderNames(int folder, size_t most) : folder_(folder), most_(most) {}
+    Result<> fill();
+    void sort();
+    void keep_first();
+
+    int folder_;
+    size_t most_;
+    std::string text_;  // names, each with its NUL
     std::vector<uint32_t> starts_;
+    size_t at_ = 0;
+    std::string last_;   // of those that were held before; "" of the first ones
+    std::string limit_;  // these are all behind `last_` up to this one; "": all
 };
 
 }  // namespace holm::image

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +25,8 @@ namespace holm::image {
 namespace {
 
 constexpr size_t block = 4096, piece = 64 * block;
+// Bytes of names: of all folders that the walk is in, and of the one that finds none left.
+constexpr size_t most_names = 8 << 20, least_names = 8 << 10;
 
 bool is_zero(const char* bytes, size_t size)
 {
@@ -57,14 +60,17 @@ private:
         Sha256 hash;
         add_status(hash, 'd', status);
         TRY(add_attributes(hash, kernel::path_of_descriptor(folder), true));
-        const FolderNames names = TRY(FolderNames::read(folder));
-        for (const char* name : names) {
+        FolderNames names = TRY(FolderNames::read(folder, std::max(least_names, (most_names - std::min(held_, most_names)) / 2)));
+        const size_t held = names.held();
+        held_ += held;
+        while (const char* name = TRY(names.next())) {
             struct stat inner;
             if (::fstatat(folder, name, &inner, AT_SYMLINK_NOFOLLOW)) return sys_error("cannot look at '{}'", printable(name));
             if (S_ISSOCK(inner.st_mode)) continue;  // nobody listens there any more, and no archive has one
             hash.add({name, ::strlen(name) + 1});
             hash.add(TRY(hash_entry(folder, name, inner, depth)));
         }
+        held_ -= held;
         return hash.finish();
     }
 
@@ -78,7 +84,7 @@ private:
         }
         Sha256 hash;
         if (S_ISCHR(status.st_mode) && status.st_rdev == 0) hash.add("whiteout");
-        else if (status.st_nlink > 1 && !remember(status)) hash.add(fmt::format("link {}", first_.at(key_of(status))));
+        else if (auto first = status.st_nlink > 1 ? first_of(status) : std::nullopt) hash.add(fmt::format("link {}", *first));
         else TRY(add_file(hash, folder, name, status));
         return hash.finish();
     }
@@ -159,13 +165,20 @@ private:
         return {};
     }
 
-    static uint64_t key_of(const struct stat& status) { return status.st_ino; }
-    // Whether this is the first name of a file that has several.
-    bool remember(const struct stat& status) { return first_.try_emplace(key_of(status), summary_.entries).second; }
+    // The first name of a file that has several; of that one itself nothing. What has no further name is forgotten.
+    std::optional<uint64_t> first_of(const struct stat& status)
+    {
+        auto [known, added] = links_.try_emplace(status.st_ino, summary_.entries, status.st_nlink - 1);
+        if (added) return std::nullopt;
+        const uint64_t first = known->second.first;
+        if (--known->second.second == 0) links_.erase(known);
+        return first;
+    }
 
     const GoOn& go_on_;
     std::unique_ptr<char[]> buffer_, names_;
-    std::unordered_map<uint64_t, uint64_t> first_;
+    std::unordered_map<uint64_t, std::pair<uint64_t, nlink_t>> links_;  // by inode: the number of the first name, names to come
+    size_t held_ = 0;                                                   // bytes of names
     Summary summary_;
 };
 

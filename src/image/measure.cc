@@ -11,12 +11,14 @@ namespace holm::image {
 
 namespace {
 
+constexpr size_t least_names = 64 << 10;  // bytes of one folder's; there may be many within each other
+
 Result<uint64_t> measure(int folder, const GoOn& go_on, unsigned depth)
 {
     if (depth > max_depth) return error(Errc::Invalid, "folders are nested deeper than {}", max_depth);
     uint64_t bytes = 0;
-    const FolderNames names = TRY(FolderNames::read(folder));
-    for (const char* name : names) {
+    FolderNames names = TRY(FolderNames::read(folder, least_names));
+    while (const char* name = TRY(names.next())) {
         struct stat status;
         if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)) continue;  // gone meanwhile
         TRY(go_on(0));

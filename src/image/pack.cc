@@ -160,8 +160,10 @@ private:
     static Result<std::vector<std::string>> names_of(const Merged& merged)
     {
         std::vector<std::string> names;
-        for (const Fd& folder : merged.folders)
-            for (const char* name : TRY(FolderNames::read(folder.get()))) names.emplace_back(name);
+        for (const Fd& folder : merged.folders) {
+            FolderNames own = TRY(FolderNames::read(folder.get()));
+            while (const char* name = TRY(own.next())) names.emplace_back(name);
+        }
         if (merged.folders.size() == 1) return names;
         std::ranges::sort(names);
         names.erase(std::ranges::unique(names).begin(), names.end());

@@ -43,9 +43,19 @@ ssize_t TarInput::read_tar(struct archive*, void* self, const void** bytes) noex
 {
     auto& input = *static_cast<TarInput*>(self);
     const ssize_t size = input.unpack(bytes);
+    if (size == 0 && input.hashed_ && !input.padded_) return static_cast<ssize_t>(input.pad(bytes));
     if (size == 0) input.starved_ = true;
     if (size > 0) input.count_zeros({static_cast<const char*>(*bytes), static_cast<size_t>(size)});
     return size;
+}
+
+// A layer of OCI may end behind its last byte of content, as those of `umoci insert` do: its digest says that this is all.
+size_t TarInput::pad(const void** bytes)
+{
+    static constexpr char zeros[3 * 512] = {};
+    padded_ = true;
+    *bytes = zeros;
+    return (512 - unpacked_ % 512) % 512 + 2 * 512;
 }
 
 void TarInput::count_zeros(std::string_view bytes)
@@ -77,8 +87,12 @@ ssize_t TarInput::unpack(const void** bytes)
 Error TarInput::failure(struct archive* archive)
 {
     if (error_) return *error_;
-    const char* text = archive_error_string(archive);
-    return error(Errc::Invalid, "the archive is damaged: {}", text ? printable(text) : "it ends too early");
+    const std::string_view text = archive_error_string(archive) ? archive_error_string(archive) : "it ends too early";
+    if (archive_errno(archive) == ENOMEM || text.contains("emory"))
+        return error(Errc::NotSupported,
+                     "the archive takes more memory to unpack than it may have: pack it again with a window of 128 MiB at most ({})",
+                     printable(text));
+    return error(Errc::Invalid, "the archive is damaged: {}", printable(text));
 }
 
 Result<> TarInput::open()
@@ -123,6 +137,9 @@ Result<std::optional<TarInput::Piece>> TarInput::read()
     piece.offset = offset;
     if (result == ARCHIVE_EOF) return std::optional<Piece>();
     if (result != ARCHIVE_OK) return failure(entries_.get());
+    // What is counted as consumed ends before the piece.
+    if (padded_ && static_cast<uint64_t>(archive_filter_bytes(entries_.get(), 0)) + piece.size > unpacked_)
+        return error(Errc::Invalid, "the archive is damaged: it ends within a file");
     return std::optional(piece);
 }
 

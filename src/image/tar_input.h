@@ -32,7 +32,7 @@ public:
         size_t size = 0;
         int64_t offset = 0;  // in the file
     };
-    // The next piece of the entry's content; empty at its end.
+    // The next piece of the entry's content; empty at its end. Errors: Invalid, where the archive ends within it.
     Result<std::optional<Piece>> read();
     // When there is no next entry: whether that was all there is, without the empty blocks that end an archive.
     bool is_cut() const { return starved_ && zeros_ < 512; }
@@ -53,6 +53,7 @@ private:
     static ssize_t read_tar(struct archive*, void* self, const void** bytes) noexcept;
     ssize_t unpack(const void** bytes);
     void count_zeros(std::string_view bytes);
+    size_t pad(const void** bytes);
     Error failure(struct archive* archive);
 
     int fd_;
@@ -63,6 +64,7 @@ private:
     uint64_t read_ = 0, unpacked_ = 0;
     uint64_t zeros_ = 0;          // that the tar ends with, as far as it was read
     bool starved_ = false;        // more of it was asked for than there is
+    bool padded_ = false;         // its last block is filled up
     std::optional<Error> error_;  // of a callback
 };
 

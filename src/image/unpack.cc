@@ -41,6 +41,7 @@ public:
     Result<Unpacked> run()
     {
         TRY(archive_.open());
+        if (input_.opened) TRY(input_.opened(archive_.compression()));
         later_.add_time("", {});  // of a top folder that the archive has no entry for
         if (::fchmod(input_.root, 0755) || ::fchown(input_.root, 0, 0)) return sys_error("cannot set up the folder of a layer");
         while (archive_entry* entry = TRY(archive_.next())) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -26,7 +27,8 @@ struct UnpackInput {
     Whiteouts whiteouts = Whiteouts::AsFiles;
     uint64_t most_bytes = 0;  // of all files
     uint64_t most_entries = 0;
-    std::function<void(uint64_t bytes)> progress;  // of the archive read so far; at most every few MiB
+    std::function<void(uint64_t bytes)> progress;                       // of the archive read so far; at most every few MiB
+    std::function<Result<>(std::string_view compression)> opened = {};  // once it is known; before anything is unpacked
 };
 
 struct Unpacked {

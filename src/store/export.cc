@@ -131,8 +131,8 @@ private:
 
 Result<> check_empty(int folder)
 {
-    const image::FolderNames names = TRY(image::FolderNames::read(folder));
-    if (names.begin() != names.end()) return error(Errc::Exists, "the folder for the layout is not empty");
+    image::FolderNames names = TRY(image::FolderNames::read(folder));
+    if (TRY(names.next())) return error(Errc::Exists, "the folder for the layout is not empty");
     return {};
 }
 

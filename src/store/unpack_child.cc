@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "image/confine.h"
 #include "image/later.h"
 #include "store/confined_child.h"
 
@@ -26,7 +27,8 @@ Result<kernel::Message> unpack(const Work& work, const Told& progress)
                                    .whiteouts = work.whiteouts,
                                    .most_bytes = work.limits.bytes,
                                    .most_entries = work.limits.entries,
-                                   .progress = progress};
+                                   .progress = progress,
+                                   .opened = image::bound_memory};
     const image::Unpacked unpacked = TRY(image::unpack_tar(input));
     TRY(image::set_folder_times(root.get(), work.later));
     kernel::Message done("ok");

@@ -148,6 +148,15 @@ TEST_F(ImageTest, WhatIsDamagedIsRefusedAndLeavesNothing)
     expect_empty_store();
 }
 
+TEST_F(ImageTest, AWindowThatIsTooLargeIsRefused)
+{
+    const std::string packed = folder() + "/packed", made = image();
+    ASSERT_TRUE(succeeds(sh(fmt::format("tar -C {} -c bin | zstd -1 --long=28 >{}", busybox(), packed))));
+    EXPECT_TRUE(refuses(holmctl({"import-tar", packed, made}), 1, "window of 128 MiB"));
+    ASSERT_TRUE(succeeds(sh(fmt::format("tar -C {} -c bin | zstd -1 --long=27 >{}", busybox(), packed))));
+    EXPECT_TRUE(succeeds(holmctl({"import-tar", packed, made})));
+}
+
 TEST_F(ImageTest, WhatIsCanceledOrKilledLeavesNothing)
 {
     const std::string made = image();

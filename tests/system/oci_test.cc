@@ -107,6 +107,19 @@ TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
               holmctl({"run", "--rm", "--network=none", "--image=first"}).out);
 }
 
+// As `umoci insert` of Debian 12 writes them: without the blocks that end an archive, and without what fills the last one up.
+TEST_F(OciTest, ALayerMayEndBehindItsLastByte)
+{
+    Layout image = two_layers(busybox_);
+    std::string& upper = image.layers[1].tar;
+    upper.resize(upper.find_last_not_of('\0') + 1);
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", image), "first"})));
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=first"}).out, "web\n/srv\nhello\nupper\n/etc:\npasswd\n\n/old:\nnew\n");
+    ASSERT_TRUE(succeeds(holmctl({"remove-image", "first"})));
+    upper.resize(upper.size() - 2);
+    expect_refused(image, "ends within a file");
+}
+
 TEST_F(OciTest, WhatDoesNotAddUpIsRefused)
 {
     const Layout good = two_layers(busybox_);
