@@ -109,6 +109,7 @@ Result<> limit_rates(Netlink& host, const Endpoint& endpoint)
 
 Result<> make_interface(Netlink& host, const Endpoint& endpoint, int pid)
 {
+    if (endpoint.type == EndpointType::Physical) return {};  // move_in has brought it
     const Link parent = TRY(find_parent(host, endpoint));
     switch (endpoint.type) {
     case EndpointType::Bridge:
@@ -123,6 +124,7 @@ Result<> make_interface(Netlink& host, const Endpoint& endpoint, int pid)
     case EndpointType::Ipvlan:
         return host.change(kernel::ipvlan_request(
             {.inner = endpoint.interface, .parent = endpoint.parent, .parent_index = parent.index, .pid = pid, .mtu = endpoint.mtu}));
+    case EndpointType::Physical: break;
     }
     return {};
 }
@@ -300,6 +302,7 @@ Result<> remove_outside(const Endpoint& endpoint)
 
 Result<> remove_inside(const Endpoint& endpoint, int network_namespace)
 {
+    if (endpoint.type == EndpointType::Physical) return {};  // give_back takes it out as it is
     Netlink machine = TRY(kernel::open_netlink_in(network_namespace));
     auto link = TRY(kernel::find_link(machine, endpoint.interface), describe_endpoint(endpoint));
     return link ? kernel::remove_link(machine, *link) : Result<>();
