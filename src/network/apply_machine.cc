@@ -27,6 +27,7 @@ using kernel::Netlink;
 using kernel::NetlinkRequest;
 
 constexpr uint32_t least_mtu_of_ipv6 = 1280;
+constexpr int most_bridge_ports = 1023;  // BR_MAX_PORTS of net/bridge/br_private.h, and 0 is none
 constexpr int leftover_attempts = 3;
 constexpr int operational_attempts = 20;
 constexpr unsigned operational_pause = 250;  // microseconds
@@ -69,6 +70,11 @@ Result<> add_pair(Netlink& host, const NetlinkRequest& pair, const Endpoint& end
 {
     for (int attempt = 0; attempt < leftover_attempts; ++attempt) {
         auto made = host.change(pair);
+        if (!made && made.error().sys_errno == EXFULL)
+            return error(Errc::Busy,
+                         "bridge '{}' has {} ports, as many as the kernel gives one: stop a machine that is on it, or put this one on a "
+                         "network of its own",
+                         printable(endpoint.parent), most_bridge_ports);
         if (made || made.error().sys_errno != EEXIST) return made;
         if (!TRY(remove_leftover(host, endpoint.host_interface))) return made;
     }
