@@ -39,6 +39,10 @@ std::string control_path(const machine::MachineName& name)
 {
     return runtime_path(name) + "/control";
 }
+std::string links_path(const machine::MachineName& name)
+{
+    return fmt::format("{}/{}", runtime_links_folder, name.text());
+}
 std::string result_path(const machine::MachineName& name)
 {
     return runtime_path(name) + "/result";

@@ -21,6 +21,7 @@ inline constexpr const char* jobs_path = "/org/holm1/job";
 inline constexpr const char* runtime_folder = "/run/holm";                    // gone at a reboot of the host
 inline constexpr const char* runtime_machines_folder = "/run/holm/machines";  // NAME/{plan.toml,control,result}
 inline constexpr const char* runtime_networks_folder = "/run/holm/networks";  // NAME/{segment.toml,dnsmasq.conf,hosts,dhcp}: up
+inline constexpr const char* runtime_links_folder = "/run/holm/links";        // NAME/…: network/apply_physical.h
 inline constexpr const char* locks_folder = "/run/holm/locks";
 inline constexpr const char* notify_socket = "/run/holm/notify";  // holmd's: "NAME\n" of a supervisor that has come up
 inline constexpr const char* state_folder = "/var/lib/holm";
@@ -40,6 +41,7 @@ Result<machine::MachineName> machine_of_unit(std::string_view unit);
 std::string runtime_path(const machine::MachineName& name);  // "/run/holm/machines/web"
 std::string plan_path(const machine::MachineName& name);     // + "/plan.toml"
 std::string control_path(const machine::MachineName& name);  // + "/control"
+std::string links_path(const machine::MachineName& name);    // "/run/holm/links/web"
 std::string result_path(const machine::MachineName& name);   // + "/result"
 std::string state_path(const machine::MachineName& name);    // "/var/lib/holm/machines/web"
 

@@ -10,6 +10,7 @@
 #include "machine/set_file.h"
 #include "machine/spec_file.h"
 #include "network/kept_entries.h"
+#include "network/physical.h"
 
 namespace holm::daemon {
 
@@ -67,6 +68,8 @@ std::string free_interface(const Work& work, const Spec& spec)
             if (is_endpoint_of(endpoint, work.request.what) && !taken.contains(endpoint.interface)) return endpoint.interface;
             taken.insert(endpoint.interface);
         }
+    const std::string own = network::is_physical(work.request.what) ? network::name_of_physical(work.request.what) : "";
+    if (!own.empty() && !taken.contains(own)) return own;
     size_t number = 0;
     while (taken.contains(fmt::format("eth{}", number))) ++number;
     return fmt::format("eth{}", number);

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "daemon/inside.h"
 #include "daemon/network_files.h"
+#include "daemon/network_links.h"
 #include "daemon/networks.h"
 #include "daemon/overridden.h"
 #include "daemon/planner_child.h"
@@ -116,7 +117,7 @@ Result<> join(const Work& work, launch::Plan& now, const launch::Plan& to, const
     const Fd leader = TRY(work.leader.open());
     TRY(save_networks(now, std::move(after)));
     TRY(join_networks(work.name, now.network, facts, work.firewall));
-    return network::apply_outside(added, work.leader.pid, leader.get());
+    return add_interfaces(work.name, added, work.leader.pid, leader.get());
 }
 
 // The rules of one endpoint, before and after, in one transaction: no packet meets neither.

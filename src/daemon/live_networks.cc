@@ -9,6 +9,7 @@
 #include "base/undo.h"
 #include "daemon/kept_networks.h"
 #include "daemon/network_files.h"
+#include "daemon/network_links.h"
 #include "daemon/networks.h"
 #include "daemon/process_facts.h"
 #include "kernel/link.h"
@@ -16,6 +17,7 @@
 #include "network/apply_flows.h"
 #include "network/apply_host.h"
 #include "network/apply_machine.h"
+#include "network/physical.h"
 #include "network/publication.h"
 
 namespace holm::daemon {
@@ -26,8 +28,9 @@ using network::Publication;
 
 bool is_endpoint_of(const Endpoint& endpoint, const std::string& network)
 {
-    return endpoint.network == network || endpoint.interface == network ||
-           (!endpoint.parent.empty() && network.ends_with(":" + endpoint.parent));
+    if (endpoint.network == network || endpoint.interface == network) return true;
+    return !endpoint.parent.empty() && network.ends_with(":" + endpoint.parent) &&
+           network::is_physical(network) == (endpoint.type == network::EndpointType::Physical);
 }
 
 namespace {
@@ -104,6 +107,8 @@ Result<network::Facts> draw_endpoint(const Work& work, const launch::Plan& befor
     spec.name = work.name;
     spec.networks = {work.entry.value_or(machine::NetworkSpec{.network = work.request.what})};
     std::string& interface = spec.networks.front().interface;
+    const bool is_moved = network::is_physical(spec.networks.front().network);
+    if (is_moved && interface.empty()) interface = network::name_of_physical(spec.networks.front().network);
     const bool is_free = std::ranges::find(before.network.endpoints, interface, &Endpoint::interface) == before.network.endpoints.end();
     if (interface.empty() || !is_free) interface = free_interface(before.network);
     NetworkRequest wanted{.name = work.name, .uuid = before.uuid, .places = work.request.places, .pool = {}};
@@ -149,7 +154,7 @@ Result<Unchanged> connect(const Work& work)
         save_or_say(before);
     });
     TRY(join_networks(work.name, after.network, facts, work.firewall()));
-    TRY(network::apply_outside(added, work.leader, leader.get()));
+    TRY(add_interfaces(work.name, added, work.leader, leader.get()));
     undo.keep();
     return Unchanged();
 }

@@ -16,6 +16,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/network_files.h"
+#include "network/apply_stations.h"
+#include "network/station.h"
 
 namespace holm::daemon {
 
@@ -154,6 +156,7 @@ void NameExchange::follow(std::span<const Segment> up)
             if (names == channel->second.names) continue;
             channel->second.names = std::move(names);
             say(channel->second, false);
+            lead(channel->second);
         } else if (auto opened = open(segment, one->second); !opened)
             log_error("network '{}' does not know the names of other hosts: {}", segment.name, opened.error().text);
     }
@@ -174,7 +177,10 @@ Result<> NameExchange::open(const Segment& segment, unsigned interface)
         return readable.error();
     }
     channel.readable = std::move(*readable);
-    for (const network::Address& host : list_hosts(segment)) channel.heard.expect(host, seconds_now());
+    for (const network::Address& host : list_hosts(segment)) {
+        auto written = read_regular_file(file_of(segment, host));
+        channel.heard.expect(host, seconds_now(), written ? std::optional(std::move(*written)) : std::nullopt);
+    }
     say(channel, true);
     return {};
 }
@@ -203,6 +209,7 @@ void NameExchange::take(Channel& channel, std::string_view frame)
                                             : replace_file(file_of(channel.segment, host), *names, 0644, Durable::No);
         const bool is_over = !written && written.error().sys_errno == ENOENT;  // the network has just gone
         if (!written && !is_over) log_error("{}", written.error().text);
+        lead(channel);
     }
     if ((!is_new && !asks) || channel.answer) return;
     auto answer = loop_.after(answer_pause, [this, &channel] {
@@ -219,6 +226,16 @@ void NameExchange::say(Channel& channel, bool asks)
     send(channel.socket.get(), channel.interface, whole, channel.segment.mtu);
 }
 
+void NameExchange::lead(Channel& channel)
+{
+    auto led = network::lead_to_stations(channel.segment, network::find_stations(channel.names, channel.heard.names()));
+    if (led) channel.problem.clear();
+    else if (channel.problem != led.error().text) {
+        channel.problem = led.error().text;
+        log_warning("network '{}' asks all of its hosts where a machine is: {}", channel.segment.name, channel.problem);
+    }
+}
+
 void NameExchange::repeat()
 {
     const uint64_t now = seconds_now();
@@ -226,6 +243,7 @@ void NameExchange::repeat()
         say(channel, false);
         for (const network::Address& host : channel.heard.forget_silent(now > patience ? now - patience : 0))
             remove_file(channel.segment, host);
+        lead(channel);  // what others of the host have taken away meanwhile, too
     }
     auto again = loop_.after(pause, [this] { repeat(); });
     if (again) again_ = std::move(*again);

@@ -1,5 +1,5 @@
 // NameExchange: says on each VXLAN that is up which names this host's machines have, and writes down what the other hosts say, for the
-// network's dnsmasq. Effects: sends and receives frames, writes files.
+// network's dnsmasq, and tells the kernel where their machines are. Effects: sends and receives frames, writes files, rtnetlink.
 #pragma once
 
 #include <map>
@@ -34,11 +34,14 @@ private:
         network::Heard heard;
         std::string names;       // of this host's own machines, as last read
         systemd::Source answer;  // soon, to those who have asked
+        std::string problem;     // why frames are not led to the other hosts' machines, as last said
     };
     Result<> open(const network::Segment& segment, unsigned interface);
     void receive(Channel& channel);
     void take(Channel& channel, std::string_view frame);
     void say(Channel& channel, bool asks);
+    // Frames for the machines that the other hosts have announced go to them.
+    void lead(Channel& channel);
     void repeat();
 
     systemd::Loop& loop_;

@@ -16,9 +16,11 @@
 #include "base/undo.h"
 #include "daemon/name_exchange.h"
 #include "daemon/network_files.h"
+#include "daemon/network_links.h"
 #include "network/apply_flows.h"
 #include "network/apply_host.h"
 #include "network/apply_machine.h"
+#include "network/apply_physical.h"
 #include "network/apply_tunnel.h"
 #include "network/name_service.h"
 #include "network/observe.h"
@@ -252,6 +254,7 @@ Result<> restore_segment(const Segment& segment, std::span<const MachineEndpoint
 Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec, std::vector<std::string>& warnings)
 {
     network::Facts facts;
+    facts.links = TRY(find_links(request.name, spec));
     const auto wanted = network::networks_of(spec);
     if (wanted.empty()) return facts;
     network::HostNetworks host = TRY(network::observe_host());
@@ -315,6 +318,7 @@ Result<> leave_networks(const MachineName& name, const network::Plan& leaving, c
         if (auto removed = network::remove_outside(endpoint); !removed) result = removed;
         if (auto forgotten = network::forget_translated(endpoint, endpoint.published); !forgotten) result = forgotten;
     }
+    if (auto given = network::give_back(leaving.endpoints, api::links_path(name), staying); !given) result = given;
     for (const Segment& segment : list_segments(Place::Up)) {
         if (!joins(gone, segment.name) || joins(left, segment.name)) continue;
         remove_names(segment.name, name.text());

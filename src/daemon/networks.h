@@ -30,8 +30,8 @@ struct NetworkRequest {
 
 // The first three are called under lock_networks() of network_files.h.
 
-// The segments and leases that the spec's networks give the machine. Draws; writes nothing. What of the networks this host cannot do is
-// added to `warnings`.
+// The segments and leases that the spec's networks give the machine, and the links that it moves. Draws; writes nothing. What of the
+// networks this host cannot do is added to `warnings`.
 Result<network::Facts> draw_networks(const NetworkRequest& request, const machine::Spec& spec, std::vector<std::string>& warnings);
 // Errors: Busy, where another machine publishes one of its ports.
 Result<> check_published(const machine::MachineName& name, const network::Plan& plan);
@@ -40,8 +40,8 @@ Result<> check_published(const machine::MachineName& name, const network::Plan& 
 // machine that is gone at its end need not outlive a power cut.
 Result<> join_networks(const machine::MachineName& name, const network::Plan& plan, const network::Facts& facts, Firewall firewall,
                        Durable leases = Durable::Yes);
-// The machine is off the networks that `leaving` has joined; a network that was its alone goes. Of a machine that goes on `staying` is
-// what it keeps. Idempotent, by name.
+// The machine is off the networks that `leaving` has joined; a network that was its alone goes, a link that was the host's is its again. Of
+// a machine that goes on `staying` is what it keeps. Idempotent, by name.
 Result<> leave_networks(const machine::MachineName& name, const network::Plan& leaving, const network::Plan& staying = {});
 // What is defined and not drawn yet, so that nothing else is drawn there. Of all networks but `network`.
 void add_claims(const kernel::Places& places, std::string_view network, network::HostNetworks& host);

@@ -214,7 +214,7 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
     const ImageRoot& image = seen.image;
     launch::Facts& facts = seen.facts;
     Fd networks_lock;
-    if (!network::networks_of(spec).empty()) networks_lock = TRY(lock_networks());
+    if (!network::networks_of(spec).empty() || !network::links_of(spec).empty()) networks_lock = TRY(lock_networks());
     Fd ranges_lock = TRY(lock_ranges());
     auto before = TRY(read_identity(request.name));
     bool had_state = exists(api::state_path(request.name)), had_runtime = exists(api::runtime_path(request.name));

@@ -142,6 +142,19 @@ void take_link(Imported& into, const Setting& setting, const std::string& networ
     });
 }
 
+// "eth1", or "eth1:lan" with its name inside.
+void take_moved(Imported& into, const Setting& setting)
+{
+    for (const std::string& word : words_of(into, setting)) {
+        const size_t colon = word.find(':');
+        const std::string inside = colon == word.npos ? "" : word.substr(colon + 1);
+        if (!inside.empty() && !into.take(setting.text(), machine::parse_interface(inside), [](const auto&) {})) continue;
+        take_link(into, setting, "physical:" + word.substr(0, colon));
+        if (!into.spec.networks.empty() && into.spec.networks.back().network == "physical:" + word.substr(0, colon))
+            into.spec.networks.back().interface = inside;
+    }
+}
+
 void take_syscalls(Imported& into, const Setting& setting)
 {
     const bool deny = setting.value.starts_with('~');
@@ -175,7 +188,6 @@ constexpr auto without = std::to_array<Without>({
     {"BindUserShell", "users of the host are not given to machines"},
     {"Overlay", "a bind of a stack: make it the machine's root, or a mount of its own on the host"},
     {"OverlayReadOnly", "a bind of a stack: make it the machine's root, or a mount of its own on the host"},
-    {"Interface", "an interface of the host is not moved into a machine: a bridge or macvlan reaches the same wire"},
     {"IPVLAN", "ipvlan is for networks of that type: define one"},
     {"Zone", "a zone is a network here: define one and name it"},
     {"VirtualEthernetExtra", "an extra pair of interfaces: give the machine one more network"},
@@ -283,6 +295,7 @@ const std::vector<std::pair<std::string_view, Take>>& takers()
          [](Imported& to, const Setting& s) {
              for (const std::string& word : words_of(to, s)) take_link(to, s, "macvlan:" + word.substr(0, word.find(':')));
          }},
+        {"Interface", take_moved},
         {"Bridge", [](Imported& to, const Setting& s) { take_link(to, s, "bridge:" + s.value); }},
         {"Port", take_port},
     };
@@ -327,7 +340,9 @@ void settle(Imported& into)
     }
     // A bridge and ports: the ports belong to the network that was named.
     auto& networks = into.spec.networks;
-    if (networks.size() > 1 && networks[0].network == "holm0" && networks[0].publish.empty()) networks.erase(networks.begin());
+    const bool adds_link = std::ranges::any_of(networks, [](const auto& one) { return one.network.starts_with("physical:"); });
+    if (networks.size() > 1 && !adds_link && networks[0].network == "holm0" && networks[0].publish.empty())
+        networks.erase(networks.begin());
 }
 
 }  // namespace

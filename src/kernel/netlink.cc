@@ -99,16 +99,36 @@ std::string NetlinkRequest::bytes(uint32_t sequence, uint16_t flags) const
     return made;
 }
 
-std::optional<std::string_view> NetlinkAttributes::find(uint16_t attribute) const
+template <typename Visitor>
+void NetlinkAttributes::walk(Visitor goes_on) const
 {
     for (std::string_view rest = bytes_; rest.size() >= sizeof(nlattr);) {
         nlattr header;
         memcpy(&header, rest.data(), sizeof header);
-        if (header.nla_len < NLA_HDRLEN || header.nla_len > rest.size()) return {};
-        if ((header.nla_type & NLA_TYPE_MASK) == attribute) return rest.substr(NLA_HDRLEN, header.nla_len - NLA_HDRLEN);
+        if (header.nla_len < NLA_HDRLEN || header.nla_len > rest.size()) return;
+        if (!goes_on(header.nla_type & NLA_TYPE_MASK, rest.substr(NLA_HDRLEN, header.nla_len - NLA_HDRLEN))) return;
         rest.remove_prefix(std::min<size_t>(NLA_ALIGN(header.nla_len), rest.size()));
     }
-    return {};
+}
+
+std::optional<std::string_view> NetlinkAttributes::find(uint16_t attribute) const
+{
+    std::optional<std::string_view> found;
+    walk([&](uint16_t type, std::string_view value) {
+        if (type == attribute) found = value;
+        return !found;
+    });
+    return found;
+}
+
+std::vector<std::string_view> NetlinkAttributes::find_all(uint16_t attribute) const
+{
+    std::vector<std::string_view> found;
+    walk([&](uint16_t type, std::string_view value) {
+        if (type == attribute) found.push_back(value);
+        return true;
+    });
+    return found;
 }
 
 std::string NetlinkAttributes::text(uint16_t attribute) const

@@ -63,7 +63,8 @@ class NetlinkAttributes {
 public:
     explicit NetlinkAttributes(std::string_view bytes) : bytes_(bytes) {}
     std::optional<std::string_view> find(uint16_t attribute) const;
-    std::string text(uint16_t attribute) const;  // "": not there
+    std::vector<std::string_view> find_all(uint16_t attribute) const;  // one that is there several times
+    std::string text(uint16_t attribute) const;                        // "": not there
     NetlinkAttributes nest(uint16_t attribute) const { return NetlinkAttributes(find(attribute).value_or("")); }
     template <typename Number>
     Number number(uint16_t attribute) const  // 0: not there
@@ -75,6 +76,10 @@ public:
     }
 
 private:
+    // `goes_on` is told each; false: no more.
+    template <typename Visitor>
+    void walk(Visitor goes_on) const;
+
     std::string_view bytes_;
 };
 

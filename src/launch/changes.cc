@@ -146,13 +146,21 @@ const Endpoint* find(const std::vector<Endpoint>& endpoints, const std::string& 
     return found == endpoints.end() ? nullptr : &*found;
 }
 
+std::string describe_wire(network::EndpointType type)
+{
+    switch (type) {
+    case network::EndpointType::Bridge: return "bridge:";
+    case network::EndpointType::Veth: return "veth";
+    case network::EndpointType::Macvlan: return "macvlan:";
+    case network::EndpointType::Ipvlan: return "ipvlan:";
+    case network::EndpointType::Physical: return "physical:";
+    }
+    return "";
+}
+
 std::string describe_endpoint(const Endpoint& endpoint)
 {
-    std::string text = !endpoint.network.empty()                        ? endpoint.network
-                       : endpoint.parent.empty()                        ? "veth"
-                       : endpoint.type == network::EndpointType::Bridge ? "bridge:" + endpoint.parent
-                       : endpoint.type == network::EndpointType::Ipvlan ? "ipvlan:" + endpoint.parent
-                                                                        : "macvlan:" + endpoint.parent;
+    std::string text = endpoint.network.empty() ? describe_wire(endpoint.type) + endpoint.parent : endpoint.network;
     for (const network::Cidr& address : endpoint.addresses) text += " " + network::describe(address);
     if (endpoint.mtu) text += fmt::format(" MTU {}", endpoint.mtu);
     return fmt::format("{} {}", text, network::describe(endpoint.mac));

@@ -343,7 +343,10 @@ std::string describe_security(const Plan& plan)
 std::string describe_endpoint(const network::Endpoint& endpoint)
 {
     std::string text = endpoint.network.empty() ? "" : fmt::format("network {} ", endpoint.network);
-    text += fmt::format("by {} on {}, {}", endpoint.host_interface, long_text(endpoint.parent), network::describe(endpoint.mac));
+    if (endpoint.type == network::EndpointType::Physical)
+        text +=
+            fmt::format("interface {} of the host, given back at the end, {}", long_text(endpoint.parent), network::describe(endpoint.mac));
+    else text += fmt::format("by {} on {}, {}", endpoint.host_interface, long_text(endpoint.parent), network::describe(endpoint.mac));
     if (endpoint.mtu != 0) text += fmt::format(", MTU {}", endpoint.mtu);
     for (const network::Cidr& address : endpoint.addresses) text += fmt::format(", {}", describe(address));
     for (const network::Address& gateway : endpoint.gateways) text += fmt::format(", gateway {}", describe(gateway));

@@ -29,7 +29,8 @@ constexpr pair<string_view, network::Kind> networks[] = {
 constexpr pair<string_view, network::EndpointType> endpoint_types[] = {{"bridge", network::EndpointType::Bridge},
                                                                        {"veth", network::EndpointType::Veth},
                                                                        {"macvlan", network::EndpointType::Macvlan},
-                                                                       {"ipvlan", network::EndpointType::Ipvlan}};
+                                                                       {"ipvlan", network::EndpointType::Ipvlan},
+                                                                       {"physical", network::EndpointType::Physical}};
 constexpr pair<string_view, string_view> protocols[] = {{"tcp", "tcp"}, {"udp", "udp"}};
 constexpr pair<string_view, Upper> uppers[] = {{"none", Upper::None}, {"directory", Upper::Directory}, {"memory", Upper::Memory}};
 constexpr pair<string_view, machine::IdMapping> mappings[] = {
@@ -54,6 +55,18 @@ Result<std::string> parse_address_or_none(string_view text)
     return text.empty() ? std::string() : describe(TRY(network::parse_ip(text)));
 }
 
+Result<network::Mac> parse_mac_or_none(string_view text)
+{
+    return text.empty() ? network::Mac{} : TRY(network::parse_mac_bytes(text));
+}
+
+std::string describe_mac_or_none(const network::Mac& mac)
+{
+    return mac == network::Mac{} ? "" : network::describe(mac);
+}
+
+// A link of the host may be of a kind that has none.
+using MacOrNone = machine::Text<parse_mac_or_none, describe_mac_or_none>;
 using AddressOrNone = machine::Text<parse_address_or_none>;
 using Interface = machine::Text<machine::parse_interface>;
 
@@ -162,13 +175,22 @@ constexpr Field<network::Publication> publication_fields[] = {
     field<&network::Publication::last, Port>("last"),
 };
 
+constexpr Field<network::HostLink> link_fields[] = {
+    field<&network::HostLink::index, machine::Integer<int, 0, INT32_MAX>>("index"),
+    field<&network::HostLink::mac, MacOrNone>("mac"),
+    field<&network::HostLink::mtu, machine::Integer<uint32_t, 0, UINT32_MAX>>("mtu"),
+    field<&network::HostLink::kind, AnyText>("kind"),
+    field<&network::HostLink::alias, AnyText>("alias"),
+    field<&network::HostLink::names, machine::List<AnyText, 64>>("names"),
+};
+
 constexpr Field<network::Endpoint> endpoint_fields[] = {
     field<&network::Endpoint::type, Word<endpoint_types>>("type"),
     field<&network::Endpoint::network, AnyText>("network"),
     field<&network::Endpoint::parent, Interface>("parent"),
     field<&network::Endpoint::host_interface, Interface>("host_interface"),
     field<&network::Endpoint::interface, Interface>("interface"),
-    field<&network::Endpoint::mac, network::MacText>("mac"),
+    field<&network::Endpoint::mac, MacOrNone>("mac"),
     field<&network::Endpoint::mtu, machine::Integer<uint32_t, 0, 65535>>("mtu"),
     field<&network::Endpoint::addresses, machine::List<network::CidrText, 64>>("addresses"),
     field<&network::Endpoint::gateways, machine::List<network::AddressText, 2>>("gateways"),
@@ -180,6 +202,7 @@ constexpr Field<network::Endpoint> endpoint_fields[] = {
     field<&network::Endpoint::allow, machine::List<machine::Text<machine::parse_rule>>>("allow"),
     field<&network::Endpoint::deny, machine::List<machine::Text<machine::parse_rule>>>("deny"),
     tables_field<&network::Endpoint::published, publication_fields>("published"),
+    table_field<&network::Endpoint::link, link_fields>("link"),
 };
 
 constexpr Field<network::Plan> network_fields[] = {

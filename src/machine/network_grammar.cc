@@ -95,10 +95,12 @@ bool is_dns_label(std::string_view label)
 
 Result<std::string> parse_network(std::string_view text)
 {
-    for (std::string_view kind : {"bridge:", "macvlan:", "ipvlan:"})
+    for (std::string_view kind : {"bridge:", "macvlan:", "ipvlan:", "physical:"})
         if (text.starts_with(kind)) return fmt::format("{}{}", kind, TRY(parse_interface(text.substr(kind.size()))));
     if (text.find(':') != text.npos || !parse_file_name(text))
-        return bad(text, "network", "none, host, veth, bridge:INTERFACE, macvlan:INTERFACE, ipvlan:INTERFACE or the name of a definition");
+        return bad(text, "network",
+                   "none, host, veth, bridge:INTERFACE, macvlan:INTERFACE, ipvlan:INTERFACE, physical:INTERFACE or the name of a "
+                   "definition");
     return std::string(text);
 }
 

@@ -12,7 +12,7 @@ namespace holm::machine {
 
 // Errors of every parse_ here: Invalid, "'x' is no …: RULE". Each returns the text, checked.
 
-// "none", "host", "veth", "bridge:INTERFACE", "macvlan:INTERFACE", "ipvlan:INTERFACE", or the name of a definition.
+// "none", "host", "veth", "bridge:INTERFACE", "macvlan:INTERFACE", "ipvlan:INTERFACE", "physical:INTERFACE", or the name of a definition.
 Result<std::string> parse_network(std::string_view text);
 // An IPv4 or IPv6 address, and `/LENGTH` if wanted; no multicast, no zone.
 Result<std::string> parse_address(std::string_view text);

@@ -78,7 +78,7 @@ struct MountSpec {
 };
 
 struct NetworkSpec {
-    std::string network;  // "none", "host", "veth", "bridge:X", "macvlan:X", or a definition's name
+    std::string network;  // "none", "host", "veth", "bridge:X", "macvlan:X", "ipvlan:X", "physical:X", or a definition's name
     std::string interface;
     std::vector<std::string> address;
     std::string mac;

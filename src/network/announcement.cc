@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "machine/network_grammar.h"
+#include "network/station.h"
 
 namespace holm::network {
 
@@ -29,9 +30,19 @@ bool is_of(const Segment& segment, std::string_view word)
     return word[word.size() - segment.domain.size() - 1] == '.';
 }
 
+// Of the network's machines: each host has a gateway of its own.
+std::string check_station(std::string_view line, const Segment& segment)
+{
+    const auto station = parse_station_line(line);
+    if (!station || !is_in(segment, station->address)) return "";
+    const bool is_gateway = std::ranges::any_of(segment.subnets, [&](const Subnet& subnet) { return subnet.gateway == station->address; });
+    return is_gateway ? "" : describe_station(station->address, station->mac) + "\n";
+}
+
 // A line as it may stand in a file that dnsmasq reads; "": not at all.
 std::string check_line(std::string_view line, const Segment& segment)
 {
+    if (line.starts_with('#')) return check_station(line, segment);
     std::string checked;
     for (std::string_view word : split(line, ' ')) {
         if (checked.empty()) {
@@ -106,6 +117,20 @@ std::optional<std::string> Heard::take(Announcement part, uint64_t now)
     if (host.names == names) return {};
     host.names = names;
     return names;
+}
+
+void Heard::expect(const Address& host, uint64_t now, std::optional<std::string> names)
+{
+    hosts_[host].heard = now;
+    hosts_[host].names = std::move(names);
+}
+
+std::map<Address, std::string> Heard::names() const
+{
+    std::map<Address, std::string> all;
+    for (const auto& [address, host] : hosts_)
+        if (host.names) all[address] = *host.names;
+    return all;
 }
 
 std::vector<Address> Heard::forget_silent(uint64_t since)

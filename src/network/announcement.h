@@ -17,7 +17,7 @@ namespace holm::network {
 // IEEE 802's number for local experiments: no host routes it, and no port of a machine lets it in (network/ruleset).
 inline constexpr uint16_t announcement_type = 0x88b5;
 
-// A part of what a host says. `names` is of lines as hosts(5) has them.
+// A part of what a host says. `names` is of lines as hosts(5) has them, and of network/station.
 struct Announcement {
     Address host;         // its local address: who says it
     uint64_t serial = 0;  // of the whole, which is more than one frame where it has to be
@@ -41,11 +41,13 @@ class Heard {
 public:
     // Takes one part in. The names of its host, if they are whole now and other than before; none where there is nothing to do.
     std::optional<std::string> take(Announcement part, uint64_t now);
-    // One that was heard before this process: what it says is new, and if it says nothing it is forgotten.
-    void expect(const Address& host, uint64_t now) { hosts_[host].heard = now; }
+    // One that was heard before this process, with the names that were written down: if it says nothing it is forgotten.
+    void expect(const Address& host, uint64_t now, std::optional<std::string> names = {});
     // Hosts that were silent since: they are forgotten.
     std::vector<Address> forget_silent(uint64_t since);
     bool knows(const Address& host) const { return hosts_.contains(host); }
+    // What each that is not forgotten has said last, where it has said a whole.
+    std::map<Address, std::string> names() const;
 
 private:
     struct Host {

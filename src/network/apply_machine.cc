@@ -27,6 +27,7 @@ using kernel::Netlink;
 using kernel::NetlinkRequest;
 
 constexpr uint32_t least_mtu_of_ipv6 = 1280;
+constexpr int most_bridge_ports = 1023;  // BR_MAX_PORTS of net/bridge/br_private.h, and 0 is none
 constexpr int leftover_attempts = 3;
 constexpr int operational_attempts = 20;
 constexpr unsigned operational_pause = 250;  // microseconds
@@ -69,6 +70,11 @@ Result<> add_pair(Netlink& host, const NetlinkRequest& pair, const Endpoint& end
 {
     for (int attempt = 0; attempt < leftover_attempts; ++attempt) {
         auto made = host.change(pair);
+        if (!made && made.error().sys_errno == EXFULL)
+            return error(Errc::Busy,
+                         "bridge '{}' has {} ports, as many as the kernel gives one: stop a machine that is on it, or put this one on a "
+                         "network of its own",
+                         printable(endpoint.parent), most_bridge_ports);
         if (made || made.error().sys_errno != EEXIST) return made;
         if (!TRY(remove_leftover(host, endpoint.host_interface))) return made;
     }
@@ -109,6 +115,7 @@ Result<> limit_rates(Netlink& host, const Endpoint& endpoint)
 
 Result<> make_interface(Netlink& host, const Endpoint& endpoint, int pid)
 {
+    if (endpoint.type == EndpointType::Physical) return {};  // move_in has brought it
     const Link parent = TRY(find_parent(host, endpoint));
     switch (endpoint.type) {
     case EndpointType::Bridge:
@@ -123,6 +130,7 @@ Result<> make_interface(Netlink& host, const Endpoint& endpoint, int pid)
     case EndpointType::Ipvlan:
         return host.change(kernel::ipvlan_request(
             {.inner = endpoint.interface, .parent = endpoint.parent, .parent_index = parent.index, .pid = pid, .mtu = endpoint.mtu}));
+    case EndpointType::Physical: break;
     }
     return {};
 }
@@ -300,6 +308,7 @@ Result<> remove_outside(const Endpoint& endpoint)
 
 Result<> remove_inside(const Endpoint& endpoint, int network_namespace)
 {
+    if (endpoint.type == EndpointType::Physical) return {};  // give_back takes it out as it is
     Netlink machine = TRY(kernel::open_netlink_in(network_namespace));
     auto link = TRY(kernel::find_link(machine, endpoint.interface), describe_endpoint(endpoint));
     return link ? kernel::remove_link(machine, *link) : Result<>();

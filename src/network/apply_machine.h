@@ -10,10 +10,12 @@ namespace holm::network {
 // Outside, while the child waits; programs of one thread only. Makes each pair with one RTM_NEWLINK (veth; both names, MAC, MTU, the inner
 // end in the namespace of `pid`, the outer on its bridge), then up; a leftover of the same host-side name is removed. Then, on a socket
 // opened in the machine's network namespace `network_namespace` (a file of /proc/PID/ns or a pidfd): loopback up, each up, addresses
-// (IFA_F_NODAD), routes. On return packets go through. A failure leaves no end on the host. Errors name interface and network.
+// (IFA_F_NODAD), routes. On return packets go through. A failure leaves no end on the host. Physical ones
+// are there already, by move_in of apply_physical.h. Errors name interface and network.
 Result<> apply_outside(const Plan& plan, int pid, int network_namespace);
 // Outside: takes one's ends on the host away again, whatever the machine has made of it; the other end goes with it. What is not there
-// is no error, nor is an endpoint without an end on the host: that goes by remove_inside, in the machine's network namespace.
+// is no error, nor is an endpoint without an end on the host: that goes by remove_inside, in the machine's network namespace, but for a
+// physical one.
 Result<> remove_outside(const Endpoint& endpoint);
 Result<> remove_inside(const Endpoint& endpoint, int network_namespace);
 // Outside: a machine that publishes ports reaches them itself.

@@ -30,9 +30,10 @@ kernel::Vxlan wanted_of(const Segment& segment, const Link& bridge)
             .master = bridge.index};
 }
 
+// Where somebody says which neighbours are behind it: FRR, or the other hosts' announcements.
 PortMode mode_of(const Segment& segment)
 {
-    return {.learns = !segment.tunnel.evpn, .answers_for_it = segment.tunnel.evpn};
+    return {.learns = !segment.tunnel.evpn, .answers_for_it = segment.tunnel.evpn || segment.dns};
 }
 
 Result<std::optional<Link>> find_own(Netlink& netlink, const Segment& segment)

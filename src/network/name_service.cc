@@ -1,6 +1,7 @@
 #include "network/name_service.h"
 
 #include "base/text.h"
+#include "network/station.h"
 
 namespace holm::network {
 
@@ -109,6 +110,8 @@ std::string describe_hosts(const Segment& segment, const std::string& machine, c
     for (const std::string& alias : endpoint.aliases) names += fmt::format(" {0} {0}.{1}", alias, segment.domain);
     Lines lines;
     for (const Cidr& address : endpoint.addresses) lines.add("{} {}", describe(address.address), names);
+    if (segment.tunnel.id != 0)
+        for (const Cidr& address : endpoint.addresses) lines.add("{}", describe_station(address.address, endpoint.mac));
     return lines.take();
 }
 

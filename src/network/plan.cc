@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "network/physical.h"
 #include "network/publication.h"
 #include "network/stable_hash.h"
 
@@ -136,8 +137,22 @@ std::string name_of_pair(const Spec& spec, std::string hashed)
     return is_alone && name.size() <= longest ? name : std::move(hashed);
 }
 
+// The link itself, with its own MAC where no other is asked for.
+Result<> take_link(const Entry& entry, const Facts& facts, Endpoint& endpoint)
+{
+    auto found = facts.links.find(entry.index);
+    const FoundLink link = found == facts.links.end() ? FoundLink() : found->second;
+    TRY(check_physical(endpoint.parent, link, entry.origin("network")));
+    endpoint.type = EndpointType::Physical;
+    TRY(plan_without_end(entry, endpoint));
+    endpoint.parent = link.name;
+    endpoint.link = link.link;
+    if (entry.wanted.mac.empty()) endpoint.mac = link.link.mac;
+    return {};
+}
+
 // What is the host's own, or leads beyond it: others there give addresses, unless they are in the definition.
-Result<Endpoint> plan_on_parent(const Entry& entry, std::string_view uuid, Endpoint endpoint)
+Result<Endpoint> plan_on_parent(const Entry& entry, const Facts& facts, std::string_view uuid, Endpoint endpoint)
 {
     const std::string& network = entry.wanted.network;
     const size_t colon = network.find(':');
@@ -152,6 +167,7 @@ Result<Endpoint> plan_on_parent(const Entry& entry, std::string_view uuid, Endpo
     }
     TRY(check_filters(entry, fmt::format("network '{}'", network)));
     endpoint.mac = entry.wanted.mac.empty() ? derive_mac(uuid, network, endpoint.interface) : TRY(parse_mac_bytes(entry.wanted.mac));
+    if (is_physical(network)) TRY(take_link(entry, facts, endpoint));
     for (size_t i = 0; i < entry.wanted.address.size(); ++i) {
         const std::string& text = entry.wanted.address[i];
         if (!text.contains('/'))
@@ -173,12 +189,12 @@ Result<Endpoint> plan_endpoint(const Entry& entry, const Facts& facts, std::stri
     endpoint.ingress = bits_per_second(wanted.ingress), endpoint.egress = bits_per_second(wanted.egress);
     endpoint.allow = wanted.allow, endpoint.deny = wanted.deny;
     if (is_definition(wanted.network)) return plan_on_segment(entry, facts, std::move(endpoint));
-    return plan_on_parent(entry, uuid, std::move(endpoint));
+    return plan_on_parent(entry, facts, uuid, std::move(endpoint));
 }
 
 Result<> check_interfaces(const Spec& spec, const std::vector<Endpoint>& endpoints)
 {
-    std::set<std::string_view> names;
+    std::set<std::string_view> names, moved;
     for (size_t i = 0; i < endpoints.size(); ++i) {
         const std::string& name = endpoints[i].interface;
         const std::string key = spec.networks[i].interface.empty() ? "network" : "interface";
@@ -188,6 +204,9 @@ Result<> check_interfaces(const Spec& spec, const std::vector<Endpoint>& endpoin
         if (!names.insert(name).second)
             return error(Errc::Invalid, "network '{}'{}: the machine has another interface '{}'", spec.networks[i].network,
                          describe_origin(spec, key_of(i, key)), name);
+        if (endpoints[i].type == EndpointType::Physical && !moved.insert(endpoints[i].parent).second)
+            return error(Errc::Invalid, "network '{}'{}: the machine has that interface already", spec.networks[i].network,
+                         describe_origin(spec, key_of(i, "network")));
     }
     return {};
 }
@@ -225,10 +244,19 @@ std::map<size_t, std::string> networks_of(const Spec& spec)
     return names;
 }
 
+std::map<size_t, std::string> links_of(const Spec& spec)
+{
+    std::map<size_t, std::string> names;
+    for (size_t i = 0; i < spec.networks.size(); ++i)
+        if (is_physical(spec.networks[i].network)) names[i] = name_of_physical(spec.networks[i].network);
+    return names;
+}
+
 std::string interface_of(const Spec& spec, size_t index)
 {
-    const std::string& asked = spec.networks[index].interface;
-    return asked.empty() ? fmt::format("eth{}", index) : asked;
+    const std::string &asked = spec.networks[index].interface, &network = spec.networks[index].network;
+    if (!asked.empty()) return asked;
+    return is_physical(network) ? name_of_physical(network) : fmt::format("eth{}", index);
 }
 
 Result<Plan> plan_network(const Spec& spec, const Facts& facts, std::string_view uuid)

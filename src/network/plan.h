@@ -22,7 +22,7 @@ enum class Kind {
     Endpoints,  // a namespace with the endpoints below
 };
 
-enum class EndpointType { Bridge, Veth, Macvlan, Ipvlan };
+enum class EndpointType { Bridge, Veth, Macvlan, Ipvlan, Physical };
 
 struct Publication {
     std::string protocol;  // "tcp" | "udp"
@@ -31,11 +31,21 @@ struct Publication {
     bool operator==(const Publication&) const = default;
 };
 
+// A link of the host as it was before a machine had it, and as it is given back (network/apply_physical).
+struct HostLink {
+    int index = 0;  // 0: there is none
+    Mac mac{};      // all 0: its kind has none
+    uint32_t mtu = 0;
+    std::string kind, alias;         // kind: "dummy", "vlan", …; "": of hardware
+    std::vector<std::string> names;  // others that it has
+    bool operator==(const HostLink&) const = default;
+};
+
 struct Endpoint {
     EndpointType type = EndpointType::Bridge;
-    std::string network;         // its name; "": none (veth, bridge:X, macvlan:X, ipvlan:X)
-    std::string parent;          // bridge or parent interface on the host; "" for Veth
-    std::string host_interface;  // of the pair, "hm" and 12 hex digits of a hash of machine and interface; "" for Macvlan and Ipvlan
+    std::string network;         // its name; "": none (veth, bridge:X, macvlan:X, ipvlan:X, physical:X)
+    std::string parent;          // bridge or parent interface on the host; the name of a Physical there; "" for Veth
+    std::string host_interface;  // of the pair, "hm" and 12 hex digits of a hash of machine and interface; "" for the last three types
     std::string interface;       // inside: eth0, eth1, … unless named
     Mac mac{};
     uint32_t mtu = 0;                // 0: the parent's
@@ -47,6 +57,7 @@ struct Endpoint {
     uint64_t ingress = 0, egress = 0;      // bits per second, as the machine sees it; 0: unlimited
     std::vector<std::string> allow, deny;  // the grammar of machine/network_grammar
     std::vector<Publication> published;
+    HostLink link = {};  // of a Physical
     bool operator==(const Endpoint&) const = default;
 };
 
@@ -56,11 +67,23 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 };
 
-// What plan_network needs to know: the segments of the networks that the spec names, and the leases drawn on them, by index of
-// [[network]]; absent where the entry needs none.
+// What there is of an interface that an entry moves into the machine, and who else has to do with it.
+struct FoundLink {
+    std::string name = {};  // "": there is none
+    HostLink link = {};
+    std::string master = {};  // the bridge or bond that it is a port of
+    bool is_loopback = false, has_default_route = false;
+    std::string machine = {}, network = {};  // another machine that has it, or an interface on it; a network of holm's that it is of
+    bool is_inside = false;                  // that machine has it
+    bool operator==(const FoundLink&) const = default;
+};
+
+// What plan_network needs to know: the segments of the networks that the spec names, the leases drawn on them, and the links of the host
+// that it moves, by index of [[network]]; absent where the entry needs none.
 struct Facts {
     std::map<size_t, Segment> segments;
     std::map<size_t, Lease> leases;
+    std::map<size_t, FoundLink> links;
     bool operator==(const Facts&) const = default;
 };
 
@@ -81,7 +104,9 @@ inline constexpr unsigned most_shifted_ports = 1024;
 
 // The names of the networks (definitions) that the spec's [[network]] entries join, by index; none for those of no definition.
 std::map<size_t, std::string> networks_of(const machine::Spec& spec);
-// eth0, eth1, … or what is asked for: of the entry with this index.
+// The interfaces of the host that entries move into the machine, by index.
+std::map<size_t, std::string> links_of(const machine::Spec& spec);
+// eth0, eth1, … or what is asked for: of the entry with this index. What is moved keeps its name.
 std::string interface_of(const machine::Spec& spec, size_t index);
 
 // The content of /etc/resolv.conf of a machine with these endpoints: their resolvers and domains; "" where there are none.

@@ -14,6 +14,7 @@
 #include "launch/payload.h"
 #include "launch/plan_file.h"
 #include "network/apply_machine.h"
+#include "network/physical.h"
 #include "rootfs/apply_kernel_mounts.h"
 #include "rootfs/apply_outside.h"
 #include "rootfs/remove.h"
@@ -21,6 +22,7 @@
 #include "setup/credentials.h"
 #include "setup/inside.h"
 #include "setup/locks.h"
+#include "setup/moved_links.h"
 #include "setup/program.h"
 
 namespace holm::setup {
@@ -39,6 +41,7 @@ struct Request {
     std::vector<Fd> pipes;
     std::vector<rootfs::Credential> credentials;
     rlimit files{};  // of the payload, where the plan has no other
+    Fd host_mounts;  // the mount namespace that this process was started in, where the plan moves links
 };
 
 Result<Request> receive_boot(Status& status)
@@ -191,6 +194,10 @@ Result<> make_surroundings(Request& request, const rootfs::Sources& sources, con
     TRY(status.send_leader(child));
     TRY(prepare_child(request, child, status));
     status.enter("network");
+    if (request.host_mounts)
+        TRY(move_links_in(
+                {.plan = request.plan.network, .machine = request.plan.name, .pid = child.pid, .mounts = request.host_mounts.get()}),
+            "network of the machine");
     TRY(network::apply_outside(request.plan.network, child.pid, child.pidfd.get()), "network of the machine");
     return build_root(request, sources, child, status);
 }
@@ -201,6 +208,7 @@ Result<rootfs::Sources> claim_sources(Request& request, Status& status)
     status.enter("credentials");
     request.credentials = TRY(read_credentials(request.plan));
     status.enter("sources");
+    if (network::has_moved(request.plan.network)) request.host_mounts = TRY(open_file("/proc/self/ns/mnt", O_RDONLY));
     TRY(kernel::unshare_namespaces(CLONE_NEWNS), "mount namespace");  // first: a bind is made of a mount of one's own namespace
     TRY(kernel::make_mounts_slave());
     rootfs::Sources sources = TRY(rootfs::open_sources(request.plan.rootfs));

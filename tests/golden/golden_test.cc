@@ -39,6 +39,11 @@ network::Facts network_facts_of(const machine::Spec& spec, const std::string& uu
         request.mac = wanted.mac, request.addresses = wanted.address;
         facts.leases[index] = *plan_lease(facts.segments[index], request, nullptr, {});
     }
+    for (const auto& [index, name] : network::links_of(spec)) {
+        network::FoundLink& found = facts.links[index];
+        found.name = name;
+        found.link = {.index = 3, .mac = {0, 0x16, 0x3e, 1, 2, 3}, .mtu = 1500, .names = {"enx00163e010203"}};
+    }
     return facts;
 }
 

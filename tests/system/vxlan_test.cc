@@ -1,5 +1,6 @@
 // A network over several hosts: this one and throw-away hosts within it, joined by a wire. Their machines are on one network, by static
 // peers, by a file of peers, and by BGP EVPN.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <memory>
@@ -200,6 +201,39 @@ TEST_F(VxlanTest, MachinesOfTwoHostsByNameAndAddress)
     ASSERT_NO_FATAL_FAILURE(start(0, "far", "10.77.0.20"));
     EXPECT_TRUE(eventually([] { return reaches(0, "near", "10.77.0.20"); }, 5s)) << "it has moved";
     EXPECT_TRUE(eventually([] { return reaches(0, "near", "far"); }));
+}
+
+// What is not flooded reaches a machine whose place was announced, and no other.
+TEST_F(VxlanTest, AMachineIsReachedWithoutFlooding)
+{
+    ASSERT_NO_FATAL_FAILURE(begin(2));
+    ASSERT_NO_FATAL_FAILURE(define_everywhere("peers = [\"192.0.2.1\", \"192.0.2.2\"]"));
+    ASSERT_NO_FATAL_FAILURE(start(0, "near", "10.77.0.10"));
+    ASSERT_NO_FATAL_FAILURE(start(1, "far", "10.77.0.20"));
+    auto told = [](int host) {
+        return at(host, "bridge fdb show dev vx-lan | grep extern_learn; ip neigh show dev holm-lan | grep extern_learn").out;
+    };
+    auto has_words = [](const std::string& text, std::initializer_list<std::string_view> words) {
+        return std::ranges::all_of(words, [&](std::string_view word) { return text.contains(word); });
+    };
+    const std::string mac = std::string(trim(in(1, "far", "cat /sys/class/net/eth0/address").out));
+    EXPECT_TRUE(eventually([&] { return has_words(told(0), {mac + " dst 192.0.2.2", "10.77.0.20 lladdr " + mac}); }, 60s)) << told(0);
+    EXPECT_TRUE(eventually([&] { return has_words(told(1), {"dst 192.0.2.1", "10.77.0.10 lladdr"}); }, 60s)) << told(1);
+
+    auto flood = [](const char* change) {
+        for (int host : {0, 1})
+            ASSERT_TRUE(succeeds(at(host, fmt::format("bridge fdb {} 00:00:00:00:00:00 dev vx-lan dst 192.0.2.{}", change, 2 - host))));
+    };
+    ASSERT_NO_FATAL_FAILURE(flood("del"));
+    EXPECT_TRUE(eventually([] { return reaches(0, "near", "10.77.0.20"); }, 60s)) << "its first frame, and the ARP before it";
+    EXPECT_FALSE(reaches(0, "near", "10.77.0.99"));
+    ASSERT_NO_FATAL_FAILURE(flood("append"));
+
+    // Somebody takes an entry away, and at last the machine goes.
+    at(0, fmt::format("bridge fdb del {} dev vx-lan dst 192.0.2.2 self; ip neigh del 10.77.0.20 dev holm-lan", mac));
+    EXPECT_TRUE(eventually([&] { return has_words(told(0), {mac + " dst 192.0.2.2", "10.77.0.20 lladdr " + mac}); }, 60s)) << told(0);
+    ASSERT_NO_FATAL_FAILURE(stop(1, "far"));
+    EXPECT_TRUE(eventually([&] { return told(0).empty(); }, 60s)) << told(0);
 }
 
 TEST_F(VxlanTest, PeersOfAFileThatChanges)

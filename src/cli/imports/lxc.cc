@@ -107,6 +107,7 @@ void take_link(Imported& into, const std::string& prefix, std::map<std::string, 
     else if (type == "veth" && host_link == "lxcbr0") network.network = "holm0";
     else if (type == "veth") network.network = host_link.empty() ? "veth" : "bridge:" + host_link;
     else if (type == "macvlan") network.network = "macvlan:" + host_link;
+    else if (type == "phys") network.network = "physical:" + host_link;
     else return into.drop(prefix + ".type = " + type, "links of this kind have no counterpart: a bridge or macvlan reaches the same wire");
     const std::string setting = prefix + ".link = " + host_link;
     if (!into.take(setting, machine::parse_network(network.network), [](const auto&) {})) return;

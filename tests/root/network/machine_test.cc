@@ -111,6 +111,27 @@ TEST_F(Machine, AnAgainOfADyingNamespace)
     }
 }
 
+TEST_F(Machine, ABridgeHasSoManyPorts)
+{
+    const std::string batch = fmt::format("/tmp/holm-ports-{}", getpid());
+    std::string lines;
+    for (int i = 0; i < 1023; ++i) lines += fmt::format("link add port{} master holm-lan type ifb\n", i);
+    ASSERT_TRUE(replace_file(batch, lines, 0600, Durable::No));
+    ip("-batch " + batch);
+    unlink(batch.c_str());
+    const Plan plan = plan_of({test::make_endpoint(lan, "eth0", 5)});
+    test::Namespace machine;
+    const Result<> refused = apply(plan, machine);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::Busy);
+    EXPECT_NE(refused.error().text.find("bridge 'holm-lan' has 1023 ports, as many as the kernel gives one: stop a machine"),
+              std::string::npos)
+        << refused.error().text;
+    EXPECT_FALSE(link("hm000000000005")) << "nothing of it is left";
+    ip("link delete port7");
+    EXPECT_TRUE(apply(plan, machine)) << "with one less there is room";
+}
+
 TEST_F(Machine, ANameOfTheHostThatIsTakenIsLeftAlone)
 {
     ip("link add hm000000000005 type bridge");

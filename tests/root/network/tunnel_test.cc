@@ -1,8 +1,10 @@
 // The tunnel of a VXLAN: a port of its bridge, made anew where it must be and else left alone; where it leads.
 #include <algorithm>
 
+#include "kernel/station.h"
 #include "kernel/vxlan.h"
 #include "network/apply_host.h"
+#include "network/apply_stations.h"
 #include "network/apply_tunnel.h"
 #include "network/observe.h"
 #include "wire.h"
@@ -61,7 +63,7 @@ TEST_F(TunnelTest, UpTwiceAndDown)
     EXPECT_EQ(link("holm-lan")->mtu, 1450U);
     EXPECT_TRUE(addresses("vx-lan").empty());
     EXPECT_EQ(floods(), (Texts{"192.0.2.2", "192.0.2.3"}));
-    EXPECT_EQ(mode(), (kernel::PortMode{.learns = true, .answers_for_it = false}));
+    EXPECT_EQ(mode(), (kernel::PortMode{.learns = true, .answers_for_it = true})) << "for the machines that are announced";
     up(lan);
     EXPECT_EQ(link("vx-lan")->index, first.index);
     EXPECT_EQ(floods(), (Texts{"192.0.2.2", "192.0.2.3"}));
@@ -99,6 +101,60 @@ TEST_F(TunnelTest, PeersComeAndGo)
     EXPECT_EQ(floods(), (Texts{"192.0.2.2", "192.0.2.3"})) << "they are the file's, not the definition's";
     ASSERT_TRUE(lead_to(lan, std::vector{third, fourth}));
     EXPECT_EQ(floods(), (Texts{"192.0.2.3", "192.0.2.4"}));
+}
+
+TEST_F(TunnelTest, WhereNobodyAnnouncesAllIsAsked)
+{
+    lan.dns = false;
+    up(lan);
+    EXPECT_EQ(mode(), (kernel::PortMode{.learns = true, .answers_for_it = false}));
+}
+
+TEST_F(TunnelTest, MachinesOfOtherHosts)
+{
+    lan = test::make_segment("lan", {"10.9.0.1/24", "fd00:9::1/64"});
+    lan.tunnel = {.interface = "vx-lan", .id = 88, .port = 4789, .local = at("192.0.2.1"), .peers = {at("192.0.2.2")}};
+    up(lan);
+    kernel::Netlink netlink = *kernel::open_netlink();
+    const int tunnel = link("vx-lan")->index, bridge = link("holm-lan")->index;
+    auto forwards = [&] {
+        Texts texts;
+        const std::vector<kernel::ForwardEntry> listed = *kernel::list_forwards(netlink, tunnel);
+        for (const kernel::ForwardEntry& entry : listed)
+            texts.push_back(fmt::format("{} {}", describe(entry.mac), fmt::join(entry.destination, ".")));
+        std::ranges::sort(texts);
+        return texts;
+    };
+    auto neighbours = [&] { return kernel::list_neighbours(netlink, bridge)->size(); };
+    const Mac five{2, 0, 0, 0, 0, 5}, six{2, 0, 0, 0, 0, 6};
+    const std::vector<Station> stations{
+        {at("192.0.2.2"), at("10.9.0.5"), five}, {at("192.0.2.2"), at("fd00:9::5"), five}, {at("192.0.2.3"), at("10.9.0.6"), six}};
+    ip("link set vx-lan up");
+    ASSERT_EQ(system("bridge fdb add 02:00:00:00:00:77 dev vx-lan dst 192.0.2.7 self static"), 0);
+    for (int i = 0; i < 2; ++i) {
+        Result<> led = lead_to_stations(lan, stations);
+        ASSERT_TRUE(led) << led.error().text;
+        EXPECT_EQ(forwards(), (Texts{"02:00:00:00:00:05 192.0.2.2", "02:00:00:00:00:06 192.0.2.3"}));
+        EXPECT_EQ(neighbours(), 3U);
+    }
+    EXPECT_EQ(system("bridge fdb show dev vx-lan | grep '^02:00:00:00:00:05 ' | grep extern_learn | grep -q master"), 0)
+        << "the bridge knows the port, too";
+    // The first has moved to the other host, the second is gone, and another has taken the bridge's entry already.
+    ASSERT_EQ(system("bridge fdb del 02:00:00:00:00:06 dev vx-lan master"), 0);
+    ASSERT_TRUE(lead_to_stations(lan, std::vector{Station{at("192.0.2.3"), at("10.9.0.5"), five}}));
+    EXPECT_EQ(forwards(), Texts{"02:00:00:00:00:05 192.0.2.3"});
+    EXPECT_EQ(neighbours(), 1U);
+    ASSERT_TRUE(lead_to_stations(lan, {}));
+    EXPECT_TRUE(forwards().empty());
+    EXPECT_EQ(neighbours(), 0U);
+    EXPECT_EQ(floods(), Texts{"192.0.2.2"});
+    EXPECT_EQ(system("bridge fdb show dev vx-lan | grep -q '^02:00:00:00:00:77'"), 0) << "that is somebody else's";
+    lan.tunnel.evpn = true;
+    EXPECT_TRUE(lead_to_stations(lan, stations));
+    EXPECT_TRUE(forwards().empty()) << "FRR says it";
+    ASSERT_TRUE(take_down(lan));
+    lan.tunnel.evpn = false;
+    EXPECT_TRUE(lead_to_stations(lan, stations)) << "it is gone, and they with it";
 }
 
 TEST_F(TunnelTest, WithEvpnTheKernelLearnsNothing)

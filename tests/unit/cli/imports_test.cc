@@ -141,6 +141,23 @@ TEST(Nspawn, AFileBesideAnImageOpensNothing)
     EXPECT_THAT(imported->dropped, IsEmpty());
 }
 
+TEST(ImportNspawn, LinksOfTheHost)
+{
+    auto imported = import_nspawn("[Network]\nVirtualEthernet=yes\nInterface=eth1 eth2:lan0\n");
+    ASSERT_TRUE(imported);
+    EXPECT_THAT(imported->dropped, IsEmpty());
+    ASSERT_EQ(imported->spec.networks.size(), 3U);
+    EXPECT_EQ(imported->spec.networks[0].network, "holm0");
+    EXPECT_EQ(imported->spec.networks[1].network, "physical:eth1");
+    EXPECT_EQ(imported->spec.networks[1].interface, "");
+    EXPECT_EQ(imported->spec.networks[2].network, "physical:eth2");
+    EXPECT_EQ(imported->spec.networks[2].interface, "lan0");
+    auto bad = import_nspawn("[Network]\nInterface=eth1:a/b\n");
+    ASSERT_TRUE(bad);
+    EXPECT_EQ(bad->dropped.size(), 1U);
+    EXPECT_THAT(bad->spec.networks, IsEmpty());
+}
+
 // Every key of systemd.nspawn(5) from 252 to 261 is known, with a counterpart or with a reason.
 TEST(ImportNspawn, KnowsEveryKey)
 {

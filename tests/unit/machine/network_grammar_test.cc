@@ -15,7 +15,7 @@ void expect_all(Parse parse, std::initializer_list<const char*> good, std::initi
 
 TEST(NetworkGrammar, Networks)
 {
-    expect_all(parse_network, {"none", "host", "veth", "bridge:br0", "macvlan:eth0", "ipvlan:eth0", "lan", "holm0"},
+    expect_all(parse_network, {"none", "host", "veth", "bridge:br0", "macvlan:eth0", "ipvlan:eth0", "physical:enp3s0", "lan", "holm0"},
                {"", "bridge:", "bridge:a b", "vlan:x", "ipvlan:", "../x", "a b"});
 }
 

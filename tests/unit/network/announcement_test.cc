@@ -81,6 +81,33 @@ TEST(Announcement, LinesThatNameNothingHereAreLeftOut)
         EXPECT_EQ(parse_announcement(head + bad + "\n" + good, example::segment())->names, good) << bad;
 }
 
+TEST(Announcement, WhereMachinesAre)
+{
+    const std::string head = "holm-names 1 192.0.2.2 7 0 1 -\n", good = "10.0.0.5 web web.holm\n# 10.0.0.5 02:00:5e:10:00:05\n";
+    EXPECT_EQ(parse_announcement(head + good, example::segment())->names, good);
+    for (const char* bad : {"# 10.0.0.1 02:00:5e:10:00:05", "# 192.0.2.77 02:00:5e:10:00:05", "# 10.0.0.6 03:00:5e:10:00:05", "# 10.0.0.6",
+                            "# 10.0.0.6 web", "#"})
+        EXPECT_EQ(parse_announcement(head + bad + "\n" + good, example::segment())->names, good) << bad;
+}
+
+TEST(Heard, WhatEachHasSaidLast)
+{
+    Heard heard;
+    const Address other = *parse_ip("192.0.2.3");
+    heard.expect(other, 50);
+    EXPECT_TRUE(heard.names().empty()) << "of another process nothing is known";
+    heard.expect(other, 50, "10.0.0.9 old\n");
+    EXPECT_EQ(heard.names(), (std::map<Address, std::string>{{other, "10.0.0.9 old\n"}})) << "but what it has written down";
+    EXPECT_FALSE(heard.take({.host = other, .serial = 1, .names = "10.0.0.9 old\n"}, 60)) << "it says the same";
+    EXPECT_EQ(heard.take({.host = other, .serial = 2, .names = ""}, 60), "");
+    heard.expect(other, 70);
+    heard.take({.host = host, .serial = 1, .names = "10.0.0.5 web\n"}, 100);
+    heard.take({.host = other, .serial = 1, .part = 0, .parts = 2, .names = "10.0.0.6 db\n"}, 100);
+    EXPECT_EQ(heard.names(), (std::map<Address, std::string>{{host, "10.0.0.5 web\n"}})) << "and no half";
+    heard.take({.host = host, .serial = 2, .names = ""}, 101);
+    EXPECT_EQ(heard.names(), (std::map<Address, std::string>{{host, ""}}));
+}
+
 TEST(Heard, TheSilentAreForgotten)
 {
     Heard heard;

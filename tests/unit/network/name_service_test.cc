@@ -21,6 +21,11 @@ TEST(NameService, LinesOfAMachine)
     EXPECT_EQ(describe_dhcp(segment, "web", endpoint()), "02:00:5e:10:00:05,10.0.0.5,[fd00:1::5eff:fe10:5],web,infinite\n");
     EXPECT_EQ(describe_dhcp(segment, "web.example", endpoint()), "02:00:5e:10:00:05,10.0.0.5,[fd00:1::5eff:fe10:5],infinite\n");
     EXPECT_EQ(describe_hosts(example::segment("", "other"), "web", endpoint()), "");
+    Segment joined = segment;
+    joined.tunnel.id = 88;
+    EXPECT_EQ(describe_hosts(joined, "web", endpoint()),
+              describe_hosts(segment, "web", endpoint()) + "# 10.0.0.5 02:00:5e:10:00:05\n# fd00:1::5eff:fe10:5 02:00:5e:10:00:05\n")
+        << "for the other hosts";
 }
 
 bool has_line(const std::string& text, const std::string& line)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "example.h"
+#include "network/physical.h"
 
 namespace holm::network {
 namespace {
@@ -157,6 +158,81 @@ TEST(Publication, ThereAndBack)
     for (const char* text : {"8080:80/tcp", "[::]:5353:53/udp", "192.0.2.1:7000-7010:7000-7010/tcp"})
         EXPECT_EQ(describe(*parse_published(text)), text);
     EXPECT_FALSE(parse_published("80"));
+}
+
+// ── links of the host ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const FoundLink eth1{.name = "eth1", .link = {.index = 3, .mac = {0, 0x16, 0x3e, 1, 2, 3}, .mtu = 9000}};
+
+Result<Plan> plan_moved(std::vector<machine::NetworkSpec> networks, const FoundLink& found = eth1)
+{
+    const machine::Spec of = spec(std::move(networks));
+    Facts known = facts(of);
+    for (const auto& [index, name] : links_of(of)) known.links[index] = found;
+    return plan_network(of, known, example::uuid);
+}
+
+TEST(PlanNetwork, ALinkOfTheHost)
+{
+    const Plan made = *plan_moved({{.network = "lan"}, {.network = "physical:eth1", .address = {"192.0.2.5/24"}}});
+    const Endpoint& endpoint = made.endpoints.at(1);
+    EXPECT_EQ(endpoint.type, EndpointType::Physical);
+    EXPECT_EQ(endpoint.parent, "eth1");
+    EXPECT_EQ(endpoint.interface, "eth1") << "it keeps its name";
+    EXPECT_EQ(endpoint.host_interface, "");
+    EXPECT_EQ(endpoint.mac, eth1.link.mac);
+    EXPECT_EQ(endpoint.link, eth1.link);
+    EXPECT_EQ(describe(endpoint.addresses.at(0)), "192.0.2.5/24");
+    const Plan asked = *plan_moved({{.network = "physical:eth1", .interface = "lan0", .mac = "02:00:5e:10:00:05", .mtu = 1400}});
+    EXPECT_EQ(asked.endpoints.at(0).interface, "lan0");
+    EXPECT_EQ(describe(asked.endpoints.at(0).mac), "02:00:5e:10:00:05");
+    EXPECT_EQ(asked.endpoints.at(0).mtu, 1400U);
+    EXPECT_EQ(asked.endpoints.at(0).link, eth1.link) << "what it is given back with";
+}
+
+TEST(PlanNetwork, LinksThatStayWhereTheyAre)
+{
+    auto refused = [](const FoundLink& found, std::vector<machine::NetworkSpec> networks = {{.network = "physical:eth1"}}) {
+        auto planned = plan_moved(std::move(networks), found);
+        return planned ? "" : planned.error().text;
+    };
+    auto with = [](auto change) {
+        FoundLink found = eth1;
+        change(found);
+        return found;
+    };
+    EXPECT_EQ(refused(eth1), "");
+    EXPECT_EQ(refused({}), "interface 'eth1' is not on the host: 'ip link' lists those that are");
+    EXPECT_EQ(refused({.machine = "db", .is_inside = true}), "interface 'eth1' is in machine 'db': it is back when that has ended");
+    EXPECT_EQ(refused({}, {{.network = "physical:a-name-so-long-x"}}),
+              "interface 'a-name-so-long-x' is none: a name has at most 15 characters");
+    EXPECT_EQ(refused(with([](FoundLink& found) { found.machine = "db"; })),
+              "interface 'eth1' is used by machine 'db': disconnect that first");
+    EXPECT_EQ(refused(with([](FoundLink& found) { found.network = "wire"; })),
+              "interface 'eth1' is of network 'wire' of holm: name the network instead");
+    EXPECT_EQ(refused(with([](FoundLink& found) { found.is_loopback = true; })),
+              "interface 'eth1' is the host's loopback, which stays: each machine has its own");
+    EXPECT_EQ(refused(with([](FoundLink& found) { found.master = "br0"; })),
+              "interface 'eth1' is a port of 'br0': take it out of that first ('ip link set eth1 nomaster')");
+    EXPECT_EQ(refused(with([](FoundLink& found) { found.link.kind = "bridge"; })),
+              "interface 'eth1' is a bridge, which the kernel does not move: bridge:eth1 makes the machine a port of it");
+    EXPECT_EQ(refused(with([](FoundLink& found) { found.has_default_route = true; })),
+              "interface 'eth1' carries the host's default route: without it the host is cut off; remove that route first");
+    EXPECT_EQ(refused(eth1, {{.network = "physical:eth1"}, {.network = "physical:eth1", .interface = "eth7"}}),
+              "network 'physical:eth1': the machine has that interface already");
+    EXPECT_EQ(refused(eth1, {{.network = "physical:eth1", .ingress = "1M"}}),
+              "not supported: 'network[0].ingress' on network 'physical:eth1', which has no end on the host");
+    EXPECT_EQ(refused(eth1, {{.network = "physical:eth1", .publish = {"80:80"}}}),
+              "not supported: 'network[0].publish' on network 'physical:eth1'");
+}
+
+TEST(PlanNetwork, ALinkIsKnownWhileItIsAway)
+{
+    EXPECT_EQ(inner_index({.index = 3}), 0x40000003);
+    EXPECT_EQ(passing_name({.index = 3}), "holm40000003");
+    EXPECT_LE(passing_name({.index = 0x3fffffff}).size(), 15U);
+    EXPECT_EQ(free_name("eth1"), "eth1-%d");
+    EXPECT_EQ(free_name("enp129s0f0np12x"), "enp129s0f0n-%d") << "15 characters with two digits";
 }
 
 }  // namespace
