@@ -1,6 +1,7 @@
 #include "kernel/mount.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -9,6 +10,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "kernel/capability.h"
 
 namespace holm::kernel {
 
@@ -103,8 +105,16 @@ Result<> attach_mount(int mount, int target)
 
 Result<> mount_overlay(const std::string& target, const std::string& options, unsigned long flags)
 {
-    if (::mount("overlay", target.c_str(), "overlay", flags, options.c_str())) return sys_error("cannot mount overlay");
-    return {};
+    // Overlayfs writes to its upper with the capabilities of who mounts it: with this one beyond every quota, and to the blocks that ext4
+    // keeps for root.
+    const CapabilitySets own = TRY(get_capabilities());
+    CapabilitySets without = own;
+    without.effective &= ~(uint64_t{1} << CAP_SYS_RESOURCE);
+    TRY(set_capabilities(without));
+    auto mounted =
+        ::mount("overlay", target.c_str(), "overlay", flags, options.c_str()) ? Result<>(sys_error("cannot mount overlay")) : Result<>();
+    TRY(set_capabilities(own));
+    return mounted;
 }
 
 Result<> make_mounts_slave()

@@ -101,7 +101,9 @@ TEST_F(StoreFaultsTest, NoMachineIsLostWhateverIsKilled)
         ASSERT_TRUE(eventually([] { return holmctl({"list-images"}).code == 0; }, 60s)) << when;
         EXPECT_TRUE(eventually([] { return store_litter().empty(); }, 60s)) << when << "\n" << store_litter();
         EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"}))) << when;
-        EXPECT_EQ(holmctl({"--json=short", "prune", "--dry-run"}).out, "[]\n") << when;
+        // A sealed layer that its machine lets go of is what prune is for.
+        const std::string unused = holmctl({"prune", "--dry-run", "--no-legend"}).out;
+        for (std::string_view line : split(unused, '\n')) EXPECT_TRUE(line.empty() || line.contains(" r-")) << when << "\n" << unused;
         EXPECT_TRUE(has(holmctl({"snapshots", machine}).out, "first")) << when;
         ASSERT_TRUE(eventually([&] { return holmctl({"start", machine}).code == 0; }, 60s)) << when << holmctl({"start", machine}).err;
         EXPECT_TRUE(wait_for_state(machine, "stopped", 60s)) << when;
