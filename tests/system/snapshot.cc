@@ -155,6 +155,8 @@ HostState observe_host()
                                "/run/systemd/transient", "/run/systemd/nspawn-uid", "/etc/systemd/system.control"})
         state[folder] = files_below(folder);
     for (const char* folder : {"/tmp", "/run", "/var/lib/holm", "/etc/systemd/system"}) state[folder] = entries_of(folder);
+    // systemd leaves it of a service that is stopped while it gets its PrivateDevices= (mount_private_dev of core/namespace.c).
+    std::erase_if(state["/tmp"], [](const std::string& name) { return name.starts_with("namespace-dev-"); });
     for (auto& [section, lines] : state) std::ranges::sort(lines);
     return state;
 }
