@@ -1,7 +1,9 @@
-// Errors and kills at a call of holmd, or of a child of it, while a machine is started, stopped, rebooted, changed, entered or
+// Errors and kills at a call of holmd, or of a child of it, while a machine is started, stopped, rebooted, changed, published, entered or
 // removed, by strace(1): whatever came of the request, holmd serves, its view is the host's, and the machine can be used and taken
 // away without a trace. The count of what was injected is printed.
 #include <csignal>
+
+#include <numeric>
 
 #include "base/text.h"
 #include "host.h"
@@ -17,6 +19,14 @@ struct Operation {
 };
 
 constexpr const char* machine = "faulty-matrix";
+constexpr const char* published = "127.0.0.1:41998:80";
+constexpr const char* published_port = "41998";
+
+// Whether the firewall or a relay has it.
+bool is_published()
+{
+    return sh(fmt::format("nft list ruleset 2>/dev/null | grep -qw {0} || ss -Hltn 'sport = :{0}' | grep -q .", published_port)).code == 0;
+}
 
 }  // namespace
 
@@ -42,6 +52,7 @@ protected:
     {
         if (!exists(fmt::format("/etc/holm/machines/{}.toml", machine))) define(machine, definition());
         run({"systemctl", "reset-failed", service_of(machine)});
+        holmctl({"unpublish", machine, published});  // of an earlier one that came to pass; else refused
         const bool runs = state_of(machine) == "running";
         if (operation.running == runs) return;
         ASSERT_TRUE(succeeds(holmctl({operation.running ? "start" : "stop", machine})));
@@ -75,6 +86,9 @@ protected:
             << state_of(machine) << " " << unit_state(service_of(machine)) << " " << leader_of(machine);
         if (state_of(machine) == "running") EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"})));
         else EXPECT_FALSE(exists(fmt::format("/run/holm/machines/{}", machine))) << "what does not run has left its folder";
+        // What the host does for a machine is what its plan says.
+        const std::string plan = content_of(fmt::format("/run/holm/machines/{}/plan.toml", machine));
+        EXPECT_EQ(is_published(), plan.find(published_port) != std::string::npos);
         EXPECT_FALSE(exists("/run/holm/quarantine"));
     }
     std::string root_;
@@ -87,6 +101,7 @@ TEST_F(MatrixTest, WhateverFailsNothingIsLost)
         {"stop", true, {"stop", machine}},
         {"reboot", true, {"reboot", machine}},
         {"exec", true, {"exec", machine, "--", "/bin/true"}},
+        {"publish", true, {"publish", machine, published}},
         {"set", true, {"set", machine, "TasksMax=123"}},
         {"remove", false, {"remove", machine}},
     };
@@ -94,14 +109,15 @@ TEST_F(MatrixTest, WhateverFailsNothingIsLost)
                                             "mkdir",  "sendmsg",    "recvmsg", "clone",   "clone3", "fcntl",
                                             "statx",  "newfstatat", "socket",  "connect", "flock",  "epoll_wait"};
     const std::vector<const char*> effects = {"error=EIO", "error=ENOSPC", "error=EMFILE", "signal=KILL"};
-    int injected = 0, wanted = count(432, 24);
+    const size_t all = operations.size() * calls.size() * effects.size(), stride = 145;
+    ASSERT_EQ(std::gcd(all, stride), 1u) << "some cells of the matrix would never be met";
+    int injected = 0, wanted = count(static_cast<int>(all), 28);
     // Spread over all of the matrix, whatever of it is asked for.
-    const int all = static_cast<int>(operations.size() * calls.size() * effects.size());
     for (int i = 0; i < wanted; ++i) {
-        const int cell = static_cast<int>(int64_t{i} * all / wanted) % all;
-        const Operation& operation = operations[static_cast<size_t>(cell) % operations.size()];
-        const char* effect = effects[static_cast<size_t>(i / static_cast<int>(operations.size())) % effects.size()];
-        const char* call = calls[static_cast<size_t>(cell) / (operations.size() * effects.size())];
+        const size_t cell = static_cast<size_t>(i) * stride % all;
+        const Operation& operation = operations[cell % operations.size()];
+        const char* effect = effects[cell / operations.size() % effects.size()];
+        const char* call = calls[cell / operations.size() / effects.size()];
         const std::string fault = fmt::format("{}:{}:when={}", call, effect, 1 + i % 7);
         prepare(operation);
         inject(fault, operation.words);

@@ -45,16 +45,30 @@ TEST_F(ChurnTest, RebootsFromInside)
     int times = count(1000, 15);
     std::string machine = name(), root = busybox();
     write_file(root + "/count", "0\n");
-    write_file(
-        root + "/init",
-        fmt::format("#!/bin/sh\nread n </count\nn=$((n+1))\necho $n >/count\n[ $n -gt {} ] || exec reboot -f\nexec sleep 1000\n", times),
-        0755);
+    write_file(root + "/init",
+               fmt::format("#!/bin/sh\nwhile [ ! -e /go ]; do sleep 0.02; done\nread n </count\nn=$((n+1))\necho $n >/count\n[ $n -gt {} ] "
+                           "|| exec reboot -f\nexec sleep 1000\n",
+                           times),
+               0755);
     ASSERT_TRUE(succeeds(run({"ln", "-sfn", "/init", root + "/bin/init"})));
-    ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--boot", "--name=" + machine, "--root=" + root})));
+    // What is the same in all of its boots: uuid, MAC and address.
+    auto identity = [&] {
+        return machine_property(machine, "Id") +
+               sh(fmt::format(
+                      "nsenter -t {0} -n ip -o address show dev eth0 scope global | sed 's/^[0-9]*: //'; nsenter -t {0} -n ip -o link "
+                      "show dev eth0 | grep -o 'link/ether [^ ]*'",
+                      leader_of(machine)))
+                   .out;
+    };
+    ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--boot", "--name=" + machine, "--root=" + root, "--network=holm0"})));
+    const std::string before = identity();
+    EXPECT_TRUE(has(before, " 10."));
+    write_file(root + "/go", "");
     EXPECT_TRUE(eventually([&] { return machine_property(machine, "Boots") == fmt::format("u {}", times + 1); }, 600s))
         << machine_property(machine, "Boots") << " " << state_of(machine);
     EXPECT_TRUE(wait_for_state(machine, "running"));
     EXPECT_EQ(unit_state(scope_of(machine)), "active");
+    EXPECT_EQ(identity(), before);
     EXPECT_EQ(sh("ls -d /sys/fs/cgroup/machine.slice/" + scope_of(machine) + "/*/ | wc -l").out, "2\n");
     EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"})));
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));

@@ -71,6 +71,30 @@ TEST_F(RestartTest, TheLimitEndsIt)
     run({"systemctl", "reset-failed", service_of(machine)});
 }
 
+// Crash after crash, as quickly as a definition may ask for: unit, supervisor, uuid and address are the same after all of them.
+TEST_F(RestartTest, ManyCrashesAreOneMachine)
+{
+    const int crashes = count(1000, 20);
+    std::string machine =
+        defined(fmt::format("read n </count; n=$((n+1)); echo $n >/count; [ $n -gt {} ] || exit 7; {}", crashes, stays),
+                "restart = \"on-failure\"\nrestart_delay = \"0s\"\nrestart_limit = 0\n", "[[network]]\nnetwork = \"holm0\"\n");
+    write_file(root_ + "/count", fmt::format("{}\n", crashes));  // the first boot stays
+    const std::string unit = service_of(machine);
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    auto identity = [&] {
+        return unit_property(unit, "InvocationID") + unit_property(unit, "MainPID") + machine_property(machine, "Id") +
+               inside(machine, "ip -o address show dev eth0 | grep -w inet").out + inside(machine, "cat /sys/class/net/eth0/address").out;
+    };
+    const std::string before = identity();
+    EXPECT_TRUE(has(before, " 10."));
+    write_file(root_ + "/count", "0\n");
+    ASSERT_TRUE(succeeds(holmctl({"kill", "--kill-whom=leader", "-s", "KILL", machine})));
+    EXPECT_TRUE(eventually([&] { return boots_of(machine) == crashes + 2 && state_of(machine) == "running"; }, 1200s)) << boots_of(machine);
+    EXPECT_EQ(content_of(root_ + "/count"), fmt::format("{}\n", crashes + 1));
+    EXPECT_EQ(identity(), before);
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+}
+
 TEST_F(RestartTest, HoldsWithoutHolmdAndStopsByTheUnit)
 {
     std::string machine = defined(stays, "restart = \"always\"\nrestart_delay = \"50ms\"\n"), unit = service_of(machine);
@@ -180,7 +204,7 @@ TEST_F(RestartTest, AUnitOfTheMachine)
 // A thousand crashes in one unit; the delay is short and there is no limit.
 TEST_F(RestartTest, ManyCrashesByPolicy)
 {
-    const int crashes = count(1000, 20);
+    const int crashes = 20;
     std::string machine = defined("exit 1", "restart = \"always\"\nrestart_delay = \"0s\"\nrestart_limit = 0\n"),
                 unit = service_of(machine);
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
