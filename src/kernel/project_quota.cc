@@ -5,6 +5,7 @@
 #include <linux/quota.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -47,6 +48,8 @@ Result<bool> is_free(int folder, uint32_t project)
     return sys_error("cannot read a quota");
 }
 
+}  // namespace
+
 Result<uint32_t> draw_project(int folder)
 {
     for (unsigned draw = 0; draw < draws; ++draw) {
@@ -58,7 +61,7 @@ Result<uint32_t> draw_project(int folder)
     return error(Errc::Failed, "no number of a project is free");
 }
 
-Result<> set_limit(int folder, uint32_t project, uint64_t bytes)
+Result<> limit_project(int folder, uint32_t project, uint64_t bytes)
 {
     fs_disk_quota quota{};
     quota.d_version = FS_DQUOT_VERSION;
@@ -69,18 +72,30 @@ Result<> set_limit(int folder, uint32_t project, uint64_t bytes)
     return quota_call(folder, Q_XSETQLIM, project, quota) ? Result<>(sys_error("cannot set a quota")) : Result<>();
 }
 
-}  // namespace
+Result<uint32_t> project_of(int file)
+{
+    fsxattr attributes{};
+    if (::ioctl(file, FS_IOC_FSGETXATTR, &attributes)) return unsupported(file);
+    return attributes.fsx_projid;
+}
+
+Result<> set_project(int file, uint32_t project)
+{
+    fsxattr attributes{};
+    struct stat status;
+    if (::fstat(file, &status) || ::ioctl(file, FS_IOC_FSGETXATTR, &attributes)) return unsupported(file);
+    attributes.fsx_projid = project;
+    if (S_ISDIR(status.st_mode)) attributes.fsx_xflags |= FS_XFLAG_PROJINHERIT;
+    if (::ioctl(file, FS_IOC_FSSETXATTR, &attributes))
+        return errno == EOPNOTSUPP || errno == ENOTTY ? unsupported(file) : sys_error("cannot set the project of a file");
+    return {};
+}
 
 Result<uint32_t> limit_folder(int folder, uint64_t bytes)
 {
     const uint32_t project = TRY(draw_project(folder));
-    fsxattr attributes{};
-    if (::ioctl(folder, FS_IOC_FSGETXATTR, &attributes)) return unsupported(folder);
-    attributes.fsx_projid = project;
-    attributes.fsx_xflags |= FS_XFLAG_PROJINHERIT;
-    if (::ioctl(folder, FS_IOC_FSSETXATTR, &attributes))
-        return errno == EOPNOTSUPP || errno == ENOTTY ? unsupported(folder) : sys_error("cannot set the project of a folder");
-    TRY(set_limit(folder, project, bytes));
+    TRY(set_project(folder, project));
+    TRY(limit_project(folder, project, bytes));
     return project;
 }
 
@@ -94,7 +109,7 @@ Result<uint64_t> used_by_project(int folder, uint32_t project)
 
 void forget_project(int folder, uint32_t project)
 {
-    std::ignore = set_limit(folder, project, 0);
+    std::ignore = limit_project(folder, project, 0);
 }
 
 }  // namespace holm::kernel

@@ -13,6 +13,14 @@ namespace holm::kernel {
 // has no project quotas, with what to do about it.
 Result<uint32_t> limit_folder(int folder, uint64_t bytes);
 
+// The same by steps. The project of a file or folder; 0: none. Errors: NotSupported.
+Result<uint32_t> project_of(int file);
+// A number that nobody has on the file system. Errors: NotSupported, with what to do about it.
+Result<uint32_t> draw_project(int folder);
+// A file counts for the project from now on; a folder with all that is made in it.
+Result<> set_project(int file, uint32_t project);
+Result<> limit_project(int folder, uint32_t project, uint64_t bytes);
+
 // The bytes that the project of a folder takes. Errors: NotSupported.
 Result<uint64_t> used_by_project(int folder, uint32_t project);
 

@@ -178,8 +178,9 @@ std::string describe_upper(const rootfs::Plan& plan)
     case Upper::None: return plan.read_only ? "read-only" : "used in place";
     case Upper::Memory: return describe_memory(plan);
     case Upper::Directory:
-        return fmt::format("{}{}\nwork folder {}", long_text(plan.upper_path), plan.empty_at_end ? " (emptied at the end of the unit)" : "",
-                           long_text(plan.work_path));
+        return fmt::format("{}{}{}\nwork folder {}", long_text(plan.upper_path),
+                           plan.memory_size ? fmt::format(", at most {}", machine::describe_size(plan.memory_size)) : "",
+                           plan.empty_at_end ? " (emptied at the end of the unit)" : "", long_text(plan.work_path));
     }
     return "";
 }

@@ -33,7 +33,7 @@ struct RootSpec {
     std::vector<std::string> lower;  // topmost first, 1 to 64
     std::string upper;
     RootMode mode = RootMode::Persistent;
-    std::optional<uint64_t> size;  // bytes, of an ephemeral upper in memory
+    std::optional<uint64_t> size;  // bytes, of the upper
     bool operator==(const RootSpec&) const = default;
 };
 

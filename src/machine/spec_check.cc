@@ -53,8 +53,9 @@ Result<> check_root(const Spec& spec)
     if (!root.upper.empty() && (root.mode == RootMode::ReadOnly || root.mode == RootMode::Volatile))
         return at(spec, "root.upper", "nothing is written to it with root.mode = \"{}\"",
                   root.mode == RootMode::ReadOnly ? "read-only" : "volatile");
-    if (root.size && (root.mode != RootMode::Ephemeral || !root.upper.empty()))
-        return at(spec, "root.size", "is the cap of an upper in memory: root.mode = \"ephemeral\", without root.upper");
+    const bool in_place = root.mode == RootMode::Persistent && !root.path.empty() && root.upper.empty();
+    if (root.size && (root.mode == RootMode::ReadOnly || root.mode == RootMode::Volatile || in_place))
+        return at(spec, "root.size", "is the cap of an upper, and this root has none");
     if (root.size && *root.size == 0) return at(spec, "root.size", "must be more than 0");
     return check_layers(spec);
 }

@@ -10,6 +10,7 @@
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "rootfs/apply_overlay.h"
+#include "rootfs/cap_upper.h"
 
 namespace holm::rootfs {
 
@@ -32,10 +33,20 @@ Result<> attach_layers(const LayersInput& input)
 // Upper and work, held until the overlay is mounted.
 using Held = std::pair<Fd, Fd>;
 
+// A file system without project quotas has no cap of before to take away either.
+Result<> cap_writes(const LayersInput& input, int state)
+{
+    Fd upper = TRY(kernel::open_in_root(state, input.sources.upper, O_RDONLY | O_DIRECTORY, Links::Refuse));
+    Fd work = TRY(kernel::open_in_root(state, input.sources.work, O_RDONLY | O_DIRECTORY, Links::Refuse));
+    Fd above = TRY(open_at(state, ".", O_RDONLY | O_DIRECTORY));
+    return cap_upper({.upper = upper.get(), .work = work.get(), .above = above.get()}, input.plan.memory_size);
+}
+
 Result<Held> attach_upper_on_disk(const LayersInput& input)
 {
     const std::string what = fmt::format("upper '{}' of machine '{}'", printable(input.plan.upper_path), input.plan.machine);
     Fd tree = TRY(kernel::clone_mount(input.sources.state.get(), Subtree::Alone), what);
+    TRY(cap_writes(input, input.sources.state.get()), what);
     TRY(map_mount(tree.get(), {.plan = input.plan, .user_namespace = input.user_namespace}, what));
     TRY(attach_in_stage(tree.get(), "state"));
     // By links, so that no `:` or `,` of these names reaches overlay's options.

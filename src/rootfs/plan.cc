@@ -93,6 +93,12 @@ Result<> check_upper_apart(const Spec& spec, const Facts& facts, const UpperPlac
     return {};
 }
 
+// Of the file systems that can hold an upper, those whose kernel counts projects.
+bool keeps_quota(std::string_view file_system)
+{
+    return file_system == "ext4" || file_system == "xfs";
+}
+
 Result<> check_upper(const Spec& spec, const Facts& facts, const UpperPlace& place, const machine::IdRange& ids)
 {
     std::string path = printable(place.path), origin = describe_origin(spec, "root.upper");
@@ -115,6 +121,12 @@ Result<> check_upper(const Spec& spec, const Facts& facts, const UpperPlace& pla
     if (ids.shifts() && !parent.can_be_id_mapped)
         return error(Errc::NotSupported, "the upper '{}' is on {}, which cannot be id-mapped: {}{}", path, parent.file_system,
                      instead_of_id_map, origin);
+    if (spec.root.size && !keeps_quota(parent.file_system))
+        return error(
+            Errc::NotSupported,
+            "root.size caps an upper by a project quota, which {} has none of: keep the upper '{}' on ext4 or xfs, or the changes in "
+            "memory with root.mode = \"ephemeral\" and no root.upper{}",
+            parent.file_system, path, describe_origin(spec, "root.size"));
     // What is emptied must have been holm's: its work folder is the mark.
     if (place.empty_at_end && !upper.empty && !upper.work)
         return error(Errc::Invalid, "the upper '{}' of an ephemeral root is not empty and would be emptied: name an empty folder{}", path,
@@ -145,9 +157,8 @@ Result<> check_mode(const Spec& spec, const UpperPlace& place)
                      describe_origin(spec, "root.upper"));
     if (!root.upper.empty() && root.mode == RootMode::Volatile)
         return error(Errc::Invalid, "a volatile root keeps nothing and has no upper{}", describe_origin(spec, "root.upper"));
-    if (root.size && place.upper != Upper::Memory && root.mode != RootMode::Volatile)
-        return error(Errc::Invalid, "root.size caps a root in memory, and the changes of this one are not kept in memory{}",
-                     describe_origin(spec, "root.size"));
+    if (root.size && place.upper == Upper::None && root.mode != RootMode::Volatile)
+        return error(Errc::Invalid, "root.size caps the upper of a machine, and this one has none{}", describe_origin(spec, "root.size"));
     return {};
 }
 
@@ -218,6 +229,7 @@ Result<Plan> plan_rootfs(const Spec& spec, const Facts& facts, const PlanInput& 
     plan.empty_at_end = place.empty_at_end;
     plan.read_only = spec.root.mode == RootMode::ReadOnly;
     plan.only_usr = spec.root.mode == RootMode::Volatile;
+    if (place.upper == Upper::Directory) plan.memory_size = spec.root.size.value_or(0);
     if (place.upper == Upper::Memory || plan.only_usr) plan.memory_size = memory_size(spec, input.memory);
     plan_disks(facts, plan);
     if (plan.in_place()) TRY(check_in_place(spec, facts));

@@ -67,7 +67,7 @@ struct Plan {
     std::vector<std::string> lower;
     Upper upper = Upper::None;
     std::string upper_path, work_path;  // Directory only
-    uint64_t memory_size = 0;           // Memory only; bytes
+    uint64_t memory_size = 0;           // Memory: its size, bytes; Directory: the cap of what is in it, 0: none
     bool create_upper = false;          // upper_path, work_path are holm's: made where missing
     bool empty_at_end = false;          // an ephemeral upper on disk: emptied at the end of the unit, and, for what a power cut
                                         // left, before its first boot, once it is locked

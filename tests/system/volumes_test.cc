@@ -97,4 +97,73 @@ TEST_F(VolumesTest, ASizeIsKeptOrRefused)
     EXPECT_EQ(sh("umount " + store).code, 0);
 }
 
+// A file system with project quotas, which takes a loop device: the host in namespaces may have none.
+class VmQuotaTest : public SystemTest {
+protected:
+    void SetUp() override
+    {
+        SystemTest::SetUp();
+        const std::string disk = folder() + "/disk";
+        at_ = folder() + "/mounted";
+        make_folder(at_);
+        ASSERT_TRUE(succeeds(sh(fmt::format("truncate -s 128M {0} && mkfs.ext4 -q -O quota,project -E quotatype=prjquota {0}", disk))));
+        mounted_ = sh(fmt::format("mount -o loop,prjquota {} {}", disk, at_)).code == 0;
+        if (!mounted_) GTEST_SKIP() << "no loop device or no quotas here";
+        busybox_ = busybox();
+    }
+    void TearDown() override
+    {
+        for (const std::string& machine : mine_) take_away(machine);
+        if (mounted_) {
+            EXPECT_TRUE(succeeds(sh("umount " + at_)));
+        }
+        SystemTest::TearDown();
+    }
+    std::string machine()
+    {
+        mine_.push_back(name());
+        return mine_.back();
+    }
+    // Starts it anew, with its upper on that file system.
+    void start(const std::string& machine, const std::string& size)
+    {
+        holmctl({"stop", machine});
+        define(machine, fmt::format("[root]\nlower = [\"{}\"]\nupper = \"{}/{}\"\n{}[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n"
+                                    "stop_signal = \"SIGKILL\"\n[[network]]\nnetwork = \"none\"\n",
+                                    busybox_, at_, machine, size));
+        ASSERT_TRUE(succeeds(holmctl({"start", machine}, {}, 120s)));
+    }
+    static int write(const std::string& machine, const std::string& file, int megabytes)
+    {
+        return inside(machine, fmt::format("dd if=/dev/zero of={} bs=1M count={} && sync", file, megabytes)).code;
+    }
+
+    bool mounted_ = false;
+    std::string at_, busybox_;
+    std::vector<std::string> mine_;
+};
+
+TEST_F(VmQuotaTest, AnUpperOnDiskIsCapped)
+{
+    const std::string web = machine();
+    start(web, "size = \"8M\"\n");
+    EXPECT_EQ(write(web, "/first", 4), 0);
+    EXPECT_NE(write(web, "/second", 8), 0);
+    start(web, "size = \"32M\"\n");
+    EXPECT_EQ(write(web, "/second", 8), 0) << "the cap is what the definition says at a start";
+    EXPECT_NE(write(web, "/third", 24), 0) << "and what was there counts";
+    start(web, "");
+    EXPECT_EQ(write(web, "/third", 24), 0) << "without one there is none";
+}
+
+TEST_F(VmQuotaTest, WhatAnUpperHasAlreadyCounts)
+{
+    const std::string web = machine();
+    ASSERT_TRUE(succeeds(
+        sh(fmt::format("mkdir -p {0}/{1}/deep/er && head -c 6M /dev/zero >{0}/{1}/deep/er/file && ln -s x {0}/{1}/link", at_, web))));
+    start(web, "size = \"8M\"\n");
+    EXPECT_NE(write(web, "/deep/er/more", 4), 0);
+    EXPECT_EQ(write(web, "/deep/er/more", 1), 0);
+}
+
 }  // namespace holm::test

@@ -50,7 +50,8 @@ void draw_root(Draw& draw, RootSpec& root)
     default: root.lower = {"/l/b", "/l/a", draw.path()}; break;
     }
     root.mode = draw.of({RootMode::Persistent, RootMode::Ephemeral, RootMode::ReadOnly, RootMode::Volatile});
-    if (root.mode == RootMode::Ephemeral && draw.coin()) root.size = draw.of<uint64_t>({1, 4096, 3ull << 30});
+    if ((root.mode == RootMode::Ephemeral || (root.mode == RootMode::Persistent && !root.upper.empty())) && draw.coin())
+        root.size = draw.of<uint64_t>({1, 4096, 3ull << 30});
     else if (root.mode == RootMode::Persistent && draw.coin()) root.upper = "/upper";
 }
 

@@ -149,11 +149,16 @@ TEST(RootPlan, VolatileKeepsOnlyUsr)
     EXPECT_FALSE(plan.in_place());
 }
 
-TEST(RootPlan, SizeNeedsMemory)
+TEST(RootPlan, SizeNeedsAnUpperAndAQuota)
 {
     Case made = with_path();
     made.spec.root.size = 1 << 30;
-    EXPECT_TRUE(made.refusal().starts_with("root.size caps a root in memory"));
+    EXPECT_TRUE(made.refusal().starts_with("root.size caps the upper of a machine, and this one has none"));
+    Case capped = with_upper(with_lower());
+    capped.spec.root.size = 1 << 30;
+    EXPECT_EQ(capped.plan()->memory_size, uint64_t{1} << 30);
+    capped.facts.upper->parent->file_system = "btrfs";
+    EXPECT_TRUE(capped.refusal().starts_with("root.size caps an upper by a project quota, which btrfs has none of"));
 }
 
 TEST(RootPlan, HostRootInPlaceIsRefusedAndGoodAsLower)
