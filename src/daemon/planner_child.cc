@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <ctime>
+#include <thread>
 
 #include "api/names.h"
 #include "base/log.h"
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::chrono::seconds boot_deadline{45};  // less than holm-prepare waits
 constexpr time_t boot_time = 300;                  // s
+constexpr int release_attempts = 5;
+constexpr std::chrono::milliseconds release_pause{200};
 
 Fd probe_namespace;  // of prepare_planning
 
@@ -27,6 +30,17 @@ std::chrono::seconds planning_deadline()
     timespec now{};
     ::clock_gettime(CLOCK_BOOTTIME, &now);
     return now.tv_sec < boot_time ? boot_deadline : planner_deadline;
+}
+
+// What fails for want of memory, descriptors or a disk that answers may go well in a moment. In the child, which may wait.
+Result<> release_persistently(const machine::MachineName& name, Keep keep)
+{
+    Result<> released = release(name, keep);
+    for (int i = 1; !released && i < release_attempts; ++i) {
+        std::this_thread::sleep_for(release_pause);
+        released = release(name, keep);
+    }
+    return released;
 }
 
 }  // namespace
@@ -82,7 +96,7 @@ std::unique_ptr<Worker> start_describing(systemd::Loop& loop, PlanRequest reques
 std::unique_ptr<Worker> start_removal(systemd::Loop& loop, const machine::MachineName& name, Keep keep, Released released)
 {
     auto job = [&name, keep](const Worker::LookingAt&) -> Result<kernel::Message> {
-        TRY(release(name, keep));
+        TRY(release_persistently(name, keep));
         return kernel::Message("ok");
     };
     auto finished = [released = std::move(released)](Result<kernel::Message> done) mutable {
