@@ -228,7 +228,8 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
 
     Undo claimed([&] {
         Result<> undone = leave_networks(request.name, plan.network);
-        if (plan.security.own_profile) undone = security::remove_profile(request.name);
+        if (plan.security.own_profile)
+            if (auto removed = security::remove_profile(request.name); !removed) undone = removed;
         if (!before) remove_leases(request.name);
         if (!had_state) undone = remove_below(api::state_machines_folder, request.name);
         else if (before) undone = write_identity(request.name, *before);

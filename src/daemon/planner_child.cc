@@ -32,11 +32,12 @@ std::chrono::seconds planning_deadline()
     return now.tv_sec < boot_time ? boot_deadline : planner_deadline;
 }
 
-// What fails for want of memory, descriptors or a disk that answers may go well in a moment. In the child, which may wait.
+// What fails for want of memory, descriptors or a disk that answers may go well in a moment, as long as the plan says what there is to
+// take back: an error of after that stands. In the child, which may wait.
 Result<> release_persistently(const machine::MachineName& name, Keep keep)
 {
     Result<> released = release(name, keep);
-    for (int i = 1; !released && i < release_attempts; ++i) {
+    for (int i = 1; !released && has_plan(name) && i < release_attempts; ++i) {
         std::this_thread::sleep_for(release_pause);
         released = release(name, keep);
     }

@@ -271,9 +271,7 @@ std::string describe_file(const rootfs::File& file)
 std::string describe_files(const Plan& plan)
 {
     Section section("Files");
-    for (const rootfs::File& file : plan.rootfs.files) {
-        section.line(long_text(file.path), describe_file(file));
-    }
+    for (const rootfs::File& file : plan.rootfs.files) section.line(long_text(file.path), describe_file(file));
     for (const rootfs::File& file : plan.rootfs.host_files)
         section.line("/run/host/" + long_text(file.path), fmt::format("{} bytes", file.content.size()));
     for (const Credential& credential : plan.credentials)
