@@ -35,6 +35,7 @@ std::pair<int, std::string> read_acknowledgement(const nlmsghdr& header, std::st
     nlmsgerr answer{};
     if (body.size() < sizeof answer) return {EPROTO, ""};
     memcpy(&answer, body.data(), sizeof answer);
+    if (answer.error > 0 || answer.error < -4095) return {EPROTO, ""};  // MAX_ERRNO of the kernel
     if (!(header.nlmsg_flags & NLM_F_ACK_TLVS)) return {-answer.error, ""};
     size_t echoed = header.nlmsg_flags & NLM_F_CAPPED ? 0 : NLMSG_ALIGN(answer.msg.nlmsg_len) - sizeof(nlmsghdr);
     if (body.size() < sizeof answer + echoed) return {-answer.error, ""};

@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/text.h"
 #include "machine/toml_value.h"
@@ -15,7 +16,8 @@ namespace {
 // Finds out, without recursion, how deep a document nests: toml++ descends by recursion, and so does the freeing of its tree.
 // Only brackets and dots outside of strings and comments count; a document that is no TOML is left to toml++, but for letters beyond ASCII
 // outside of them: what toml++ 3.3 does when it asks whether one is white space is undefined. It asks that of all that stands in a value
-// which is none (`1"é"`), strings too: there a string is refused.
+// which is none (`1"é"`), strings too: there a string is refused. It takes for granted, too, that a name follows the `[` of a header,
+// and that no value begins with `}`.
 class TextScan {
 public:
     TextScan(std::string_view text, const std::string& file) : text_(text), here_{file, 1, 1} {}
@@ -23,6 +25,8 @@ public:
     Result<> run()
     {
         while (!text_.empty()) {
+            TRY(check_header(text_.front()));
+            TRY(check_value(text_.front()));
             if (text_.front() == '"' || text_.front() == '\'') TRY(take_string());
             else if (text_.front() == '#') skip(text_.substr(0, text_.find('\n')).size());
             else {
@@ -41,6 +45,21 @@ private:
     // Where a value is to stand, and whether any of it was there.
     enum class Place { Key, Value, BehindValue };
 
+    // "]", which names nothing, is left to toml++; letters beyond ASCII are to run().
+    Result<> check_header(char c)
+    {
+        if (header_ == 0 || static_cast<unsigned char>(c) >= 0x80 || c == ' ' || c == '\t' || (c == '[' && header_ == 1)) return {};
+        header_ = 0;
+        if (std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("_-\"']").find(c) != std::string_view::npos) return {};
+        return error(Errc::Invalid, "{}the name of a table must follow '['", describe_position(here_));
+    }
+
+    Result<> check_value(char c) const
+    {
+        if (place_ == Place::Value && c == '}') return error(Errc::Invalid, "{}a value must stand here", describe_position(here_));
+        return {};
+    }
+
     void follow(char c)
     {
         switch (c) {
@@ -51,6 +70,7 @@ private:
         case '[':
         case '{':
             open_.push_back(place_ == Place::Key ? 'k' : c);  // [header]
+            if (place_ == Place::Key && c == '[') ++header_;
             if (place_ == Place::Value && c == '{') place_ = Place::Key;
             break;
         case ',': place_ = open_.ends_with('{') ? Place::Key : Place::Value; break;
@@ -71,7 +91,7 @@ private:
     {
         const std::string_view from = text_;
         const Origin begin = here_;
-        skip_string();
+        TRY(skip_string());
         const std::string_view string = from.substr(0, from.size() - text_.size());
         if (place_ == Place::BehindValue && std::ranges::any_of(string, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
             return error(Errc::Invalid, "{}no string can stand here", describe_position(begin));
@@ -98,15 +118,17 @@ private:
     }
 
     // A basic string (escapes) or a literal one (none), on one line or, with three quotes, on many.
-    void skip_string()
+    Result<> skip_string()
     {
         const char quote = text_.front();
         const std::string three(3, quote);
         const bool many = text_.starts_with(three);
         size_t at = many ? 3 : 1;
         while (at < text_.size()) {
-            if (quote == '"' && text_[at] == '\\') at += 2;
-            else if (many && text_.substr(at).starts_with(three)) {
+            if (quote == '"' && text_[at] == '\\') {
+                if (many) TRY(check_continuation(text_.substr(at + 1)));
+                at += 2;
+            } else if (many && text_.substr(at).starts_with(three)) {
                 at += 3;
                 while (at < text_.size() && text_[at] == quote) ++at;  // up to two quotes of content before the three that close
                 break;
@@ -116,13 +138,24 @@ private:
             } else ++at;
         }
         skip(at);
+        return {};
+    }
+
+    // Behind a backslash at a line's end toml++ asks, too, whether a letter is white space.
+    Result<> check_continuation(std::string_view behind) const
+    {
+        const size_t next = behind.find_first_not_of(" \t\r\n");
+        if (next == 0 || next == std::string_view::npos || static_cast<unsigned char>(behind[next]) < 0x80) return {};
+        return error(Errc::Invalid, "{}in this string a line that ends with '\\' goes on with a letter beyond ASCII: join the two",
+                     describe_position(here_));
     }
 
     std::string_view text_;
     Origin here_;
     size_t depth_ = 0, dots_ = 0;
     Place place_ = Place::Key;
-    std::string open_;  // brackets: '[', '{', or 'k' of a header
+    unsigned header_ = 0;  // its brackets, until its name begins
+    std::string open_;     // brackets: '[', '{', or 'k' of a header
 };
 
 Origin origin_of(const toml::source_region& region, const std::string& file)

@@ -60,6 +60,14 @@ TEST(Toml, LettersBeyondAsciiStandInStringsAndComments)
         EXPECT_TRUE(failure(bad).ends_with("only strings and comments may have letters beyond ASCII")) << failure(bad);
 }
 
+TEST(Toml, ALineThatGoesOnDoesSoInAscii)
+{
+    for (const char* bad : {"a = \"\"\"x\\\n  ä\"\"\"", "a = \"\"\"\\ \nö\"\"\"", "a = \"\"\"\\ \xef\xbb\xbb\"\"\""})
+        EXPECT_TRUE(failure(bad).ends_with("goes on with a letter beyond ASCII: join the two")) << failure(bad);
+    for (const char* good : {"a = \"\"\"ä\\\n  x ä\"\"\"", "a = \"\"\"ä\nö\\\\\nü\"\"\"", "a = '''x\\\nä'''", "a = \"\\n\""})
+        EXPECT_EQ(failure(good), "") << good;
+}
+
 TEST(Toml, NoStringStandsInAValueThatIsNone)
 {
     for (const char* bad : {"a = 1\"ä\"", "a = x'ä'", "a = [1\"ä\"]", "a = [1=\"ä\"]", "a = 1[\"ä\"]", "a = 1.'ä'", "a = 1 = 'ä'",
@@ -68,6 +76,24 @@ TEST(Toml, NoStringStandsInAValueThatIsNone)
     for (const char* good : {"a.'ä' = 'ä'", "['ä'.\"ö\"]\n'ü' = 1", "[[a.'ä']]",
                              "a = ['ä', ['ö'], {'ü' = 'ä', b.'ö' = ['x', \"\"\"ä\n\"\"\"]}, # ä\n 'ä',\n]\n'ö' = 1",
                              "a = 1\n'ä' = 2 # 'ö'\nb = [\n'ä'\n,\n]\n"})
+        EXPECT_EQ(failure(good), "") << good;
+}
+
+TEST(Toml, ANameFollowsTheBracketOfAHeader)
+{
+    for (const char* bad : {"a = 1\n[\nroot]\n", "[^init]", "[[[a]]]", "[[\na]]", "[#\na]", "[.a]", "[=]", "[\r\na]", "[ [ [a"})
+        EXPECT_TRUE(failure(bad).ends_with("the name of a table must follow '['")) << bad << ": " << failure(bad);
+    EXPECT_EQ(failure("a = 1\n[\nroot]\n").substr(0, 9), "f.toml:2:");
+    for (const char* bad : {"[]", "[", "[[", "[ [a]]"}) EXPECT_NE(failure(bad), "") << bad;
+    for (const char* good : {"[a]", "[ \"a\" ]", "[[ a ]]", "['a']", "[-]", "[9_]", "a = [\n [1, 2],\n [\n]]\n[b]\nc = [[[1]]]"})
+        EXPECT_EQ(failure(good), "") << good;
+}
+
+TEST(Toml, AValueDoesNotBeginWithABrace)
+{
+    for (const char* bad : {"a = [}", "a = [[[}}", "a = [1, }]", "a = [\n}", "a = {b = [}}", "a = {b = }", "a = }"})
+        EXPECT_TRUE(failure(bad).ends_with("a value must stand here")) << bad << ": " << failure(bad);
+    for (const char* good : {"a = {}", "a = [{}]", "a = [{b = [1]}, {}]", "a = {b = {}, c = [{}]}", "a = ['}', \"}\"] # }"})
         EXPECT_EQ(failure(good), "") << good;
 }
 
