@@ -18,7 +18,8 @@ namespace holm::security {
 
 namespace {
 
-// What every program may: systemd-nspawn's list without io_uring and userfaultfd, and what is younger and as harmless.
+// What every program may: systemd-nspawn's list without io_uring, userfaultfd and locked memory (which is for those that may lock some),
+// and what is younger and as harmless.
 constexpr std::string_view of_all[] = {
     "@basic-io",
     "@chown",
@@ -26,7 +27,6 @@ constexpr std::string_view of_all[] = {
     "@file-system",
     "@io-event",
     "@ipc",
-    "@memlock",
     "@network-io",
     "@process",
     "@resources",
@@ -104,8 +104,8 @@ constexpr std::string_view of_none[] = {"process_vm_readv", "process_vm_writev",
 
 constexpr std::pair<int, std::string_view> of_capabilities[] = {
     {CAP_SYS_ADMIN, "@mount"},      {CAP_SYS_ADMIN, "listmount"}, {CAP_SYS_ADMIN, "open_tree_attr"}, {CAP_SYS_ADMIN, "setdomainname"},
-    {CAP_SYS_ADMIN, "sethostname"}, {CAP_SYS_ADMIN, "statmount"}, {CAP_SYS_BOOT, "reboot"},          {CAP_SYS_CHROOT, "chroot"},
-    {CAP_SYS_MODULE, "@module"},    {CAP_SYS_PACCT, "acct"},      {CAP_SYS_PTRACE, "kcmp"},          {CAP_SYS_PTRACE, "pidfd_getfd"},
+    {CAP_SYS_ADMIN, "sethostname"}, {CAP_SYS_ADMIN, "statmount"}, {CAP_SYS_BOOT, "reboot"},          {CAP_IPC_LOCK, "@memlock"},
+    {CAP_SYS_CHROOT, "chroot"},     {CAP_SYS_MODULE, "@module"},  {CAP_SYS_PACCT, "acct"},           {CAP_SYS_PTRACE, "kcmp"},
     {CAP_SYS_PTRACE, "ptrace"},     {CAP_SYS_RAWIO, "@raw-io"},   {CAP_SYS_TIME, "@clock"},          {CAP_SYS_TTY_CONFIG, "vhangup"},
     {CAP_SYSLOG, "syslog"},
 };
@@ -119,6 +119,12 @@ constexpr uint32_t new_namespaces =
 bool has(const Plan& plan, int capability)
 {
     return (plan.capabilities & capability_bit(capability)) != 0;
+}
+
+bool locks_memory(const Plan& plan)
+{
+    auto limit = plan.rlimits.find("MEMLOCK");
+    return limit != plan.rlimits.end() && limit->second.first > default_locked_memory;
 }
 
 Result<> add(SyscallNames& names, std::string_view name)
@@ -142,6 +148,7 @@ Result<SyscallNames> default_names(const Plan& plan)
     names.erase("chroot");
     for (auto [capability, name] : of_capabilities)
         if (has(plan, capability)) TRY(add(names, name));
+    if (locks_memory(plan)) TRY(add(names, "@memlock"));
     // An unprivileged user of a system may make namespaces; a command that has no use for them cannot reach the kernel's code behind them.
     if (!has(plan, CAP_SYS_ADMIN)) names.erase("unshare"), names.erase("setns");
     for (std::string_view name : of_nesting)
@@ -193,6 +200,12 @@ void add_namespaces(const Plan& plan, std::vector<Check>& checks)
     checks.push_back({"clone3", {}, ENOSYS});
 }
 
+// systemd-nspawn grants it to nobody. Programs that would confine themselves take ENOSYS for "not by this kernel" and go on.
+void add_landlock(std::vector<Check>& checks)
+{
+    checks.push_back({"landlock_create_ruleset", {}, ENOSYS});
+}
+
 std::vector<Check> default_checks(const Plan& plan)
 {
     std::vector<Check> checks;
@@ -200,6 +213,7 @@ std::vector<Check> default_checks(const Plan& plan)
     add_devices(plan, checks);
     add_terminals(checks);
     add_personalities(checks);
+    add_landlock(checks);
     add_namespaces(plan, checks);
     return checks;
 }

@@ -49,7 +49,7 @@ constexpr const char* read_only_paths[] = {"/proc/apm", "/proc/bus", "/proc/fs",
 // Nothing here raises a limit, which an inner host without CAP_SYS_RESOURCE could not.
 std::map<std::string, std::pair<uint64_t, uint64_t>> default_rlimits()
 {
-    return {{"CORE", {0, UINT64_MAX}}, {"MEMLOCK", {65536, 65536}}, {"MSGQUEUE", {819200, 819200}}};
+    return {{"CORE", {0, UINT64_MAX}}, {"MEMLOCK", {default_locked_memory, default_locked_memory}}, {"MSGQUEUE", {819200, 819200}}};
 }
 
 Result<uint64_t> parse_set(const machine::Spec& spec, const std::vector<std::string>& list, std::string_view key)

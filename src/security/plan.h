@@ -28,6 +28,9 @@ struct Syscalls {
     bool operator==(const Syscalls&) const = default;
 };
 
+// Bytes that a program may lock in memory unless the definition says otherwise, as getrlimit(2) RLIMIT_MEMLOCK.
+inline constexpr uint64_t default_locked_memory = 65536;
+
 struct Plan {
     uint64_t capabilities = 0;  // bounding set, and permitted and effective of a payload that runs as root; bit = number
     bool no_new_privileges = false;

@@ -216,10 +216,11 @@ TEST_F(IsolationTest, FilesOfTheRootAreNotTrusted)
     write_file(secret, "root:x:0:0:secret-of-the-host:/:/bin/sh\n", 0600);
     struct stat before, after;
     ASSERT_EQ(stat(secret.c_str(), &before), 0);
+    ASSERT_TRUE(succeeds(sh("mkfifo " + folder() + "/fifo")));
     for (const char* file : {"etc/passwd", "etc/group", "etc/os-release", "usr/lib/os-release", "etc/resolv.conf", "etc/machine-id",
                              "etc/localtime", "etc/hostname"})
-        for (const std::string& kind : {"ln -s " + secret, std::string("mkfifo"), std::string("mkdir"), std::string("truncate -s 4G"),
-                                        std::string("mknod -m 666 {} c 1 5")}) {
+        for (const std::string& kind : {"ln -s " + secret, "ln -s " + folder() + "/fifo", std::string("mkfifo"), std::string("mkdir"),
+                                        std::string("truncate -s 4G"), std::string("mknod -m 666 {} c 1 5")}) {
             std::string root = busybox(), place = root + "/" + file, machine = name();
             fs::create_directories(fs::path(place).parent_path());
             fs::remove(place);

@@ -31,7 +31,7 @@ TEST(Filter, NobodyHasWhatReachesDeepIntoTheKernel)
                                  "add_key", "kexec_load", "init_module", "quotactl", "process_vm_readv", "swapon", "modify_ldt",
                                  "fanotify_init", "lookup_dcookie", "iopl", "settimeofday", "remap_file_pages"})
             EXPECT_FALSE(filter.allowed.contains(name)) << name;
-        for (const char* name : {"execve", "clone3", "openat2", "mlock", "name_to_handle_at", "rseq", "setresuid", "capset", "seccomp"})
+        for (const char* name : {"execve", "clone3", "openat2", "name_to_handle_at", "rseq", "setresuid", "capset", "seccomp"})
             EXPECT_TRUE(filter.allowed.contains(name)) << name;
     }
 }
@@ -46,6 +46,26 @@ TEST(Filter, ACapabilityBringsTheCallsThatItIsFor)
     EXPECT_TRUE(command.allowed.contains("chroot"));
     EXPECT_TRUE(filter_of(capability_bit(CAP_SYS_TIME)).allowed.contains("clock_settime"));
     EXPECT_TRUE(std::ranges::includes(boots.allowed, command.allowed)) << "a command has no call that a system has not";
+}
+
+TEST(Filter, LockedMemoryIsForThoseWhoMayLockSome)
+{
+    EXPECT_FALSE(filter_of(boot_capabilities).allowed.contains("mlock"));
+    EXPECT_TRUE(filter_of(capability_bit(CAP_IPC_LOCK)).allowed.contains("mlock"));
+    Plan plan{.rlimits = {{"MEMLOCK", {default_locked_memory, default_locked_memory}}}};
+    EXPECT_FALSE(plan_filter(plan)->allowed.contains("mlockall"));
+    plan.rlimits["MEMLOCK"].first = 1 << 20;
+    EXPECT_TRUE(plan_filter(plan)->allowed.contains("mlockall"));
+}
+
+TEST(Filter, LandlockIsThereForWhoNamesIt)
+{
+    auto answer = [](const Filter& filter) {
+        auto check = std::ranges::find(filter.checks, "landlock_create_ruleset", &Check::syscall);
+        return check == filter.checks.end() ? 0 : check->answer;
+    };
+    EXPECT_EQ(answer(filter_of(boot_capabilities)), ENOSYS);
+    EXPECT_EQ(answer(filter_of(boot_capabilities, {"landlock_create_ruleset"})), 0);
 }
 
 TEST(Filter, TheDefinitionAddsAndTakesAway)
