@@ -43,6 +43,16 @@ public:
     {
     }
 
+    Packing(const Packing&) = delete;
+    Packing& operator=(const Packing&) = delete;
+
+    // What was not finished gets no end, which would pass for that of a whole archive; nothing is written any more.
+    ~Packing()
+    {
+        for (struct archive* writer : {tar_.get(), bytes_.get()})
+            if (writer) archive_write_fail(writer);
+    }
+
     Result<Packed> run()
     {
         TRY(open());
@@ -176,14 +186,15 @@ private:
         return ::fgetxattr(folder, opaque_attribute, &value, 1) == 1 && value == 'y';
     }
 
-    // The topmost that has the name.
-    static Result<size_t> find_layer(const Merged& merged, const std::string& name, const std::string& path, struct stat& status)
+    // The topmost that has the name. None, where overlayfs lists a whiteout that hides nothing: of a folder that has no other below it.
+    static Result<std::optional<size_t>> find_layer(const Merged& merged, const std::string& name, const std::string& path,
+                                                    struct stat& status)
     {
         for (size_t i = 0; i < merged.folders.size(); ++i) {
-            if (::fstatat(merged.folders[i].get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return i;
-            if (errno != ENOENT) break;
+            if (::fstatat(merged.folders[i].get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return std::optional(i);
+            if (errno != ENOENT) return sys_error("cannot look at '{}'", printable(path));
         }
-        return sys_error("cannot look at '{}'", printable(path));
+        return std::optional<size_t>();
     }
 
     // A folder of the layer `from`, with those of the same name below it, down to what hides the rest.
@@ -207,8 +218,10 @@ private:
     Result<> pack_entry(const Merged& merged, const std::string& name, const std::string& path, unsigned depth)
     {
         struct stat status;
-        const size_t layer = TRY(find_layer(merged, name, path, status));
+        const auto found = TRY(find_layer(merged, name, path, status));
         TRY(go_on_(0));
+        if (!found) return {};
+        const size_t layer = *found;
         if (S_ISDIR(status.st_mode)) {
             const Merged inner = TRY(merge(merged, layer, name));
             return pack_folder(inner, path, depth + 1);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -99,8 +100,13 @@ Result<> change_mount(int mount, const MountChange& change)
 
 Result<> attach_mount(int mount, int target)
 {
-    if (::move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)) return sys_error("cannot attach a mount");
-    return {};
+    if (!::move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)) return {};
+    const int number = errno;
+    struct stat what, where;
+    if (number == EINVAL && ::fstat(mount, &what) == 0 && ::fstat(target, &where) == 0 && S_ISDIR(what.st_mode) != S_ISDIR(where.st_mode))
+        return S_ISDIR(where.st_mode) ? error(Errc::Invalid, "a file cannot be mounted on a folder: name the file to mount it on")
+                                      : error(Errc::Invalid, "a folder cannot be mounted on a file: name a folder to mount it on");
+    return errno_error(number, "cannot attach a mount");
 }
 
 Result<> mount_overlay(const std::string& target, const std::string& options, unsigned long flags)

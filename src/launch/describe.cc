@@ -332,6 +332,7 @@ std::string describe_security(const Plan& plan)
     if (!security.apparmor.empty())
         section.line("AppArmor", long_text(security.apparmor) + (security.own_profile ? " (made by holm)" : ""));
     if (!security.selinux.empty()) section.line("SELinux", long_text(security.selinux));
+    if (!plan.rootfs.context.empty()) section.line("SELinux of mounts", long_text(plan.rootfs.context));
     section.words("masked", long_texts(security.masked));
     section.words("read-only", long_texts(security.read_only));
     section.words("writable below", long_texts(security.writable));

@@ -78,10 +78,15 @@ std::vector<Credential> plan_credentials(const Spec& spec)
 Result<> check_labels(const Spec& spec, const HostFacts& host)
 {
     for (auto [asked, there, key, name] : {std::tuple(!spec.security.apparmor.empty(), host.apparmor, "security.apparmor", "AppArmor"),
-                                           {!spec.security.selinux.empty(), host.selinux, "security.selinux", "SELinux"}})
+                                           {!spec.security.selinux.empty(), host.selinux, "security.selinux", "SELinux"},
+                                           {!spec.security.selinux_mounts.empty(), host.selinux, "security.selinux_mounts", "SELinux"}})
         if (asked && !there)
             return error(Errc::NotSupported, "{} is not active on this host: boot it with it, or leave out '{}'{}", name, key,
                          describe_origin(spec, key));
+    // It stands between quotation marks among the options of an overlay.
+    if (spec.security.selinux_mounts.find('"') != std::string::npos)
+        return error(Errc::Invalid, "'{}' is no context of SELinux{}", printable(spec.security.selinux_mounts, 200),
+                     describe_origin(spec, "security.selinux_mounts"));
     return {};
 }
 
@@ -104,6 +109,7 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.payload = TRY(plan_payload(spec, facts, request, plan.uuid));
     rootfs::PlanInput input{.ids = facts.identity.ids, .state = plan.state, .memory = facts.host.memory};
     plan.rootfs = TRY(rootfs::plan_rootfs(spec, facts.rootfs, input, plan.warnings));
+    plan.rootfs.context = spec.security.selinux_mounts;
     plan.unit = TRY(plan_unit(spec, request, plan.payload, plan.rootfs));
     TRY(plan_guest_files(spec, facts, plan));
     plan.rootfs.host_files = plan_host_files(facts, plan);

@@ -160,6 +160,7 @@ constexpr Field<rootfs::Plan> rootfs_fields[] = {
     tables_field<&rootfs::Plan::mounts, mount_fields>("mount"),
     tables_field<&rootfs::Plan::disks, disk_fields>("disk"),
     tables_field<&rootfs::Plan::devices, device_fields>("device"),
+    field<&rootfs::Plan::context, AnyText>("context"),
     tables_field<&rootfs::Plan::files, file_fields>("file"),
     tables_field<&rootfs::Plan::host_files, file_fields>("host_file"),
 };

@@ -106,7 +106,7 @@ struct SecuritySpec {
     std::vector<std::string> devices;
     std::optional<bool> no_new_privileges;  // default: false for boot, true for a command
     bool nesting = false;
-    std::string apparmor, selinux;
+    std::string apparmor, selinux, selinux_mounts;
     std::map<std::string, std::pair<uint64_t, uint64_t>> rlimits;  // "NOFILE" -> soft, hard; UINT64_MAX = infinity
     std::optional<int> oom_score_adjust;
     std::map<std::string, std::string> sysctl;

@@ -208,6 +208,7 @@ constexpr Field<SecuritySpec> security_fields[] = {
     field<&SecuritySpec::nesting, Boolean>("nesting"),
     field<&SecuritySpec::apparmor, Line>("apparmor"),
     field<&SecuritySpec::selinux, Line>("selinux"),
+    field<&SecuritySpec::selinux_mounts, Line>("selinux_mounts"),
     field<&SecuritySpec::oom_score_adjust, Integer<int, -1000, 1000>>("oom_score_adjust"),
     field<&SecuritySpec::isolation, Word<isolations>>("isolation"),
     group_field<SecuritySpec, capability_fields>("capabilities"),

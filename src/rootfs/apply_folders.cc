@@ -11,6 +11,7 @@
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "rootfs/device_node.h"
+#include "rootfs/own_tmpfs.h"
 
 namespace holm::rootfs {
 
@@ -20,13 +21,10 @@ using kernel::FileSystem;
 using kernel::Links;
 using kernel::Subtree;
 
-// A tmpfs that belongs to the machine's root. Sizes as systemd gives its own (TMPFS_LIMITS_* of src/basic/mountpoint-util.h).
+// Sizes as systemd gives its own (TMPFS_LIMITS_* of src/basic/mountpoint-util.h).
 FileSystem tmpfs(const Plan& plan, const char* mode, const char* size, const char* inodes, uint64_t attributes)
 {
-    const std::string owner = fmt::format("{}", plan.ids.base);
-    return {.type = "tmpfs",
-            .options = {{"mode", mode}, {"size", size}, {"nr_inodes", inodes}, {"uid", owner}, {"gid", owner}},
-            .attributes = attributes};
+    return own_tmpfs(plan, {{"mode", mode}, {"size", size}, {"nr_inodes", inodes}}, attributes);
 }
 
 // One of holm's own folders of the root: made where missing, never through a link.

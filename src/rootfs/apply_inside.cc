@@ -101,17 +101,18 @@ Result<> put_one(int root, const File& file)
 
 }  // namespace
 
-Result<Inside> mount_inside()
+Result<Inside> mount_inside(const Plan& plan)
 {
     Inside inside;
     TRY(kernel::unshare_namespaces(CLONE_NEWNS), "mount namespace");
     inside.root = TRY(open_top_of_root());
     int root = inside.root.get();
     TRY(attach_in(root, "sys/fs/cgroup", {.type = "cgroup2", .options = {}, .attributes = kernel::no_suid_dev_exec}));
-    inside.devpts = TRY(attach_in(root, "dev/pts",
-                                  {.type = "devpts",
-                                   .options = {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},  // gid 5: "tty" of every distribution
-                                   .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC}));
+    kernel::FileSystem terminals{.type = "devpts",
+                                 .options = {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},  // gid 5: "tty" of every distribution
+                                 .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+    if (!plan.context.empty()) terminals.options.emplace_back("context", plan.context);
+    inside.devpts = TRY(attach_in(root, "dev/pts", terminals));
     TRY(attach_in(root, "dev/mqueue", {.type = "mqueue", .options = {}, .attributes = kernel::no_suid_dev_exec}));
     return inside;
 }

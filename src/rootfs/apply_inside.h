@@ -19,7 +19,7 @@ struct Inside {
 
 // Makes the mount namespace whose mounts are locked, and mounts in it cgroup2, devpts and mqueue. The process must have all its other
 // namespaces, and be their root.
-Result<Inside> mount_inside();
+Result<Inside> mount_inside(const Plan& plan);
 
 // Makes the machine's root the root of this process, and leaves the host's behind.
 Result<> change_root(const Inside& inside);

@@ -11,6 +11,7 @@
 #include "kernel/path.h"
 #include "rootfs/apply_overlay.h"
 #include "rootfs/cap_upper.h"
+#include "rootfs/own_tmpfs.h"
 
 namespace holm::rootfs {
 
@@ -59,16 +60,11 @@ Result<Held> attach_upper_on_disk(const LayersInput& input)
 // of a system need, and keeps empty files from being free.
 Result<Fd> attach_upper_in_memory(LayersInput& input)
 {
-    const std::string owner = fmt::format("{}", input.plan.ids.base);
     bool fresh = !input.memory;
+    const std::string size = fmt::format("{}", input.plan.memory_size), inodes = fmt::format("{}", input.plan.memory_size / 4096);
     if (fresh)
-        input.memory = TRY(kernel::make_mount({.type = "tmpfs",
-                                               .options = {{"size", fmt::format("{}", input.plan.memory_size)},
-                                                           {"nr_inodes", fmt::format("{}", input.plan.memory_size / 4096)},
-                                                           {"mode", "0755"},
-                                                           {"uid", owner},
-                                                           {"gid", owner}},
-                                               .attributes = kernel::no_suid_dev}));
+        input.memory =
+            TRY(kernel::make_mount(own_tmpfs(input.plan, {{"size", size}, {"nr_inodes", inodes}, {"mode", "0755"}}, kernel::no_suid_dev)));
     TRY(attach_in_stage(input.memory.get(), "memory"));
     if (fresh && (::mkdir("memory/upper", 0755) || ::mkdir("memory/work", 0755))) return sys_error("cannot make the upper in memory");
     TRY(link_in_stage("memory/upper", "upper"));
@@ -78,9 +74,11 @@ Result<Fd> attach_upper_in_memory(LayersInput& input)
 
 Result<> mount_layers(const Plan& plan, const std::string& target)
 {
-    return mount_overlay_in_stage(
-        {.what = fmt::format("the overlay of machine '{}'", plan.machine), .layers = plan.lower.size(), .upper = plan.upper != Upper::None},
-        target);
+    return mount_overlay_in_stage({.what = fmt::format("the overlay of machine '{}'", plan.machine),
+                                   .context = plan.context,
+                                   .layers = plan.lower.size(),
+                                   .upper = plan.upper != Upper::None},
+                                  target);
 }
 
 // Mode volatile: an empty root with the /usr of the layers, and the links of a merged /usr (file-hierarchy(7)).
@@ -88,11 +86,8 @@ Result<> mount_only_usr(const Plan& plan, int layers)
 {
     Fd usr = TRY(kernel::open_in_root(layers, "usr", O_PATH | O_DIRECTORY, Links::Refuse), "mode volatile needs a /usr");
     Fd tree = TRY(kernel::clone_mount(usr.get(), Subtree::Alone));
-    const std::string owner = fmt::format("{}", plan.ids.base);
     const std::string size = plan.memory_size ? fmt::format("{}", plan.memory_size) : "10%";
-    Fd root = TRY(kernel::make_mount({.type = "tmpfs",
-                                      .options = {{"size", size}, {"nr_inodes", "1m"}, {"mode", "0755"}, {"uid", owner}, {"gid", owner}},
-                                      .attributes = MOUNT_ATTR_NODEV}));
+    Fd root = TRY(kernel::make_mount(own_tmpfs(plan, {{"size", size}, {"nr_inodes", "1m"}, {"mode", "0755"}}, MOUNT_ATTR_NODEV)));
     for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}) {
         const std::string target = fmt::format("usr/{}", name);
         if (!::faccessat(layers, target.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) && ::symlinkat(target.c_str(), root.get(), name))

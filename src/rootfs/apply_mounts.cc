@@ -8,6 +8,7 @@
 #include "kernel/path.h"
 #include "rootfs/apply_layers.h"
 #include "rootfs/apply_overlay.h"
+#include "rootfs/own_tmpfs.h"
 
 namespace holm::rootfs {
 
@@ -65,10 +66,7 @@ Result<> attach_bind(const MountsInput& input, size_t index)
 // Of an option that is said twice tmpfs takes the last: the user's.
 Result<> attach_tmpfs(const MountsInput& input, const Mount& mount)
 {
-    const std::string owner = fmt::format("{}", input.plan.ids.base);
-    kernel::FileSystem tmpfs{.type = "tmpfs",
-                             .options = {{"mode", "0755"}, {"size", "10%"}, {"nr_inodes", "400k"}, {"uid", owner}, {"gid", owner}},
-                             .attributes = attributes_of(mount)};
+    kernel::FileSystem tmpfs = own_tmpfs(input.plan, {{"mode", "0755"}, {"size", "10%"}, {"nr_inodes", "400k"}}, attributes_of(mount));
     for (std::string_view option : split(mount.options, ',')) {
         size_t equals = option.find('=');
         if (!option.empty()) tmpfs.options.emplace_back(option.substr(0, equals), equals == option.npos ? "" : option.substr(equals + 1));

@@ -8,6 +8,7 @@
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "rootfs/apply_layers.h"
+#include "rootfs/own_tmpfs.h"
 
 namespace holm::rootfs {
 
@@ -33,10 +34,7 @@ Result<> stage_mapped(const OverlayMountInput& input, const std::string& source,
 
 Result<> stage_memory(const OverlayMountInput& input, const std::string& name)
 {
-    const std::string owner = fmt::format("{}", input.plan.ids.base);
-    kernel::FileSystem memory{.type = "tmpfs",
-                              .options = {{"mode", "0755"}, {"size", "10%"}, {"nr_inodes", "400k"}, {"uid", owner}, {"gid", owner}},
-                              .attributes = kernel::no_suid_dev};
+    kernel::FileSystem memory = own_tmpfs(input.plan, {{"mode", "0755"}, {"size", "10%"}, {"nr_inodes", "400k"}}, kernel::no_suid_dev);
     for (std::string_view option : split(input.mount.options, ','))
         if (option.starts_with("size=")) memory.options.emplace_back("size", option.substr(5));
     Fd mount = TRY(kernel::make_mount(memory));
@@ -78,6 +76,7 @@ Result<> mount_overlay_in_stage(const StagedOverlay& overlay, const std::string&
     if (overlay.upper) options += fmt::format(",upperdir={0}upper,workdir={0}work", overlay.prefix);
     if (!overlay.upper && overlay.layers == 1) options += ":masks/empty";  // overlayfs refuses a single layer
     options += ",redirect_dir=off,metacopy=off,index=off,nfs_export=off";
+    if (!overlay.context.empty()) options += fmt::format(",context=\"{}\"", overlay.context);
     if (::mkdir(target.c_str(), 0755)) return sys_error("cannot make '{}' in the stage", target);
     if (auto done = kernel::mount_overlay(target, options, MS_NODEV); !done) return overlay_error(overlay, done.error());
     Fd root = TRY(open_file(target, O_PATH | O_DIRECTORY));
@@ -103,7 +102,9 @@ Result<Fd> make_overlay_mount(const OverlayMountInput& input)
         held_upper = TRY(link_folder_in_stage(prefix + "state", upper, prefix + "upper"));
         held_work = TRY(link_folder_in_stage(prefix + "state", work, prefix + "work"));
     }
-    TRY(mount_overlay_in_stage({.what = "the overlay", .prefix = prefix, .layers = source.layers, .upper = !input.mount.read_only}, root));
+    TRY(mount_overlay_in_stage(
+        {.what = "the overlay", .prefix = prefix, .context = input.plan.context, .layers = source.layers, .upper = !input.mount.read_only},
+        root));
     Fd folder = TRY(open_file(root, O_PATH | O_DIRECTORY));
     return kernel::clone_mount(folder.get(), Subtree::Alone);
 }

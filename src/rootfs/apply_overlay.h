@@ -19,8 +19,9 @@ Result<> link_in_stage(const std::string& target, const std::string& name);
 Result<Fd> link_folder_in_stage(const std::string& above, const std::string& name, const std::string& link);
 
 struct StagedOverlay {
-    std::string what;    // "the overlay of machine 'web'"
-    std::string prefix;  // of its names in the stage: PREFIX0 … its layers, PREFIXupper and PREFIXwork
+    std::string what;          // "the overlay of machine 'web'"
+    std::string prefix;        // of its names in the stage: PREFIX0 … its layers, PREFIXupper and PREFIXwork
+    std::string context = {};  // of SELinux; "": none
     size_t layers = 1;
     bool upper = false;
 };

@@ -2,9 +2,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "base/handle.h"
 #include "base/text.h"
@@ -17,6 +19,13 @@ namespace {
 constexpr size_t window = 64;             // folders that are held open, from the last one up
 constexpr size_t longest_step = 3000;     // bytes of a path that one openat2(2) is given, below PATH_MAX
 constexpr size_t most_names = 5'000'000;  // of one folder
+
+Result<std::pair<dev_t, ino_t>> identify(int folder)
+{
+    struct stat status;
+    if (::fstat(folder, &status)) return sys_error("cannot look at a folder");
+    return std::pair(status.st_dev, status.st_ino);
+}
 
 Result<Fd> step(int folder, const std::string& path)
 {
@@ -42,27 +51,42 @@ Result<> Descent::enter(const std::string& name, std::vector<bool> into)
         frame.folders.push_back(std::move(*folder));
     }
     frames_.push_back(std::move(frame));
-    if (frames_.size() > window + 1) {
-        Frame& far = frames_[frames_.size() - window - 1];
-        for (Fd& folder : far.folders) folder.reset();
-        far.open = false;
+    if (frames_.size() > window + 1) TRY(close_frame(frames_[frames_.size() - window - 1]));
+    return {};
+}
+
+Result<> Descent::close_frame(Frame& frame)
+{
+    if (!frame.open) return {};  // the walk was here before, and deeper
+    frame.identities.resize(trees());
+    for (size_t tree = 0; tree < trees(); ++tree) {
+        if (frame.in[tree]) frame.identities[tree] = TRY(identify(frame.folders[tree].get()));
+        frame.folders[tree].reset();
     }
+    frame.open = false;
     return {};
 }
 
 Result<> Descent::leave()
 {
+    const Frame left = std::move(frames_.back());
     frames_.pop_back();
-    return frames_.back().open ? Result<>() : reopen();
+    if (frames_.back().open) return {};
+    if (!go_back(left)) return error(Errc::Busy, "cannot go back to '{}': it was moved meanwhile", printable(path()));
+    frames_.back().open = true;
+    return {};
 }
 
-// Opens a frame whose parent is open.
-Result<> Descent::open_frame(size_t index)
+// Of each tree the folder above the one that is left, where that tree has both: the one that was gone through on the way down.
+Result<> Descent::go_back(const Frame& left)
 {
-    Frame& frame = frames_[index];
-    for (size_t tree = 0; tree < trees(); ++tree)
-        if (frame.in[tree]) frame.folders[tree] = TRY(step(frames_[index - 1].folders[tree].get(), frame.name));
-    frame.open = true;
+    Frame& frame = frames_.back();
+    for (size_t tree = 0; tree < trees(); ++tree) {
+        if (!frame.in[tree]) continue;
+        frame.folders[tree] = left.in[tree] ? TRY(open_at(left.folders[tree].get(), "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+                                            : TRY(open_from_top(tree, path()));
+        if (TRY(identify(frame.folders[tree].get())) != frame.identities[tree]) return error(Errc::Busy, "it is another folder");
+    }
     return {};
 }
 
@@ -76,26 +100,6 @@ Result<Fd> Descent::open_from_top(size_t tree, std::string_view path) const
         path.remove_prefix(std::min(end, path.size()));
     }
     return folder;
-}
-
-// The last frames: the first of them by the way from the top, the others each from the one before it.
-Result<> Descent::reopen()
-{
-    const size_t first = frames_.size() > window ? frames_.size() - window : 1;
-    Frame& frame = frames_[first];
-    std::string way;
-    for (size_t index = 1; index <= first; ++index) way += "/" + frames_[index].name;
-    const Error moved = error(Errc::Busy, "cannot go back to '{}': it was moved meanwhile", printable(path()));
-    for (size_t tree = 0; tree < trees(); ++tree) {
-        if (!frame.in[tree]) continue;
-        auto folder = open_from_top(tree, way);
-        if (!folder) return moved;
-        frame.folders[tree] = std::move(*folder);
-    }
-    frame.open = true;
-    for (size_t index = first + 1; index < frames_.size(); ++index)
-        if (!open_frame(index)) return moved;
-    return {};
 }
 
 std::string Descent::path() const

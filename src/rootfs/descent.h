@@ -1,10 +1,13 @@
 // Descent: where a walk is in several trees at once, all at the same path. Trees may be hostile, 100 000 levels deep or renamed
 // meanwhile: no path is resolved, no link followed, no mount entered, and depth costs neither stack nor descriptors, since only the last
-// folders are held open; what was closed is opened again from the top, a name at a time. Reads; outside.
+// folders are held open; what was closed is opened again as the folder above, and must be the one that it was. Reads; outside.
 #pragma once
+
+#include <sys/types.h>
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -35,10 +38,11 @@ private:
         std::string name;
         std::vector<bool> in;
         std::vector<Fd> folders;
+        std::vector<std::pair<dev_t, ino_t>> identities;  // of folders that were closed
         bool open = true;
     };
-    Result<> open_frame(size_t index);
-    Result<> reopen();
+    Result<> close_frame(Frame& frame);
+    Result<> go_back(const Frame& left);
 
     std::vector<Frame> frames_;
 };

@@ -78,6 +78,7 @@ struct Plan {
     std::vector<Disk> disks;              // of those paths of `lower` and of mounts that are files
     std::vector<Device> devices;          // beside the usual ones of /dev; owned as on the host, by the ids of the machine
     bool uncovered_kernel_files = false;  // a second /proc and /sys below /run/host: without, none can be mounted in a machine inside
+    std::string context;  // of SELinux, of all files of what is mounted anew: tmpfs, overlays, /dev/pts; "": as the policy says
     std::vector<File> files;
     std::vector<File> host_files;  // of /run/host: path relative to it
     bool operator==(const Plan&) const = default;

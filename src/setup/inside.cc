@@ -45,7 +45,7 @@ void allow_ping(int root, const launch::Plan& plan)
 
 Result<> enter_root(const launch::Plan& plan, Streams& streams, Status& status)
 {
-    rootfs::Inside inside = TRY(rootfs::mount_inside());
+    rootfs::Inside inside = TRY(rootfs::mount_inside(plan.rootfs));
     if (plan.network.kind != network::Kind::Host) allow_ping(inside.root.get(), plan);
     if (plan.console == launch::Console::Terminal) {
         status.enter("console");

@@ -33,6 +33,7 @@ std::string_view get_variable(const Environment& environment, std::string_view n
 // As that user, and through no magic link: a path such as /proc/1/cwd may lead out of the machine (CVE-2024-21626).
 Result<> enter_working_directory(const std::string& path)
 {
+    if (!path.starts_with('/')) return error(Errc::Invalid, "the working directory '{}' is not an absolute path", printable(path));
     auto folder = kernel::open_source(path, O_PATH | O_DIRECTORY);
     if (!folder) return errno_error(folder.error().sys_errno, "cannot use the working directory '{}' of the machine", printable(path));
     if (::fchdir(folder->get())) return sys_error("cannot use the working directory '{}' of the machine", printable(path));

@@ -28,9 +28,10 @@ Result<kernel::Message> work_in_folder(int socket, const std::string& folder, co
     });
 }
 
-[[noreturn]] void run_child(int socket, const std::string& folder, std::vector<int> kept, const ConfinedWork& work)
+[[noreturn]] void run_child(pid_t parent, int socket, const std::string& folder, std::vector<int> kept, const ConfinedWork& work)
 {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);  // it died before that was set
     kept.push_back(socket);
     Result<kernel::Message> result = error(Errc::Failed, "there is no memory left to read it");
     try {
@@ -76,8 +77,9 @@ Result<kernel::Message> work_confined(const Job& job, const Incoming& incoming, 
                                       const ConfinedWork& work)
 {
     Pair sockets = TRY(make_socket_pair());
+    const pid_t own = ::getpid();
     kernel::Child child = TRY(kernel::clone_process(image::confined_namespaces));
-    if (child.pid == 0) run_child(sockets.second.get(), incoming.tree_path(), std::move(kept), work);
+    if (child.pid == 0) run_child(own, sockets.second.get(), incoming.tree_path(), std::move(kept), work);
     sockets.second.reset();
     auto done = listen(job, sockets.first.get(), total);
     static_cast<void>(kernel::signal_process(child.pidfd.get(), SIGKILL));  // its folder may be removed now

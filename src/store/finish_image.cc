@@ -39,7 +39,9 @@ Result<NewLayer> digest_and_sync(const Job& job, const Incoming& incoming)
     kernel::Child child = TRY(kernel::clone_process(0));
     if (child.pid == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ::_exit(::syncfs(incoming.tree()) ? 1 : 0);
+        // Without the lock of the folder: it may be at its syncfs for a while yet when its parent has been killed.
+        const bool alone = kernel::close_descriptors_but({incoming.tree()}).has_value();
+        ::_exit(!alone || ::syncfs(incoming.tree()) ? 1 : 0);
     }
     auto summary = image::digest_layer(incoming.tree(), [&](uint64_t) { return job.go_on(); });
     if (!summary) static_cast<void>(kernel::signal_process(child.pidfd.get(), SIGKILL));

@@ -60,13 +60,16 @@ Result<kernel::Message> perform_safely(const Job& job)
     }
 }
 
-// What nobody waits for: the removal of what an image had that was replaced, the digests of layers that were sealed.
-void tidy(Job& job)
+// What nobody waits for: the removal of what an image had that was replaced, the digests of layers that were sealed. holmd has it done by a
+// job of its own, which it has done again should that be killed; here it is done where that was asked for, or nobody has heard the answer.
+void tidy(Job& job, bool told)
 {
+    const bool asked = job.request().get("hash") == "1";
+    if (told && !asked) return;
     const image::Store store;
     job.go_on_alone();
-    if (job.request().get("force") == "1" || job.request().kind == "commit") static_cast<void>(clean(store));
-    if (job.request().get("hash") == "1") static_cast<void>(hash_all(job, store));
+    static_cast<void>(clean(store));
+    if (asked) static_cast<void>(hash_all(job, store));
 }
 
 // What has landed for an image that then could not be named.
@@ -104,7 +107,7 @@ int run()
     if (!good) take_back();
     if (!good) result = kernel::error_message(result.error());
     const bool told = kernel::send_message(socket.get(), *result).has_value();
-    if (good) tidy(job);
+    if (good) tidy(job, told);
     return told && good ? 0 : 1;
 }
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <climits>
 #include <map>
 
@@ -28,6 +27,7 @@ using Listing = Handle<DIR, closedir>;
 
 constexpr size_t piece = 1 << 20;  // bytes that are read at once
 constexpr size_t max_attribute = 64 << 10;
+constexpr unsigned max_depth = 1000;  // folders within each other, as of images
 constexpr uint64_t kernel_file_systems[] = {PROC_SUPER_MAGIC,   SYSFS_MAGIC,      CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
                                             DEVPTS_SUPER_MAGIC, SECURITYFS_MAGIC, DEBUGFS_MAGIC,       TRACEFS_MAGIC,
                                             BPF_FS_MAGIC,       BINFMTFS_MAGIC,   NSFS_MAGIC};
@@ -88,10 +88,15 @@ private:
         TRY(read_attributes(entry, folder.get()));
         TRY(sink_.add(entry));
         TRY(sink_.close_entry());
+        if (depth_ == max_depth)
+            return error(Errc::Invalid, "'{}…': folders are nested deeper than {}", printable(entry.path, 64), max_depth);
         Listing listing(::fdopendir(folder.get()));
         if (!listing) return sys_error("cannot list folder '{}'", printable(entry.path));
         folder.release();
-        return put_content(entry.path, listing.get());
+        ++depth_;
+        TRY(put_content(entry.path, listing.get()));
+        --depth_;
+        return {};
     }
 
     Result<> put_content(const std::string& path, DIR* listing)
@@ -147,12 +152,12 @@ private:
 
     Result<> put_link(Entry entry, int folder, const char* name, const struct stat& status)
     {
-        std::array<char, PATH_MAX> target;
+        std::string target(PATH_MAX, '\0');  // not of the stack: this may be inlined where folders are gone into
         const ssize_t size = ::readlinkat(folder, name, target.data(), target.size());
         if (size < 0)
             return errno == ENOENT || errno == EINVAL ? Result<>() : Result<>(sys_error("cannot read link '{}'", printable(entry.path)));
         describe(entry, status, Entry::Kind::Link);
-        entry.target.assign(target.data(), static_cast<size_t>(size));
+        entry.target = target.substr(0, static_cast<size_t>(size));
         return put_empty(entry);
     }
 
@@ -247,6 +252,7 @@ private:
     Sink& sink_;
     std::string buffer_;
     uint64_t read_ = 0, told_ = 0;
+    unsigned depth_ = 0;
     std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // files with more than one name, where they were first
     Skipped skipped_;
 };

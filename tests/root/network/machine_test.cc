@@ -59,6 +59,22 @@ TEST_F(Machine, EverythingIsThereAtOnce)
     EXPECT_TRUE(addresses("hm000000000005").empty());
 }
 
+// Of a machine that has ended: nobody sees them any more, and their names can be had again.
+TEST_F(Machine, EndsAreGoneFromSightWhileTheKernelIsBusyWithThem)
+{
+    const Plan plan = plan_of({test::make_endpoint(lan, "eth0", 5), test::make_endpoint(dmz, "eth1", 6)});
+    for (int i = 0; i < 5; ++i) {
+        test::Namespace machine;
+        auto applied = apply(plan, machine);
+        ASSERT_TRUE(applied) << applied.error().text;
+        auto removed = remove_ended(plan);
+        ASSERT_TRUE(removed) << removed.error().text;
+        EXPECT_FALSE(link("hm000000000005") || link("hm000000000006"));
+        EXPECT_TRUE(remove_ended(plan));
+    }
+    EXPECT_TRUE(link("holm-lan"));
+}
+
 // One that is lost is sent again a second later.
 TEST_F(Machine, NoFirstPacketIsLost)
 {

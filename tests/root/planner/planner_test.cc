@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "daemon/identity.h"
+#include "daemon/read_files.h"
 #include "launch/plan_file.h"
 
 namespace holm::daemon {
@@ -106,6 +107,64 @@ TEST_F(Planner, ClaimsSavesAndGivesBack)
     for (int i = 0; i < 2; ++i) EXPECT_TRUE(release(request("web").name, Keep::Nothing));
     EXPECT_FALSE(fs::exists("/run/holm/machines/web") || fs::exists("/var/lib/holm/machines/web"));
     EXPECT_NE(prepare(request("web"))->uuid, plan->uuid);
+}
+
+// Each by itself: what one has in the way keeps none of the others.
+TEST_F(Planner, ManyAreReleasedInOneGo)
+{
+    std::vector<Ended> ended;
+    for (const char* name : {"a", "b", "c"}) {
+        ASSERT_TRUE(prepare(request(name)));
+        write_file(fmt::format("/run/holm/locks/{}", name), fmt::format("{}\n", name));
+        ended.push_back({request(name).name, Keep::Nothing});
+    }
+    write_file("/run/holm/locks/other", "other\n");
+    ended[2].keep = Keep::Record;
+    const std::string busy = "/run/holm/machines/b/busy";
+    ASSERT_TRUE(fs::create_directory(busy));
+    ASSERT_EQ(mount("tmpfs", busy.c_str(), "tmpfs", 0, nullptr), 0);
+
+    std::vector<Result<>> results = release(ended);
+    ASSERT_EQ(results.size(), 3U);
+    EXPECT_TRUE(results[0]);
+    EXPECT_FALSE(results[1]);
+    EXPECT_TRUE(results[2]);
+    EXPECT_FALSE(fs::exists("/run/holm/machines/a") || fs::exists("/run/holm/machines/c") || fs::exists("/var/lib/holm/machines/a"));
+    EXPECT_TRUE(fs::exists("/var/lib/holm/machines/c"));
+    EXPECT_FALSE(fs::exists("/run/holm/locks/a") || fs::exists("/run/holm/locks/c"));
+    EXPECT_TRUE(fs::exists("/run/holm/locks/other"));
+    ASSERT_EQ(umount(busy.c_str()), 0);
+    EXPECT_TRUE(release(ended)[1]);
+    EXPECT_FALSE(fs::exists("/run/holm/machines/b") || fs::exists("/var/lib/holm/machines/b"));
+}
+
+TEST_F(Planner, WhatIsRememberedOfAFileIsWhatItSays)
+{
+    static int parsed = 0;
+    ReadFiles<std::string> files(
+        [](std::string_view text, const std::string&) -> Result<std::string> {
+            ++parsed;
+            if (text == "bad") return error(Errc::Invalid, "bad");
+            return std::string(text);
+        },
+        100);
+    const std::string path = "/mnt/file";
+    EXPECT_EQ(*files.read(path), std::nullopt);
+    for (const char* text : {"one", "two"}) {  // of one length
+        write_file(path, text);
+        for (int i = 0; i < 3; ++i) EXPECT_EQ(*files.read(path), text);
+    }
+    EXPECT_EQ(parsed, 2);
+    write_file(path, "bad");
+    for (int i = 0; i < 2; ++i) EXPECT_FALSE(files.read(path));
+    EXPECT_EQ(parsed, 4);
+    fs::remove(path);
+    EXPECT_EQ(*files.read(path), std::nullopt);
+    write_file(path, "two");
+    EXPECT_EQ(*files.read(path), "two");
+    files.forget(path);
+    EXPECT_EQ(*files.read(path), "two");
+    EXPECT_EQ(parsed, 6);
 }
 
 TEST_F(Planner, PlanOnlyWritesNothing)

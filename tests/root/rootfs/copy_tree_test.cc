@@ -104,6 +104,48 @@ TEST_F(CopyTree, DepthCostsNoDescriptors)
     EXPECT_TRUE(deepest);
 }
 
+// Chains that branch off another far apart: the way up goes far beyond what is held open, and down again.
+TEST_F(CopyTree, GoesUpAsFarAsItWentDown)
+{
+    auto chain = [](Fd here, const char* name) {
+        std::vector<Fd> levels;
+        levels.push_back(std::move(here));
+        for (int level = 0; level < 200; ++level) {
+            EXPECT_EQ(mkdirat(levels.back().get(), name, 0755), 0);
+            levels.emplace_back(openat(levels.back().get(), name, O_PATH | O_DIRECTORY | O_CLOEXEC));
+        }
+        return levels;
+    };
+    folder("from");
+    std::vector<Fd> trunk = chain(open("from"), "a");
+    for (int level : {2, 100, 150}) chain(std::move(trunk[static_cast<size_t>(level)]), "b");
+    auto copied = copy();
+    ASSERT_TRUE(copied) << copied.error().text;
+    EXPECT_EQ(copied->files, 800u);
+}
+
+// A folder that is somewhere else by the time that the walk comes back to it: nothing is copied to where it is now.
+TEST_F(CopyTree, AFolderThatMovesIsNoticed)
+{
+    folder("from"), folder("to"), folder("from/z");
+    Fd here = open("from");
+    for (int level = 0; level < 600; ++level) {
+        ASSERT_EQ(mkdirat(here.get(), "a", 0755), 0);
+        here = Fd(openat(here.get(), "a", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    }
+    bool moved = false;
+    auto move = [&](const std::string&, const Copied&) -> Result<> {
+        if (!std::exchange(moved, true)) {
+            EXPECT_EQ(::rename(at("from/a/a/a").c_str(), at("from/z/a").c_str()), 0);
+        }
+        return {};
+    };
+    auto copied = copy_tree(open("from").get(), open("to").get(), move);
+    ASSERT_FALSE(copied);
+    EXPECT_EQ(copied.error().code, Errc::Busy);
+    EXPECT_TRUE(moved);
+}
+
 TEST_F(CopyTree, TheRulesSayWhatIsLeftOut)
 {
     file("from/a"), whiteout("from/gone");
