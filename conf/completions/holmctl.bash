@@ -89,7 +89,8 @@ _holmctl() {
     fi
     case $verb in
     '') COMPREPLY=($(compgen -W "$(__holmctl_verbs)" -- "$current")) ;;
-    verify | import-config) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
+    verify) compopt -o filenames && COMPREPLY=($(compgen -f -W "$(__holmctl_machines "$verb")" -- "$current")) ;;
+    import-config) compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
     image-status | remove-image | read-only | clone-image | copy-image | export-*) COMPREPLY=($(compgen -W "$(__holmctl_images)" -- "$current")) ;;
     import-*) ((operands == 0)) && compopt -o filenames && COMPREPLY=($(compgen -f -- "$current")) ;;
     run | create | version | reload | list-images | prune | df | fsck | list-volumes | volume-create | volume-remove | doctor) ;;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "api/names.h"
@@ -157,8 +158,10 @@ Result<> commit_at_start(const machine::MachineName& name, const machine::Spec& 
     TRY(rootfs::write_history(place, history));  // one that fails is not tried again
     kernel::Message sealed = TRY(seal_for_commit(request, 0));
     sealed.add("hash", "1");
-    TRY(make_image(request, sealed));
-    return {};
+    auto made = make_image(request, sealed);
+    if (made) return {};
+    std::ignore = call_store(kernel::Message("clean"), looking_at);  // should the process that did it have been killed
+    return made.error();
 }
 
 }  // namespace holm::daemon

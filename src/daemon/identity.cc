@@ -16,6 +16,7 @@
 #include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/read_files.h"
 #include "launch/identity_file.h"
 
 namespace holm::daemon {
@@ -30,6 +31,13 @@ using machine::UsersKind;
 std::string identity_path(const machine::MachineName& name)
 {
     return api::state_path(name) + "/identity.toml";
+}
+
+ReadFiles<Identity>& known_identities()
+{
+    static ReadFiles<Identity> known([](std::string_view text, const std::string& path) { return launch::parse_identity(text, path); },
+                                     4096);
+    return known;
 }
 
 // The names that have a folder of state, but `but`.
@@ -124,11 +132,12 @@ Result<Identity> choose_identity(const IdentityRequest& request)
 
 Result<std::optional<Identity>> read_identity(const machine::MachineName& name)
 {
-    std::string path = identity_path(name);
-    Result<std::string> text = read_regular_file(path, 4096);
-    if (!text && text.error().sys_errno == ENOENT) return std::optional<Identity>();
-    if (!text) return text.error();
-    return std::optional(TRY(launch::parse_identity(*text, path)));
+    return known_identities().read(identity_path(name));
+}
+
+void forget_identity(const machine::MachineName& name)
+{
+    known_identities().forget(identity_path(name));
 }
 
 Result<> write_identity(const machine::MachineName& name, const Identity& identity, Durable durable)

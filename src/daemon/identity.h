@@ -31,6 +31,9 @@ Result<launch::Identity> choose_identity(const IdentityRequest& request);
 // The identity that is kept; none where there is no file. Errors: Invalid, when the file is no identity.
 Result<std::optional<launch::Identity>> read_identity(const machine::MachineName& name);
 
+// Of a machine that is gone: what is remembered of its file.
+void forget_identity(const machine::MachineName& name);
+
 // Errors: those of writing; the folder is made where missing, for root alone.
 Result<> write_identity(const machine::MachineName& name, const launch::Identity& identity, Durable durable = Durable::Yes);
 

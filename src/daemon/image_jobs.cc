@@ -1,10 +1,16 @@
 #include "daemon/image_jobs.h"
 
+#include <chrono>
+
 #include "base/log.h"
 
 namespace holm::daemon {
 
 namespace {
+
+// A cleaner that is killed is followed by another, so often.
+constexpr unsigned most_killed = 10;
+constexpr std::chrono::seconds patience{1};
 
 // The last thing that a process says that was killed: it has left its work behind.
 bool ended_without_a_word(const Error& error)
@@ -28,13 +34,14 @@ void ImageJobs::hash_layers()
 
 void ImageJobs::work(uint32_t id, kernel::Message request)
 {
-    auto finished = [this, id](Result<kernel::Message> result) {
+    const bool replaces = request.get("force") == "1";
+    auto finished = [this, id, replaces](Result<kernel::Message> result) {
         auto ended = running_.extract(id);
+        if (result ? replaces : ended_without_a_word(result.error())) clean_up();
         if (result) {
             jobs_.note_digest(id, std::string(result->get("digest")));
             return jobs_.end(id, JobResult::Done);
         }
-        if (ended_without_a_word(result.error())) clean_up();
         jobs_.end(id, jobs_.is_cancelled(id) ? JobResult::Canceled : JobResult::Failed, result.error().text);
     };
     running_[id] = StoreProcess::start(loop_, std::move(request),
@@ -65,18 +72,26 @@ bool ImageJobs::cancel(uint32_t job)
     return true;
 }
 
+// One at a time: two would leave each other's folders alone.
 void ImageJobs::clean_up()
 {
-    auto place = asked_.emplace(asked_.end());
+    clean_again_ = cleaner_ != nullptr;
+    if (cleaner_) return;
     kernel::Message request("clean");
     request.add("hash", "1");
-    *place =
-        StoreProcess::start(loop_, std::move(request), {.progress = {}, .finished = [this, place](const Result<kernel::Message>& done) {
-                                                            auto ended = std::move(*place);
-                                                            asked_.erase(place);
-                                                            if (!done)
-                                                                log_warning("the image store cannot be cleaned up: {}", done.error().text);
-                                                        }});
+    cleaner_ = StoreProcess::start(loop_, std::move(request),
+                                   {.progress = {}, .finished = [this](const Result<kernel::Message>& done) { cleaned(done); }});
+}
+
+void ImageJobs::cleaned(const Result<kernel::Message>& done)
+{
+    auto ended = std::move(cleaner_);
+    if (!done) log_warning("the image store cannot be cleaned up: {}", done.error().text);
+    const bool killed = !done && ended_without_a_word(done.error());
+    cleaners_killed_ = killed && cleaners_killed_ < most_killed ? cleaners_killed_ + 1 : 0;
+    if (cleaners_killed_ == 0 && !clean_again_) return;
+    auto later = loop_.after(cleaners_killed_ ? patience : std::chrono::seconds(0), [this] { clean_up(); });
+    if (later) clean_later_ = std::move(*later);
 }
 
 }  // namespace holm::daemon

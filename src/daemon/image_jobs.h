@@ -27,15 +27,21 @@ public:
     void hash_layers();
     // False: it is no job of these.
     bool cancel(uint32_t job);
-    // Removes what imports of a holmd that has died, or of one that was killed, have left; and hashes what it has not.
+    // Removes what work of a holmd that has died, or work that was killed, has left, and what an image had that was replaced; and hashes
+    // what nobody has. What is killed of that is done again.
     void clean_up();
 
 private:
     void work(uint32_t id, kernel::Message request);
+    void cleaned(const Result<kernel::Message>& done);
     systemd::Loop& loop_;
     Jobs& jobs_;
     std::map<uint32_t, std::unique_ptr<StoreProcess>> running_;  // by job
     std::list<std::unique_ptr<StoreProcess>> asked_;
+    std::unique_ptr<StoreProcess> cleaner_;
+    bool clean_again_ = false;      // it was asked for while the cleaner worked
+    unsigned cleaners_killed_ = 0;  // one after the other
+    systemd::Source clean_later_;
 };
 
 }  // namespace holm::daemon

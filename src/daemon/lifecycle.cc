@@ -5,6 +5,7 @@
 
 #include "api/names.h"
 #include "base/log.h"
+#include "daemon/planner_child.h"
 
 namespace holm::daemon {
 
@@ -187,7 +188,7 @@ void Lifecycle::settle(MachineEntry& machine)
     machine.heard = false;
     const bool has_record = machine.life.record != machine::Record::Temporary && machine.life.record != machine::Record::Fresh;
     if (has_record) write_last_run(machine.name, *machine.last);
-    if (machine.remover) return;
+    if (machine.is_releasing) return;
     machine.session.reset();
     for (auto& waiting : std::exchange(machine.when_gone, {})) enqueue(std::move(waiting));
 }
@@ -196,13 +197,15 @@ void Lifecycle::settle(MachineEntry& machine)
 void Lifecycle::forget_if_gone(const MachineName& name)
 {
     MachineEntry* machine = lookup(name);
-    if (!machine || is_active(machine->life) || machine->remover || machine->planner || machine->checker || !machine->when_gone.empty() ||
-        !machine->changing.empty())
+    if (!machine || is_active(machine->life) || machine->is_releasing || machine->planner || machine->checker || machine->release_pause ||
+        !machine->when_gone.empty() || !machine->changing.empty())
         return;
     const Known* known = host_.catalogue.find(name);
     if (known && known->origin != Origin::Temporary) return;
-    machines_.erase(name);
-    announcer_.vanished(name);
+    const MachineName gone = name;  // which may be the entry's own
+    machines_.erase(gone);
+    forget_claims(gone);
+    announcer_.vanished(gone);
 }
 
 // -- what the host tells --------------------------------------------------------------------------------------------------------

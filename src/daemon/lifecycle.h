@@ -19,6 +19,7 @@
 #include "daemon/machine_entry.h"
 #include "daemon/network_services.h"
 #include "daemon/planner.h"
+#include "daemon/releases.h"
 #include "launch/changes.h"
 #include "machine/settings.h"
 #include "systemd/bus.h"
@@ -63,13 +64,14 @@ struct ChangeRequest {
     // What is done when the machine goes on again, with what `work` gave. Until then it is not started either.
     std::function<Result<kernel::Message>(const kernel::Message&, const Worker::LookingAt&)> rest;
     std::function<void(uint32_t job, const kernel::Message&)> done;  // in holmd, when all of it was done
+    std::function<void()> failed;                                    // in holmd, when it was begun and not all of it was done
     std::string tag;                         // of the snapshot, which the reply tells before the job; "": it does not
     std::shared_ptr<uint64_t> frozen_since;  // Frozen: set for `work`, µs of CLOCK_MONOTONIC, where the machine runs
 };
 
 class Lifecycle {
 public:
-    Lifecycle(Host host, Announcer announcer) : host_(host), announcer_(std::move(announcer)) {}
+    Lifecycle(Host host, Announcer announcer) : host_(host), announcer_(std::move(announcer)), releases_(host.loop) {}
     Lifecycle(const Lifecycle&) = delete;
     Lifecycle& operator=(const Lifecycle&) = delete;
 
@@ -225,6 +227,7 @@ private:
     // the end (lifecycle_end.cc)
     void release_runtime(MachineEntry& machine);
     void start_release(MachineEntry& machine, Keep keep);
+    void release_later(MachineEntry& machine);
     void remove_record(MachineEntry& machine);
     void removed(const machine::MachineName& name, const Result<>& result);
     void answer_removal(MachineEntry& machine, const Result<>& result);
@@ -258,6 +261,7 @@ private:
     Host host_;
     Announcer announcer_;
     std::map<machine::MachineName, std::unique_ptr<MachineEntry>> machines_;
+    Releases releases_;
     EventLog events_;
     std::map<machine::MachineName, std::string> promised_uuids_;
     std::multiset<std::string> held_roots_;   // paths that nothing may start on now

@@ -111,6 +111,7 @@ void Lifecycle::planned(const MachineName& name, Result<launch::Plan> plan)
         }
         promised_uuids_.erase(name);
         machine.plan = std::move(*plan);
+        remember_claims(*machine.plan);
         if (!machine.plan->network.endpoints.empty()) host_.network_services.follow();
         machine.times = {.created = written_at(api::plan_path(name))};
         handle(name, {.kind = EventKind::Planned});
@@ -137,7 +138,10 @@ void Lifecycle::networks_changed(const MachineName& name, launch::Plan plan)
 {
     MachineEntry* machine = lookup(name);
     const bool runs = machine && machine->plan;
-    if (runs) machine->plan = std::move(plan);
+    if (runs) {
+        machine->plan = std::move(plan);
+        remember_claims(*machine->plan);
+    }
     host_.network_services.follow();
     if (runs) announcer_.changed(*machine);
 }

@@ -334,7 +334,7 @@ void Lifecycle::end_apply(MachineEntry& machine)
     const MachineName name = machine.name;
     machine.changing.clear();
     for (auto& task : std::exchange(machine.when_gone, {})) enqueue(std::move(task));
-    if (!is_active(machine.life) && !machine.remover && ::access(api::plan_path(name).c_str(), F_OK) == 0)
+    if (!is_active(machine.life) && !machine.is_releasing && ::access(api::plan_path(name).c_str(), F_OK) == 0)
         start_release(machine, Keep::Record);
     forget_if_gone(name);
 }

@@ -90,7 +90,7 @@ Result<> Lifecycle::check_change(const MachineName& name, const ChangeRequest& r
 void Lifecycle::do_change(const MachineName& name, ChangeRequest request, Reply reply)
 {
     MachineEntry* before = lookup(name);
-    if (before && (before->ended || before->remover)) {
+    if (before && (before->ended || before->is_releasing)) {
         before->when_gone.push_back([this, name, request = std::move(request), reply = std::move(reply)]() mutable {
             do_change(name, std::move(request), std::move(reply));
         });
@@ -196,6 +196,7 @@ void Lifecycle::changed(const MachineName& name, const ChangeRequest& request, u
     MachineEntry& machine = entry(name);
     machine.changer.reset();
     if (done && request.done) request.done(job, *done);
+    if (!done && request.failed) request.failed();
     const Result<> result = done ? Result<>() : Result<>(done.error());
     if (!result || !request.result) return end_change(name, request, job, result);
     machine.reload_operation = host_.units.reload([this, name, request, job](const Result<>& reloaded) {

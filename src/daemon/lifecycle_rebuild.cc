@@ -72,6 +72,7 @@ void Lifecycle::adopt(const MachineName& name, launch::Plan plan)
     machine.times.created = written_at(api::plan_path(name));
     machine.control_group = fmt::format("{}/{}", cgroup_of_slice(plan.unit.slice), plan.unit.name);
     machine.plan = std::move(plan);
+    remember_claims(*machine.plan);
     machine.found = true;
     unheard_.insert(name);
     await_supervisor(name, 0);

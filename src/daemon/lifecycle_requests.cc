@@ -111,7 +111,7 @@ void Lifecycle::do_run(const MachineName& name, RunRequest request)
 {
     if (refuse_changing(name, request.reply)) return;
     MachineEntry& machine = entry(name);
-    if (machine.ended || machine.remover) {
+    if (machine.ended || machine.is_releasing) {
         machine.when_gone.push_back([this, name, request = std::move(request)]() mutable { do_run(name, std::move(request)); });
         return;
     }
@@ -131,7 +131,7 @@ void Lifecycle::do_run(const MachineName& name, RunRequest request)
         static_cast<void>(release(name, Keep::Nothing));  // nothing but the record is there
         return forget_if_gone(name);
     }
-    machine.run = std::move(request);
+    machine.run = std::make_unique<RunRequest>(std::move(request));
     machine.start_job = host_.jobs.begin(name, JobKind::Start);
     announcer_.appeared(name);
     handle(name, {.kind = EventKind::StartRequested,
@@ -158,7 +158,7 @@ void Lifecycle::do_start(const MachineName& name, const std::string& hold, Reply
     MachineEntry* machine = lookup(name);
     // systemd takes a start for the one that it is still failing with, and both would end with that.
     const bool still_fails = machine && !is_active(machine) && machine->start_operation;
-    if (machine && (machine->ended || machine->remover || still_fails)) {
+    if (machine && (machine->ended || machine->is_releasing || still_fails)) {
         machine->when_gone.push_back([this, name, hold, reply = std::move(reply)]() mutable { do_start(name, hold, std::move(reply)); });
         return;
     }
@@ -302,7 +302,7 @@ void Lifecycle::restart_service(MachineEntry& machine, Reply reply)
 void Lifecycle::do_remove(const MachineName& name, Reply reply)
 {
     MachineEntry* machine = lookup(name);
-    if (machine && (machine->ended || machine->remover)) {
+    if (machine && (machine->ended || machine->is_releasing)) {
         machine->when_gone.push_back([this, name, reply = std::move(reply)]() mutable { do_remove(name, std::move(reply)); });
         return;
     }
@@ -330,7 +330,7 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
 void Lifecycle::do_prepare(const MachineName& name, const std::string& control_group, Reply reply)
 {
     MachineEntry* before = lookup(name);
-    if (before && before->remover) {
+    if (before && before->is_releasing) {
         before->when_gone.push_back(
             [this, name, control_group, reply = std::move(reply)]() mutable { do_prepare(name, control_group, std::move(reply)); });
         return;

@@ -78,16 +78,19 @@ struct MachineEntry {
     bool found = false;  // it ran when this holmd started: the first that is heard of it is no news
     pid_t registered_leader = 0;
 
-    std::unique_ptr<Worker> planner, remover, checker;  // checker: of what is to be restarted
-    std::optional<SupervisorProcess> blocked;           // a scope's supervisor until "go"
-    Fd supervisor;                                      // pidfd of it from then on, where this holmd has started it
+    std::unique_ptr<Worker> planner, checker;  // checker: of what is to be restarted
+    bool is_releasing = false;                 // what it had claimed is being taken back
+    std::optional<SupervisorProcess> blocked;  // a scope's supervisor until "go"
+    unsigned failed_releases = 0;              // in a row,
+    systemd::Source release_pause;             // and until the next
+    Fd supervisor;                             // pidfd of it from then on, where this holmd has started it
     systemd::Source supervisor_exit;
     systemd::Operation start_operation, stop_operation, kill_operation, restart_operation, properties_operation, empty_operation;
     unsigned starts = 0;       // asked of systemd: what it says of an earlier one is about no life that there is
     systemd::Source deadline;  // of the present wait
 
     uint32_t start_job = 0, stop_job = 0, restart_job = 0;
-    std::optional<RunRequest> run;
+    std::unique_ptr<RunRequest> run;  // large, and of a short life
     Fd session;  // of the client that runs it in the foreground, the supervisor's side: its end tells that nothing is left
     std::optional<Reply> prepare;
     std::optional<Removal> removal;

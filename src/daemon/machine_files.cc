@@ -293,14 +293,16 @@ std::vector<std::string> names_in(const char* path)
     return names;
 }
 
-// A sealing of its upper that was cut off.
+// A sealing of its upper that was cut off; layers that nobody needs, of a rollback, a commit or a removal that was.
 void settle(const std::string& machine)
 {
     const rootfs::UpperPlace place{.upper = rootfs::Upper::Directory,
                                    .path = fmt::format("{}/{}/upper", api::state_machines_folder, machine),
                                    .work = "",
                                    .ours = true};
-    if (auto settled = rootfs::settle_history(place); !settled) log_error("machine '{}': {}", machine, settled.error().text);
+    const auto history = rootfs::settle_history(place);
+    const Result<> settled = history ? rootfs::set_unused_aside(place, *history) : Result<>(history.error());
+    if (!settled) log_error("machine '{}': {}", machine, settled.error().text);
 }
 
 // Of replace_file(): the definitions that holmd writes, and their drop-ins. What lies in a machine's own folder is written over.

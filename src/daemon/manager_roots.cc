@@ -64,9 +64,11 @@ void ManagerObject::commit(Reply reply, const std::string& name, const std::stri
                           own.looking_at = looking_at;
                           return make_image(own, sealed);
                       };
-                      change.done = [this](uint32_t job, const kernel::Message& made) {
+                      change.failed = [this] { image_jobs_.clean_up(); };
+                      change.done = [this, force](uint32_t job, const kernel::Message& made) {
                           if (auto frozen = made.get_number("frozen"))
                               host_.jobs.warn(job, fmt::format("it stood still for {}.{} ms", *frozen / 1000, *frozen % 1000 / 100));
+                          if (force) image_jobs_.clean_up();
                           image_jobs_.hash_layers();
                       };
                   }

@@ -5,13 +5,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "api/names.h"
 #include "base/folder.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/read_files.h"
 #include "launch/plan_file.h"
 #include "network/relayed.h"
+#include "rootfs/remove.h"
 
 namespace holm::daemon {
 
@@ -39,9 +42,15 @@ Result<> write_or_remove(const std::string& path, const std::string& text, unsig
     return {};
 }
 
-Result<Lease> read_lease(const std::string& path)
+ReadFiles<Lease>& known_leases()
 {
-    return network::parse_lease(TRY(read_regular_file(path, most_bytes)), path);
+    static ReadFiles<Lease> known(network::parse_lease, most_bytes);
+    return known;
+}
+
+std::string lease_path(const std::string& network, std::string_view machine, std::string_view interface)
+{
+    return fmt::format("{}/{}@{}{}", network_folder(Place::Drawn, network), machine, interface, lease_suffix);
 }
 
 }  // namespace
@@ -88,6 +97,17 @@ std::vector<Segment> list_segments(Place place)
     return segments;
 }
 
+void remove_remains()
+{
+    for (const std::string& name : names_in(folder_of(Place::Up))) {
+        auto segment = read_segment(Place::Up, name);
+        if (!segment || *segment) continue;
+        auto parent = open_file(folder_of(Place::Up), O_PATH | O_DIRECTORY);
+        auto removed = parent ? rootfs::remove_tree(parent->get(), name) : Result<>(parent.error());
+        if (!removed) log_warning("what network '{}' has left cannot be removed: {}", printable(name), removed.error().text);
+    }
+}
+
 Result<std::optional<network::Peers>> read_peers(const std::string& network)
 {
     const std::string path = network_folder(Place::Up, network) + peers_file;
@@ -105,7 +125,7 @@ Result<> write_peers(const std::string& network, const network::Peers& peers)
 Result<> write_lease(const std::string& network, const Lease& lease, Durable durable)
 {
     const std::string folder = network_folder(Place::Drawn, network);
-    const std::string path = fmt::format("{}/{}@{}{}", folder, lease.machine, lease.interface, lease_suffix);
+    const std::string path = lease_path(network, lease.machine, lease.interface);
     const std::string text = network::describe_lease(lease);
     if (auto before = read_regular_file(path, most_bytes); before && *before == text) return {};
     TRY(make_folders(folder));
@@ -118,11 +138,22 @@ std::vector<Lease> list_leases(const std::string& network)
     const std::string folder = network_folder(Place::Drawn, network);
     for (const std::string& name : names_in(folder)) {
         if (!name.ends_with(lease_suffix)) continue;
-        auto lease = read_lease(fmt::format("{}/{}", folder, name));
-        if (lease) leases.push_back(std::move(*lease));
-        else log_warning("{}", lease.error().text);
+        auto lease = known_leases().read(fmt::format("{}/{}", folder, name));
+        if (!lease) log_warning("{}", lease.error().text);
+        else if (*lease) leases.push_back(std::move(**lease));
     }
     return leases;
+}
+
+void read_leases(const MachineName& machine, const network::Plan& plan)
+{
+    for (const network::Endpoint& endpoint : plan.endpoints)
+        if (!endpoint.network.empty()) std::ignore = known_leases().read(lease_path(endpoint.network, machine.text(), endpoint.interface));
+}
+
+void forget_leases(const MachineName& machine)
+{
+    known_leases().forget_if([of = fmt::format("/{}@", machine.text())](const std::string& path) { return path.find(of) != path.npos; });
 }
 
 void remove_leases(const MachineName& machine)
@@ -173,9 +204,10 @@ Result<> rename_leases(const MachineName& from, const MachineName& to)
         const std::string folder = network_folder(Place::Drawn, network);
         for (const std::string& name : names_in(folder)) {
             if (!name.starts_with(from.text() + "@") || !name.ends_with(lease_suffix)) continue;
-            Lease lease = TRY(read_lease(fmt::format("{}/{}", folder, name)));
-            lease.machine = to.text();
-            TRY(write_lease(network, lease));
+            auto lease = TRY(known_leases().read(fmt::format("{}/{}", folder, name)));
+            if (!lease) continue;
+            lease->machine = to.text();
+            TRY(write_lease(network, *lease));
             if (::unlink(fmt::format("{}/{}", folder, name).c_str())) return sys_error("cannot remove lease '{}/{}'", folder, name);
         }
     }

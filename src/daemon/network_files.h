@@ -30,6 +30,9 @@ Result<> write_segment(Place place, const network::Segment& segment);
 // All of a place, sorted by name. A broken one is said and skipped: it must not stop the others.
 std::vector<network::Segment> list_segments(Place place);
 
+// What the end of a network that was cut off has left of what is up.
+void remove_remains();
+
 // Where the tunnels of a network with a peers_file lead, while it is up. None where nothing was read yet.
 Result<std::optional<network::Peers>> read_peers(const std::string& network);
 Result<> write_peers(const std::string& network, const network::Peers& peers);
@@ -37,6 +40,9 @@ Result<> write_peers(const std::string& network, const network::Peers& peers);
 // MACHINE@INTERFACE.lease of a network. Nothing is written where it says so already.
 Result<> write_lease(const std::string& network, const network::Lease& lease, Durable durable = Durable::Yes);
 std::vector<network::Lease> list_leases(const std::string& network);
+// Reads those of a machine, so that children of this process inherit what they say; and forgets that of one that is gone.
+void read_leases(const machine::MachineName& machine, const network::Plan& plan);
+void forget_leases(const machine::MachineName& machine);
 // Of all networks. What cannot be removed is said.
 void remove_leases(const machine::MachineName& machine);
 

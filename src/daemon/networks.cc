@@ -55,6 +55,7 @@ Result<Segment> draw_segment(const NetworkRequest& request, const std::string& n
     const auto definition = TRY(network::parse_definition(name, sources));
     const auto before = TRY(read_segment(Place::Drawn, network));
     const uint64_t random = TRY(draw_random());
+    if (!definition.interface.empty() && TRY(network::has_interface(definition.interface))) host.interfaces.push_back(definition.interface);
     host.underlay.reset();
     if (definition.type == network::Type::Vxlan) host.underlay = TRY(network::observe_underlay(definition));
     auto plan = [&] {
@@ -325,6 +326,7 @@ Result<> leave_networks(const MachineName& name, const network::Plan& leaving, c
         if (segment.persistent || has_machines(segment.name)) continue;
         if (auto ended = end_service(segment); !ended) result = ended;
     }
+    remove_remains();
     if (result) result = end_ruleset();
     return result;
 }
@@ -373,6 +375,7 @@ Result<> follow_peers(const std::set<std::string>& networks)
 Result<> restore_networks(const kernel::Places& places, const machine::Settings& settings)
 {
     Fd lock = TRY(lock_networks());
+    remove_remains();
     const std::vector<Segment> were_up = list_segments(Place::Up);
     const std::vector<MachineEndpoints> machines = were_up.empty() ? std::vector<MachineEndpoints>() : list_endpoints();
     for (const Segment& segment : were_up) {

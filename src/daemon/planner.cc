@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "api/names.h"
 #include "base/fd.h"
@@ -31,6 +32,7 @@
 #include "launch/make_plan.h"
 #include "launch/payload.h"
 #include "launch/plan_file.h"
+#include "network/apply_machine.h"
 #include "rootfs/observe.h"
 #include "rootfs/observe_devices.h"
 #include "rootfs/remove.h"
@@ -141,13 +143,17 @@ Result<launch::Plan> read_plan_of(const MachineName& name)
     return launch::parse_plan_file(TRY(read_regular_file(path, launch::max_plan_file)), path);
 }
 
-// What its supervisor would have taken away, had it not been killed.
-void remove_stale_locks(const MachineName& name, const Result<launch::Plan>& plan)
+// What their supervisors would have taken away, had they not been killed.
+void remove_stale_locks(std::span<const Ended> machines, std::span<const Result<launch::Plan>> plans)
 {
-    if (plan && !plan->range_lock.empty()) kernel::remove_stale_lock_file(plan->range_lock, name.text());
+    std::set<std::string, std::less<>> holders;
+    for (const Ended& machine : machines) holders.insert(machine.name.text());
+    auto is_holder = [&](std::string_view holder) { return holders.contains(holder); };
+    for (const auto& plan : plans)
+        if (plan && !plan->range_lock.empty()) kernel::remove_stale_lock_file(plan->range_lock, is_holder);
     Handle<DIR, closedir> locks(opendir(api::locks_folder));
     while (const dirent* entry = locks ? readdir(locks.get()) : nullptr)
-        if (entry->d_name[0] != '.') kernel::remove_stale_lock_file(fmt::format("{}/{}", api::locks_folder, entry->d_name), name.text());
+        if (entry->d_name[0] != '.') kernel::remove_stale_lock_file(fmt::format("{}/{}", api::locks_folder, entry->d_name), is_holder);
 }
 
 bool exists(const std::string& path)
@@ -288,6 +294,23 @@ Result<Draft> plan_observed(const PlanRequest& request, Observed seen)
     return Draft{std::move(plan), std::move(seen.facts.network)};
 }
 
+Result<> release_planned(const Ended& machine, const Result<launch::Plan>& plan)
+{
+    Result<> left;
+    if (plan && !plan->network.endpoints.empty()) {
+        Result<> removed = network::remove_ended(plan->network);  // of names that are this machine's: no other start waits for it
+        Fd lock = TRY(lock_networks());
+        left = leave_networks(machine.name, plan->network);
+        if (!removed) left = removed;
+    }
+    if (plan && plan->security.own_profile) TRY(security::remove_profile(machine.name));
+    TRY(remove_below(api::runtime_machines_folder, machine.name));
+    if (machine.keep == Keep::Record) return left;
+    remove_leases(machine.name);
+    TRY(remove_below(api::state_machines_folder, machine.name));
+    return left;
+}
+
 }  // namespace
 
 Result<launch::Plan> prepare(const PlanRequest& request)
@@ -325,6 +348,11 @@ bool has_plan(const MachineName& name)
     return exists(api::plan_path(name));
 }
 
+bool has_runtime(const MachineName& name)
+{
+    return exists(api::runtime_path(name));
+}
+
 bool has_own_upper(const MachineName& name)
 {
     return std::ranges::any_of(std::array{"/upper", "/work", "/layers"},
@@ -333,19 +361,18 @@ bool has_own_upper(const MachineName& name)
 
 Result<> release(const MachineName& name, Keep keep)
 {
-    const auto plan = read_plan_of(name);
-    remove_stale_locks(name, plan);
-    Result<> left;
-    if (plan && !plan->network.endpoints.empty()) {
-        Fd lock = TRY(lock_networks());
-        left = leave_networks(name, plan->network);
-    }
-    if (plan && plan->security.own_profile) TRY(security::remove_profile(name));
-    TRY(remove_below(api::runtime_machines_folder, name));
-    if (keep == Keep::Record) return left;
-    remove_leases(name);
-    TRY(remove_below(api::state_machines_folder, name));
-    return left;
+    const Ended alone{name, keep};
+    return release({&alone, 1}).front();
+}
+
+std::vector<Result<>> release(std::span<const Ended> machines)
+{
+    std::vector<Result<launch::Plan>> plans;
+    for (const Ended& machine : machines) plans.push_back(read_plan_of(machine.name));
+    remove_stale_locks(machines, plans);
+    std::vector<Result<>> results;
+    for (size_t number = 0; number < machines.size(); ++number) results.push_back(release_planned(machines[number], plans[number]));
+    return results;
 }
 
 }  // namespace holm::daemon

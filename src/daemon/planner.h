@@ -4,8 +4,10 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "launch/plan.h"
@@ -57,11 +59,20 @@ enum class Keep {
 // Whether a plan of it was saved and not taken back.
 bool has_plan(const machine::MachineName& name);
 
+// Whether anything of it is in /run/holm/machines.
+bool has_runtime(const machine::MachineName& name);
+
 // Whether the machine's state holds what a guest has written: then release with Keep::Nothing can take long.
 bool has_own_upper(const machine::MachineName& name);
 
 // Takes back by name what prepare claimed: /run/holm/machines/NAME and, with Keep::Nothing, the machine's state. Idempotent; the
 // machine must not run. Removing a large upper takes time: call it where blocking is allowed.
 Result<> release(const machine::MachineName& name, Keep keep);
+struct Ended {
+    machine::MachineName name;
+    Keep keep;
+};
+// The same of each, in their order.
+std::vector<Result<>> release(std::span<const Ended> machines);
 
 }  // namespace holm::daemon

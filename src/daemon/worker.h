@@ -24,6 +24,8 @@ struct Deadline {
     From from;
 };
 
+inline constexpr std::chrono::seconds removal_deadline{600};  // a large upper takes its time
+
 class Worker {
 public:
     // In the child: tells which path is about to be touched, so that holmd can name the one that hangs.

@@ -8,6 +8,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <system_error>
+#include <thread>
 
 #include "base/text.h"
 
@@ -15,6 +20,7 @@ namespace holm::kernel {
 
 namespace {
 
+constexpr std::chrono::microseconds removal_pause{300};
 constexpr uint16_t make_new = NLM_F_CREATE | NLM_F_EXCL;
 
 Link read_link(const NetlinkAnswer& answer)
@@ -152,6 +158,23 @@ Result<> remove_link(Netlink& netlink, const Link& link)
     auto removed = netlink.change(request);
     if (!removed && removed.error().sys_errno == ENODEV) return {};
     return removed;
+}
+
+Result<> remove_link_from_sight(Netlink& netlink, const Link& link)
+{
+    auto socket = std::make_shared<Netlink>(TRY(open_netlink()));
+    auto removed = std::make_shared<std::promise<Result<>>>();
+    std::future<Result<>> answer = removed->get_future();
+    try {
+        std::thread([=] { removed->set_value(remove_link(*socket, link)); }).detach();
+    } catch (const std::system_error&) {
+        return remove_link(netlink, link);
+    }
+    while (answer.wait_for(removal_pause) != std::future_status::ready) {
+        auto there = TRY(find_link(netlink, link.name));
+        if (!there || there->index != link.index) return {};
+    }
+    return answer.get();
 }
 
 }  // namespace holm::kernel

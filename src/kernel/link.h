@@ -86,5 +86,8 @@ NetlinkRequest link_request(const LinkChange& change);
 
 // One that is not there (any more) is no error.
 Result<> remove_link(Netlink& netlink, const Link& link);
+// The same, until nobody can see it and its name is free. What the kernel does after that takes tens of milliseconds (rcu_barrier in
+// netdev_run_todo of net/core/dev.c), for which a thread of this process stays: for one that is about to end, and makes no other.
+Result<> remove_link_from_sight(Netlink& netlink, const Link& link);
 
 }  // namespace holm::kernel

@@ -82,10 +82,10 @@ void remove_lock_file(const std::string& path, int file)
     if (alone && *alone && is_still(path, file)) ::unlink(path.c_str());
 }
 
-void remove_stale_lock_file(const std::string& path, std::string_view holder)
+void remove_stale_lock_file(const std::string& path, const std::function<bool(std::string_view holder)>& is_holder)
 {
     auto lock = open_file(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-    if (lock && read_holder(lock->get()) == holder) remove_lock_file(path, lock->get());
+    if (lock && is_holder(read_holder(lock->get()))) remove_lock_file(path, lock->get());
 }
 
 }  // namespace holm::kernel

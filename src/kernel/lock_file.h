@@ -3,6 +3,7 @@
 // locks, makes, unlinks.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,7 @@ Result<Fd> take_lock_file(const std::string& path, std::string_view holder, std:
 // One that others share stays to the last of them.
 void remove_lock_file(const std::string& path, int file);
 
-// Takes away what a holder of that name has left, if it is dead: a file of another's, or one that is locked, stays.
-void remove_stale_lock_file(const std::string& path, std::string_view holder);
+// Takes away what such a holder has left, by its name, if it is dead: a file of another's, or one that is locked, stays.
+void remove_stale_lock_file(const std::string& path, const std::function<bool(std::string_view holder)>& is_holder);
 
 }  // namespace holm::kernel

@@ -306,6 +306,17 @@ Result<> remove_outside(const Endpoint& endpoint)
     return {};
 }
 
+Result<> remove_ended(const Plan& plan)
+{
+    Netlink host = TRY(kernel::open_netlink());
+    for (const Endpoint& endpoint : plan.endpoints) {
+        if (endpoint.host_interface.empty()) continue;
+        auto end = TRY(kernel::find_link(host, endpoint.host_interface), describe_endpoint(endpoint));
+        if (end && end->kind == "veth") TRY(kernel::remove_link_from_sight(host, *end), describe_endpoint(endpoint));
+    }
+    return {};
+}
+
 Result<> remove_inside(const Endpoint& endpoint, int network_namespace)
 {
     if (endpoint.type == EndpointType::Physical) return {};  // give_back takes it out as it is

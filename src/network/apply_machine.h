@@ -17,6 +17,9 @@ Result<> apply_outside(const Plan& plan, int pid, int network_namespace);
 // is no error, nor is an endpoint without an end on the host: that goes by remove_inside, in the machine's network namespace, but for a
 // physical one.
 Result<> remove_outside(const Endpoint& endpoint);
+// The same of all endpoints of a machine that has ended, by a process that ends soon and makes no other: it returns when they are gone from
+// sight.
+Result<> remove_ended(const Plan& plan);
 Result<> remove_inside(const Endpoint& endpoint, int network_namespace);
 // Outside: a machine that publishes ports reaches them itself.
 Result<> allow_hairpin(const Endpoint& endpoint);

@@ -1,8 +1,10 @@
 #include "network/observe.h"
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 
 #include <algorithm>
+#include <array>
 
 #include "kernel/link.h"
 #include "kernel/route.h"
@@ -57,13 +59,20 @@ int find_default(const std::vector<kernel::Route>& routes, Family family)
 Result<HostNetworks> observe_host()
 {
     kernel::Netlink netlink = TRY(kernel::open_netlink());
-    const std::vector<kernel::Link> links = TRY(kernel::list_links(netlink));
-    const std::vector<kernel::Route> routes = TRY(kernel::list_routes(netlink));
     HostNetworks host;
-    for (const kernel::Link& link : links) host.interfaces.push_back(link.name);
-    for (const kernel::Route& route : routes)
-        if (route.length && route.table != RT_TABLE_LOCAL) host.routes.emplace_back(destination_of(route), name_of(links, route.index));
+    for (const kernel::Route& route : TRY(kernel::list_routes(netlink))) {
+        if (route.length == 0 || route.table == RT_TABLE_LOCAL) continue;
+        std::array<char, IF_NAMESIZE> name{};
+        ::if_indextoname(static_cast<unsigned>(route.index), name.data());
+        host.routes.emplace_back(destination_of(route), name.data());
+    }
     return host;
+}
+
+Result<bool> has_interface(const std::string& name)
+{
+    kernel::Netlink netlink = TRY(kernel::open_netlink());
+    return TRY(kernel::find_link(netlink, name)).has_value();
 }
 
 std::vector<Definition> observe_definitions(const kernel::Places& places)

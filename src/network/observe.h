@@ -1,6 +1,7 @@
 // What of the host's network decides plans. Observes; outside.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -9,8 +10,10 @@
 
 namespace holm::network {
 
-// Routes of all tables but local's own and `default`, and interfaces, by rtnetlink. `segments` is left empty.
+// Routes of all tables but local's own and `default`, by rtnetlink. `interfaces` and `segments` are left empty: to list the ends of a
+// thousand machines takes the kernel milliseconds, and who asks for a name asks by has_interface.
 Result<HostNetworks> observe_host();
+Result<bool> has_interface(const std::string& name);
 
 // The definitions of networks in `places`. One that cannot be read is left out: its own use says why.
 std::vector<Definition> observe_definitions(const kernel::Places& places);

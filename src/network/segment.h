@@ -61,9 +61,9 @@ struct Underlay {
 // What of the host decides where a network can lie. Observed by observe.h.
 struct HostNetworks {
     std::vector<std::pair<Cidr, std::string>> routes;  // all but the default; behind each, the interface
-    std::vector<std::string> interfaces;
-    std::vector<Segment> segments;     // other networks of holm, up or drawn
-    std::optional<Underlay> underlay;  // of the network that is planned, where it is a VXLAN
+    std::vector<std::string> interfaces;               // those that there are of the names that are asked for
+    std::vector<Segment> segments;                     // other networks of holm, up or drawn
+    std::optional<Underlay> underlay;                  // of the network that is planned, where it is a VXLAN
     bool operator==(const HostNetworks&) const = default;
 };
 

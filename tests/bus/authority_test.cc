@@ -17,10 +17,17 @@ protected:
     {
         const std::string text = "[root]\npath = \"/srv/x\"\n";
         std::map<std::string, Answer> answers;
-        for (const char* member : {"StartMachine",  "StopMachine",     "RestartMachine", "RebootMachine",    "TerminateMachine",
-                                   "FreezeMachine", "ThawMachine",     "OpenMachinePTY", "OpenMachineLogin", "GetMachineOSRelease",
-                                   "GetConsole",    "DescribeMachine", "ReadDefinition", "RemoveMachine",    "PlanMachine",
-                                   "PlanChanges",   "ConfirmChanges",  "RevertChanges",  "ContinueMachine",  "AbortMachine"})
+        for (const char* member : {"StartMachine",     "StopMachine",
+                                   "RestartMachine",   "RebootMachine",
+                                   "TerminateMachine", "FreezeMachine",
+                                   "ThawMachine",      "OpenMachinePTY",
+                                   "OpenMachineLogin", "GetMachineOSRelease",
+                                   "GetConsole",       "DescribeMachine",
+                                   "ReadDefinition",   "RemoveMachine",
+                                   "PlanMachine",      "PlanChanges",
+                                   "ConfirmChanges",   "RevertChanges",
+                                   "ContinueMachine",  "AbortMachine",
+                                   "Freeze",           "Thaw"})
             answers[member] = call(sender, member, name);
         for (const char* member : {"CreateMachine", "WriteDefinition", "Verify", "PlanDefinition"})
             answers[member] = call(sender, member, name, text);

@@ -85,10 +85,12 @@ protected:
             20s))
             << state_of(machine) << " " << unit_state(service_of(machine)) << " " << leader_of(machine);
         if (state_of(machine) == "running") EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"})));
-        else EXPECT_FALSE(exists(fmt::format("/run/holm/machines/{}", machine))) << "what does not run has left its folder";
+        else
+            EXPECT_TRUE(eventually([] { return !exists(fmt::format("/run/holm/machines/{}", machine)); }, 60s))
+                << "what does not run has left " << sh(fmt::format("find /run/holm/machines/{} -ls", machine)).out;
         // What the host does for a machine is what its plan says.
         const std::string plan = content_of(fmt::format("/run/holm/machines/{}/plan.toml", machine));
-        EXPECT_EQ(is_published(), plan.find(published_port) != std::string::npos);
+        EXPECT_TRUE(eventually([&] { return is_published() == (plan.find(published_port) != std::string::npos); }, 20s)) << plan;
         EXPECT_FALSE(exists("/run/holm/quarantine"));
     }
     std::string root_;
@@ -130,6 +132,19 @@ TEST_F(MatrixTest, WhateverFailsNothingIsLost)
     prepare(operations[0]);
     EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
     EXPECT_FALSE(exists(fmt::format("/var/lib/holm/machines/{}", machine)));
+}
+
+// What takes back what a machine had is killed half way: it is done once more, and nothing is left of the machine and of its network.
+TEST_F(MatrixTest, AReleaseThatIsKilledIsDoneAgain)
+{
+    for (int call = long_form() ? 1 : 4; call <= (long_form() ? 8 : 5); ++call) {
+        const std::string fault = fmt::format("unlinkat:signal=KILL:when={}", call);
+        prepare({"stop", true, {}});
+        inject(fault, {"stop", machine});
+        expect_invariants(fault);
+        EXPECT_TRUE(eventually([] { return sh("ls /run/holm/networks").out.empty(); }, 60s)) << sh("find /run/holm/networks").out;
+    }
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
 }
 
 // Each process that a machine needs is stopped for a while: requests wait or fail, and all is well once it goes on.

@@ -101,20 +101,9 @@ TEST_F(StateFaultsTest, ABadHolmTomlKeepsTheOldSettings)
 }
 
 // The limits of the kernel on namespaces: of the whole machine, so that only the VM may be asked to change them.
-class VmLimitsTest : public StateFaultsTest {
-protected:
-    void SetUp() override
-    {
-        if (bench() != Bench::Vm) GTEST_SKIP() << "changes limits of the whole kernel";
-        StateFaultsTest::SetUp();
-    }
-    void TearDown() override
-    {
-        if (!IsSkipped()) StateFaultsTest::TearDown();
-    }
-};
+using VmKernelLimitsTest = OnlyInVm<StateFaultsTest>;
 
-TEST_F(VmLimitsTest, NoNamespacesLeft)
+TEST_F(VmKernelLimitsTest, NoNamespacesLeft)
 {
     std::string root = busybox();
     for (const char* limit : {"max_user_namespaces", "max_mnt_namespaces", "max_pid_namespaces", "max_net_namespaces"}) {

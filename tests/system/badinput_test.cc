@@ -246,6 +246,13 @@ TEST_F(BadInputTest, DefinitionsSayFileLineAndColumn)
     EXPECT_TRUE(succeeds(verify("[root]\r\npath = \"/srv\"\r\n"))) << "CRLF";
     EXPECT_TRUE(refuses(verify(good + std::string(2 << 20, '#')), 1, "web.toml")) << "a file that is too large";
     EXPECT_TRUE(refuses(holmctl({"verify", "/no/such.toml"}), 1, "/no/such.toml"));
+    // An installed one by its name.
+    const std::string machine = name();
+    EXPECT_TRUE(refuses(holmctl({"verify", machine}), 1, machine));
+    define(machine, "[root]\npath = \"/srv\"\n");
+    EXPECT_TRUE(succeeds(holmctl({"verify", machine})));
+    define(machine, "[rooot]\n");
+    EXPECT_TRUE(refuses(holmctl({"verify", machine}), 1, machine + ".toml:1:2"));
 }
 
 // Keys of later issues parse, and are refused by name when they are used.

@@ -135,6 +135,35 @@ TEST_F(ChurnTest, Execs)
     expect_flat();
 }
 
+// On a network, and stopped by one command: when it is back nothing is left of any of them, and their names are free.
+TEST_F(ChurnTest, ACrowdThatEndsAtOnce)
+{
+    const std::string small = busybox();
+    const int many = count(100, 10);
+    std::vector<std::string> machines;
+    for (int i = 0; i < many; i++) machines.push_back(name("crowd"));
+    auto links = [] { return sh("ip -o link | grep -c ': hm'").out; };
+    const std::string before = links();
+    for (int round = 0; round < 2; round++) {
+        std::vector<std::unique_ptr<Process>> starts;
+        for (const std::string& machine : machines)
+            starts.push_back(std::make_unique<Process>(
+                std::vector<std::string>{"holmctl", "run", "--detach", "--rm", "--ephemeral", "--network=holm0", "--name=" + machine,
+                                         "--lower=" + small, "--", "/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"}));
+        for (auto& start : starts) EXPECT_TRUE(succeeds(start->wait(180s)));
+        EXPECT_NE(links(), before);
+        std::vector<std::string> stop = {"stop"};
+        stop.insert(stop.end(), machines.begin(), machines.end());
+        EXPECT_TRUE(succeeds(holmctl(stop, {}, 180s)));
+        EXPECT_EQ(links(), before);
+        for (const std::string& machine : machines)
+            EXPECT_FALSE(exists("/run/holm/machines/" + machine) || exists("/var/lib/holm/machines/" + machine) ||
+                         has(holmctl({"list"}).out, machine))
+                << machine;
+    }
+    expect_flat();
+}
+
 // Ten boot systemd: the machine below may have 128 inotify instances for all its hosts, and is not ours to change.
 TEST_F(ChurnTest, ManyMachinesAtOnce)
 {

@@ -1,4 +1,6 @@
 // Images of what machines have changed: commit, and what becomes of it on the way through archives.
+#include <csignal>
+
 #include "base/text.h"
 #include "host.h"
 
@@ -381,6 +383,50 @@ TEST_F(CommitTest, AHolmdThatDiesLeavesNoHalf)
         }
     }
     EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+}
+
+// CVE-2023-0778: what goes out of a machine, an image or a folder while somebody exchanges a folder of it with a link to the host.
+TEST_F(CommitTest, WhatIsExchangedMeanwhileNeverLeadsOut)
+{
+    const std::string canary = folder() + "/canary", archive = folder() + "/out.tar";
+    make_folder(canary + "/sub");
+    write_file(canary + "/secret", "secret of the host\n");
+    write_file(canary + "/sub/secret", "secret of the host\n");
+    const std::string before = hash_of_tree(canary), machine = stopped("mkdir -p /data/d/sub; echo own >/data/d/sub/own"),
+                      source = busybox();
+    make_folder(source + "/data/d/sub");
+    Process exchange({"python3", "-c", R"py(
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+places = [place + '/data/d' for place in sys.argv[2:]]
+for place in places: os.symlink(sys.argv[1], place + '.link')
+print('go', flush=True)
+while True:
+    for place in places: libc.renameat2(-100, place.encode(), -100, (place + '.link').encode(), 2)
+)py",
+                      canary, "/var/lib/holm/machines/" + machine + "/upper", source});
+    ASSERT_TRUE(exchange.expect("go"));
+    const auto bytes_of_the_host = [](const std::string& where) { return sh("grep -rlaFs 'secret of the host' " + where).out; };
+    for (int i = 0; i < count(200, 4); ++i) {
+        const std::string copy = machine + "-copy";
+        if (holmctl({"export-tar", "--force", machine, archive}).code == 0) {
+            EXPECT_EQ(bytes_of_the_host(archive), "");
+        }
+        if (holmctl({"export-tar", "--force", "--upper-only", machine, archive}).code == 0) {
+            EXPECT_EQ(bytes_of_the_host(archive), "");
+        }
+        holmctl({"diff", machine});
+        if (holmctl({"clone", machine, copy}).code == 0) {
+            EXPECT_EQ(bytes_of_the_host("/var/lib/holm/machines/" + copy), "");
+        }
+        holmctl({"remove", copy});
+        if (holmctl({"import-fs", "--force", source, "third"}).code == 0) {
+            EXPECT_EQ(bytes_of_the_host("/var/lib/holm/layers"), "");
+        }
+    }
+    exchange.signal(SIGKILL);
+    exchange.wait(5s);
+    EXPECT_EQ(hash_of_tree(canary), before);
 }
 
 }  // namespace holm::test

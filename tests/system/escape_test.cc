@@ -2,6 +2,7 @@
 // canary on the host that must be as it was.
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "base/text.h"
@@ -17,6 +18,16 @@ protected:
     static std::string programs()
     {
         return sh("cd /usr/lib/holm && sha256sum * && stat -c '%n %u %g %a %Y %Z' * /usr/bin/holmctl && sha256sum /usr/bin/holmctl").out;
+    }
+    // Starts holmd anew, with a variable of its own or without.
+    static void restart_holmd(bool with_secret)
+    {
+        const std::string folder = "/run/systemd/system/holmd.service.d";
+        if (with_secret) {
+            make_folder(folder);
+            write_file(folder + "/secret.conf", "[Service]\nEnvironment=SECRET_OF_HOLMD=1 LD_BIND_NOW=1\n");
+        } else fs::remove_all(folder);
+        EXPECT_TRUE(succeeds(sh("systemctl daemon-reload && systemctl restart holmd.service")));
     }
 };
 
@@ -85,6 +96,102 @@ TEST_F(EscapeTest, LinksOfProcessesLeadInside)
                                    std::string("/proc/self/fd/3"), std::string("/proc/1/root/proc/1/root/..")})
         EXPECT_NE(inside(machine, "cat " + way + secret).code, 0) << way;
     EXPECT_EQ(content_of(secret), "untouched");
+}
+
+// CVE-2025-31133, CVE-2025-52565: what the root has for /dev/null and /dev/console, exchanged all the time with links to the host, neither
+// covers a file of the kernel nor becomes the console.
+TEST_F(EscapeTest, DevicesOfTheRootAreNotUsed)
+{
+    const std::string canary = folder() + "/canary", look = "stat -c '%A %u %s %Y %Z' " + canary + "; cat " + canary;
+    write_file(canary, "untouched\n");
+    const std::string before = sh(look).out, root = busybox();
+    make_folder(root + "/dev/pts");
+    Process exchange({"python3", "-c", R"py(
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+dev, target = sys.argv[1:]
+names = ['null', 'console', 'ptmx', 'pts/0', 'pts/ptmx', 'tty']
+for name in names:
+    open(f'{dev}/{name}', 'w').close()
+    os.symlink(target, f'{dev}/{name}.link')
+print('go', flush=True)
+while True:
+    for name in names: libc.renameat2(-100, f'{dev}/{name}'.encode(), -100, f'{dev}/{name}.link'.encode(), 2)
+)py",
+                      root + "/dev", canary});
+    ASSERT_TRUE(exchange.expect("go"));
+    for (int i = 0; i < count(200, 8); ++i) {
+        const std::string machine = name();
+        ASSERT_TRUE(
+            succeeds(holmctl({"run", "--detach", "--name=" + machine, "--root=" + root, "--network=none", "--", "/bin/sleep", "1000"})));
+        // Looked at by the host, below the root of a process of the machine.
+        const std::string inside = fmt::format("/proc/{}/root", leader_of(machine));
+        const Outcome seen =
+            sh(fmt::format("cd {} && stat -c '%n %t:%T' dev/null && stat -c %d dev/console dev/pts | sort -u | wc -l && "
+                           "stat -c '%F %t' dev/console && stat -c '%n %F %s' proc/keys proc/timer_list && "
+                           "cat proc/keys proc/timer_list",
+                           inside));
+        EXPECT_EQ(seen.out,
+                  "dev/null 1:3\n1\ncharacter special file 88\nproc/keys regular empty file 0\nproc/timer_list regular empty file 0\n")
+            << seen.err;
+        take_away(machine);
+    }
+    exchange.signal(SIGKILL);
+    exchange.wait(5s);
+    EXPECT_EQ(sh(look).out, before);
+}
+
+// CVE-2020-14370, CVE-2024-0132: nothing of the environment of holmd, of who calls it or of another machine; and what works for holm has
+// one of its own.
+TEST_F(EscapeTest, NoEnvironmentButTheMachinesOwn)
+{
+    restart_holmd(true);
+    const std::string other = name("other"), machine = name(), service = name("unit");
+    ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=" + other, "--root=" + busybox(), "--network=none", "--env=OF_ANOTHER=1", "--",
+                                  "/bin/sleep", "1000"})));
+    ASSERT_TRUE(succeeds(run({"env", "SECRET_OF_CALLER=1", "holmctl", "run", "--detach", "--name=" + machine, "--root=" + busybox(),
+                              "--network=none", "--", "/bin/sleep", "1000"})));
+    define(service, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n[[network]]\nnetwork = \"none\"\n",
+                                busybox()));
+    ASSERT_TRUE(succeeds(run({"env", "SECRET_OF_CALLER=1", "holmctl", "start", service})));
+    for (const std::string& one : {machine, service}) {
+        std::string seen = sh(fmt::format("tr '\\0' '\\n' </proc/{}/environ", leader_of(one))).out;
+        for (const std::vector<std::string>& verb : {std::vector<std::string>{"exec", one, "--", "/bin/env"},
+                                                     {"shell", one, "/bin/env"},
+                                                     {"exec", "--user=1000", one, "--", "/bin/env"}}) {
+            std::vector<std::string> words = {"env", "SECRET_OF_CALLER=1", "holmctl"};
+            words.insert(words.end(), verb.begin(), verb.end());
+            const Outcome shown = run(words);
+            EXPECT_TRUE(succeeds(shown)) << verb[0];
+            seen += shown.out;
+        }
+        EXPECT_TRUE(has(seen, "container=holm\n"));
+        for (const char* word : {"SECRET_OF", "OF_ANOTHER", "LD_BIND_NOW", "INVOCATION_ID", "NOTIFY_SOCKET", "JOURNAL_STREAM", "LISTEN_"})
+            EXPECT_FALSE(seen.contains(word)) << word << ":\n" << seen;
+    }
+    for (const char* bad : {"A", "=x", "*", "A B", ""})
+        EXPECT_FALSE(succeeds(holmctl({"exec", fmt::format("--env={}", bad), machine, "--", "/bin/true"}))) << bad;
+    restart_holmd(false);
+}
+
+// CVE-2022-2989 and its family: who has none, one or many groups in the machine has them by exec and shell, and no other.
+TEST_F(EscapeTest, GroupsAreThoseOfTheMachinesOwnLogin)
+{
+    const std::string machine = boot();
+    ASSERT_TRUE(succeeds(inside(machine,
+                                "for n in $(seq 17); do groupadd -g $((5000 + n)) team$n; teams=$teams,team$n; done; "
+                                "useradd -M -u 2000 none && useradd -M -u 2001 -G team1 one && useradd -M -u 2002 -G ${teams#,} many")));
+    for (const char* user : {"none", "one", "many", "root"}) {
+        const std::string groups = "id -G | tr ' ' '\\n' | sort -n | tr '\\n' ' '";
+        const std::string own = inside(machine, fmt::format("su -s /bin/sh {} -c \"{}\"", user, groups)).out;
+        EXPECT_FALSE(own.empty());
+        EXPECT_EQ(holmctl({"exec", fmt::format("--user={}", user), machine, "--", "/bin/sh", "-c", groups}).out, own) << user;
+        EXPECT_EQ(holmctl({"shell", fmt::format("{}@{}", user, machine), "/bin/sh", "-c", groups}).out, own) << user;
+    }
+    // A file that one's group may not read.
+    ASSERT_TRUE(succeeds(inside(machine, "echo x >/srv/file && chgrp team1 /srv/file && chmod 604 /srv/file")));
+    EXPECT_NE(holmctl({"exec", "--user=one", machine, "--", "cat", "/srv/file"}).code, 0);
+    EXPECT_EQ(holmctl({"exec", "--user=none", machine, "--", "cat", "/srv/file"}).code, 0);
 }
 
 }  // namespace holm::test

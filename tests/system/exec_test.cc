@@ -174,6 +174,7 @@ TEST_F(ExecTest, EnvironmentAndFolder)
     for (const char* line : {"A=b c\n", "FROM_PAYLOAD=1\n", "PATH=", "HOME="}) EXPECT_TRUE(has(outcome.out, line));
     EXPECT_EQ(exec("pwd", {"--workdir=/etc"}).out, "/etc\n");
     EXPECT_TRUE(refuses(exec("pwd", {"--workdir=/no/such"}), 125, "/no/such"));
+    EXPECT_TRUE(refuses(exec("pwd", {"--workdir=etc"}), 125, "'etc' is not an absolute path"));
 }
 
 // CVE-2024-21626: no descriptor of the host stays open, so no working folder leads to one.

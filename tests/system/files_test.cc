@@ -191,4 +191,19 @@ TEST_F(FilesTest, AReadOnlyBindStaysReadOnly)
     EXPECT_FALSE(exists(source + "/below"));
 }
 
+// CVE-2021-3997: a tree that is as deep as a path is long, and one that is deeper than any path, cost no stack.
+TEST_F(FilesTest, DepthIsRefusedAndEndsNoProcess)
+{
+    const std::string deep = folder() + "/deep";
+    make_folder(deep);
+    ASSERT_TRUE(succeeds(
+        run({"python3", "-c",
+             "import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(3000): os.mkdir('d'); os.symlink('/', 'l'); os.chdir('d')", deep})));
+    EXPECT_TRUE(refuses(copy_to(deep, "/srv/deep"), 1, "nested deeper than 1000"));
+    EXPECT_EQ(trim(inside("ls -A /srv/deep 2>/dev/null | wc -l")), "0") << "what was half there is gone";
+    inside("mkdir /srv/down && cd /srv/down && for i in $(seq 1500); do mkdir d && cd d; done");
+    EXPECT_TRUE(refuses(copy_from("/srv/down", folder() + "/back"), 1, "nested deeper than 1000"));
+    EXPECT_FALSE(exists(folder() + "/back"));
+}
+
 }  // namespace holm::test

@@ -71,4 +71,41 @@ TEST_F(GuestFilesTest, TheTimeZoneIsLinkedBoundOrDeleted)
     sh("systemctl reset-failed " + service_of(machine_));
 }
 
+// Whatever the root has there, links to the host's files among it: the machine starts or says why, and nothing is followed out of it.
+TEST_F(GuestFilesTest, NothingIsWrittenOrMountedThroughALink)
+{
+    const std::string canary = folder() + "/canary", file = canary + "/file";
+    make_folder(canary);
+    write_file(file, "untouched\n");
+    ASSERT_TRUE(
+        succeeds(sh("mkfifo " + canary + "/fifo; ln " + file + " " + canary + "/resolv.conf; ln " + file + " " + canary + "/localtime")));
+    const std::string look =
+        "cd " + canary + " && stat -c '%n %F %a %u:%g %s %Y %Z %h' * && cat file; grep -c " + canary + " /proc/1/mountinfo";
+    const std::string before = sh(look).out;
+    for (const std::string& kind :
+         {"ln -sf " + file, "ln -sf " + canary + "/fifo", std::string("rm -f {0}; mkfifo"), std::string("rm -f {0}; mkdir"),
+          "rm -rf " + root_ + "/etc; ln -sfn " + canary + " " + root_ + "/etc; true"}) {
+        for (const char* keys :
+             {"resolv_conf = \"copy-host\"\ntimezone = \"delete\"", "resolv_conf = \"bind-host\"", "timezone = \"Asia/Tokyo\""}) {
+            sh(fmt::format("rm -rf {0}; cp -a {1} {0}", root_, getenv("HOLM_BUSYBOX")));
+            for (const char* name : {"resolv.conf", "localtime"}) {
+                const std::string path = root_ + "/etc/" + name;
+                sh(fmt::format(fmt::runtime(kind), path) + " " + path);
+            }
+            define(machine_, fmt::format("[root]\npath = \"{}\"\nmode = \"persistent\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n"
+                                         "[[network]]\nnetwork = \"none\"\n[identity]\n{}\n",
+                                         root_, keys));
+            const Outcome started = holmctl({"start", machine_}, {}, 20s);
+            EXPECT_TRUE(started.code == 0 || (started.code == 1 && has(started.err, "identity."))) << kind << ": " << keys << started.err;
+            EXPECT_FALSE(started.err.contains("Invalid argument")) << started.err;
+            if (started.code == 0) {
+                EXPECT_TRUE(succeeds(holmctl({"terminate", machine_})));
+            }
+            EXPECT_TRUE(wait_for_state(machine_, started.code == 0 ? "stopped" : "failed"));
+            sh("systemctl reset-failed " + service_of(machine_));
+            EXPECT_EQ(sh(look).out, before) << kind << ": " << keys;
+        }
+    }
+}
+
 }  // namespace holm::test

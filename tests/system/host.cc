@@ -44,6 +44,7 @@ public:
             exit(2);
         }
         signal(SIGPIPE, SIG_IGN);
+        if (!setting("HOLM_PHASE").empty()) return;  // looks at the host as it has come up
         sh("systemctl reset-failed; systemctl start holmd.service dbus.service");
         sh("holmctl run --rm --root=\"$HOLM_BUSYBOX\" --read-only -- /bin/true");
         eventually([] { return sh("ls -d /sys/fs/cgroup/machine.slice/holm* 2>/dev/null").out.empty(); });

@@ -95,6 +95,21 @@ private:
     int roots_ = 0;
 };
 
+// Of tests that change or measure what belongs to the whole kernel: elsewhere they are skipped.
+template <typename Fixture>
+class OnlyInVm : public Fixture {
+protected:
+    void SetUp() override
+    {
+        if (bench() != Bench::Vm) GTEST_SKIP() << "its truth needs the VM";
+        Fixture::SetUp();
+    }
+    void TearDown() override
+    {
+        if (!this->IsSkipped()) Fixture::TearDown();
+    }
+};
+
 bool wait_for_state(const std::string& name, std::string_view state, milliseconds timeout = 20s);
 
 // A script of a shell in a machine that runs, by `holmctl exec`.

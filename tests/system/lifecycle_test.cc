@@ -273,6 +273,11 @@ TEST_F(LifecycleTest, FreezeAndThaw)
     ASSERT_TRUE(succeeds(holmctl({"thaw", machine})));
     EXPECT_TRUE(eventually([&] { return content_of(counter) != first; }));
     EXPECT_EQ(machine_property(machine, "Frozen"), "b false");
+    // By the short names too.
+    for (const auto& [member, frozen] : std::vector<std::pair<std::string, std::string>>{{"Freeze", "b true"}, {"Thaw", "b false"}}) {
+        EXPECT_TRUE(succeeds(run({"busctl", "call", "org.holm1", "/org/holm1", "org.holm1.Manager", member, "s", machine})));
+        EXPECT_EQ(machine_property(machine, "Frozen"), frozen);
+    }
     // By systemd it is frozen with its supervisor, and shown so all the same.
     ASSERT_TRUE(succeeds(run({"systemctl", "freeze", scope_of(machine)})));
     EXPECT_TRUE(eventually([&] { return machine_property(machine, "Frozen") == "b true"; }));

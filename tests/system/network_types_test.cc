@@ -81,18 +81,7 @@ TEST_F(NetworkTypesTest, ANetworkOfMacvlans)
 }
 
 // What the kernel of the small host has not.
-class VmNetworkTypesTest : public NetworkTest {
-protected:
-    void SetUp() override
-    {
-        if (bench() != Bench::Vm) GTEST_SKIP() << "its truth needs the VM";
-        NetworkTest::SetUp();
-    }
-    void TearDown() override
-    {
-        if (!IsSkipped()) NetworkTest::TearDown();
-    }
-};
+using VmNetworkTypesTest = OnlyInVm<NetworkTest>;
 
 TEST_F(VmNetworkTypesTest, AnIpvlanOfAnInterface)
 {

@@ -221,4 +221,38 @@ TEST_F(OciTest, DamageIsFound)
     EXPECT_TRUE(refuses(holmctl({"run", "--rm", "--network=none", "--image=first"}), 125, "is missing"));
 }
 
+// CVE-2026-55686, CVE-2025-9566, CVE-2022-23648, CVE-2024-40635: what the configuration of an image names, by its own links and dots, or so
+// large that it would be another.
+TEST_F(OciTest, WhatTheConfigurationNamesStaysInside)
+{
+    const std::string canary = folder() + "/canary";
+    make_folder(canary);
+    write_file(canary + "/file", "untouched\n");
+    const std::string before = hash_of_tree(canary);
+    Layout image = two_layers(busybox_);
+    image.layers[1].tar = tar_of({{.name = "w", .type = '5', .mode = 0755},
+                                  {.name = "w/link", .type = '2', .link = canary},
+                                  {.name = "w/up", .type = '2', .link = "../../../../../../.." + canary},
+                                  {.name = "w/proc", .type = '2', .link = "/proc/1/root" + canary}});
+    for (const char* config : {R"("WorkingDir": "/w/link/x")", R"("WorkingDir": "/w/link")", R"("WorkingDir": "/w/up/x")",
+                               R"("WorkingDir": "/w/proc")", R"("WorkingDir": "/proc/self/fd/5")", R"("WorkingDir": "/../../../w/up")",
+                               R"("Volumes": {"/../../etc": {}, "/w/link/volume": {}, "w/up": {}})", R"("User": "4294967296")",
+                               R"("User": "99999999999:0")", R"("User": "-1")", R"("User": "0x0")"}) {
+        image.config = fmt::format(R"({{"Entrypoint": ["/bin/sh", "-c", "id -u; pwd; ls"], {}}})", config);
+        const std::string path = layout(fmt::format("odd{}", count_++), image);
+        if (holmctl({"import-oci", "--force", path, "first"}).code == 0) {
+            const Outcome ran = holmctl({"run", "--rm", "--network=none", "--image=first"});
+            EXPECT_FALSE(ran.out.contains("file")) << config << ran.out;
+            if (std::string_view(config).starts_with("\"User")) {
+                EXPECT_EQ(ran.out, "") << config;
+            }
+            if (std::string_view(config).starts_with("\"Work")) {
+                EXPECT_TRUE(has(ran.err, "working directory")) << config;
+            }
+            EXPECT_TRUE(ran.code == 0 || ran.code == 125) << config << ": " << testing::PrintToString(ran);
+        }
+        EXPECT_EQ(hash_of_tree(canary), before) << config;
+    }
+}
+
 }  // namespace holm::test

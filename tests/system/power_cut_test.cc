@@ -22,10 +22,11 @@ protected:
     static void prepare()
     {
         if (exists(std::string(place) + "/ready")) return;
-        ASSERT_TRUE(succeeds(sh(
-            fmt::format("mkdir -p {0}/root && cp -a \"$HOLM_BUSYBOX\"/. {0}/root && cd {0}/root && mkdir many && seq -f 'many/f%.0f' 200 | "
-                        "xargs touch && head -c 6M /dev/urandom >large && tar -C {0}/root -cf {0}/root.tar .",
-                        place))));
+        ASSERT_TRUE(
+            succeeds(sh(fmt::format("rm -rf {0} && mkdir -p {0}/root && cp -a \"$HOLM_BUSYBOX\"/. {0}/root && cd {0}/root && mkdir many && "
+                                    "seq -f 'many/f%.0f' 200 | "
+                                    "xargs touch && head -c 6M /dev/urandom >large && tar -C {0}/root -cf {0}/root.tar .",
+                                    place))));
         holmctl({"remove", kept});
         ASSERT_TRUE(succeeds(holmctl({"import-fs", std::string(place) + "/root", "cut-base", "--force"}, {}, 120s)));
         ASSERT_TRUE(succeeds(holmctl({"run", fmt::format("--name={}", kept), "--image=cut-base", "--network=none", "--", "/bin/sh", "-c",
@@ -60,6 +61,7 @@ TEST_F(VmStorePowerCutTest, TheLoad)
 {
     if (!phase("load")) GTEST_SKIP() << "HOLM_PHASE is not 'load'";
     prepare();
+    write_file("/run/load-of-stores", "begun\n");
     std::random_device draw;
     const auto end = std::chrono::steady_clock::now() + 5min;
     while (std::chrono::steady_clock::now() < end) work(draw());
@@ -78,7 +80,7 @@ TEST_F(VmStorePowerCutTest, WholeAfterIt)
     // No machine that has a folder is lost, and each starts.
     const std::string machines = sh("ls /var/lib/holm/machines").out, known = holmctl({"list", "--all"}).out;
     for (std::string_view machine : split(machines, '\n')) {
-        if (machine.empty()) continue;
+        if (machine.empty() || machine.starts_with("cut-machine-")) continue;  // those of machine_power_cut_test run on
         EXPECT_TRUE(has(known, machine));
         EXPECT_TRUE(succeeds(holmctl({"start", std::string(machine)}, {}, 120s)));
         EXPECT_TRUE(wait_for_state(std::string(machine), "stopped", 60s));

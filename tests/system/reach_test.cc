@@ -36,7 +36,8 @@ import ctypes, os, sys
 libc = ctypes.CDLL(None)
 place, target = sys.argv[1:]
 os.makedirs(os.path.dirname(place), exist_ok=True)
-if not os.path.lexists(place): os.mkdir(place)
+try: os.mkdir(place)
+except FileExistsError: pass  # or the machine has just made it
 os.symlink(target, place + '.link')
 print('go', flush=True)
 while True:
@@ -95,6 +96,35 @@ TEST_F(ReachTest, ExchangedTargetsOfJoinersNeverReachTheHost)
     }
     EXPECT_GT(rounds, 0);
     EXPECT_EQ(look(target), before) << rounds << " rounds";
+    EXPECT_EQ(mounts(), mounted);
+}
+
+// CVE-2024-23651, CVE-2024-23652: what is taken away at the end (stubs of mounts, an upper that is not kept, a machine with all it has)
+// while the machine itself, or who shares its folders, exchanges that with links to the host.
+TEST_F(ReachTest, WhatIsTakenAwayIsNeverTheHosts)
+{
+    const std::string target = canary(), before = look(target), mounted = mounts();
+    for (int i = 0; i < count(100, 4); ++i) {
+        const std::string machine = name(), upper = "/var/lib/holm/machines/" + machine + "/upper";
+        define(machine,
+               fmt::format("[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"mkdir -p /t/d/deep; cd /t; ln -s "
+                           "{} l; while :; do mv -T d x; mv -T l d; mv -T d l; mv -T x d; done\"]\nstop_signal = \"SIGKILL\"\n"
+                           "[[network]]\nnetwork = \"none\"\n[[mount]]\ntype = \"bind\"\nsource = \"{}\"\ntarget = \"/t/d/stub\"\n",
+                           busybox(), target, folder() + "/canary/deep"));
+        ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+        Process exchange(exchanger(upper, "t/d", target));
+        ASSERT_TRUE(exchange.expect("go"));
+        EXPECT_TRUE(succeeds(holmctl({i % 2 ? "stop" : "terminate", machine})));
+        EXPECT_TRUE(wait_for_state(machine, "stopped"));
+        Outcome removed = holmctl({"remove", machine});
+        exchange.signal(SIGKILL);
+        exchange.wait(5s);
+        if (removed.code != 0) {  // what is put back as fast as it is removed
+            EXPECT_TRUE(has(removed.err, machine));
+            sh("rm -rf --one-file-system /var/lib/holm/machines/" + machine);
+        }
+        EXPECT_EQ(look(target), before) << "round " << i;
+    }
     EXPECT_EQ(mounts(), mounted);
 }
 
@@ -165,12 +195,16 @@ for my $request (0x5412, 0x541C, 0x100005412, 0x10000541C) {
 }
 )pl");
     ASSERT_TRUE(succeeds(holmctl({"copy-to", machine, folder() + "/type.pl", "/root/type.pl"})));
-    Process caller({"bash", "-c", "holmctl exec " + machine + " -- perl /root/type.pl; read -t 1 -n 1 typed; echo got=[$typed]"},
-                   {.stdio = Stdio::Terminal});
-    Outcome outcome = caller.wait(30s);
-    EXPECT_TRUE(has(outcome.out, "got=[]")) << outcome.out;
-    EXPECT_TRUE(has(outcome.out, "21522 1")) << outcome.out;
-    EXPECT_FALSE(has(outcome.out, "done")) << outcome.out;
+    for (const std::string& verb : {"exec " + machine + " --", "shell " + machine,
+                                    "run --rm --name=" + name() + " --network=none --ephemeral --lower=" + guest() + " --bind=" + folder() +
+                                        "/type.pl:/root/type.pl:ro --"}) {
+        Process caller({"bash", "-c", "holmctl " + verb + " /usr/bin/perl /root/type.pl; read -t 1 -n 1 typed; echo got=[$typed]"},
+                       {.stdio = Stdio::Terminal});
+        Outcome outcome = caller.wait(60s);
+        EXPECT_TRUE(has(outcome.out, "got=[]")) << verb;
+        EXPECT_TRUE(has(outcome.out, "21522 1")) << verb;
+        EXPECT_FALSE(outcome.out.contains("done")) << verb << ": " << outcome.out;
+    }
 }
 
 // CVE-2019-14271, CVE-2022-1227: libraries and programs of the machine that something of holm could load or run. A fifo in the place of a

@@ -280,4 +280,22 @@ TEST_F(ResourcesTest, ALimitThatTheHostDoesNotHaveIsRefused)
     EXPECT_TRUE(succeeds(holmctl({"terminate", runs})));
 }
 
+// Cgroups that others make below payload/, as cgcreate and cgexec do, are the machine's while it lives and go with it.
+TEST_F(ResourcesTest, ForeignCgroupsBelowItGoWithIt)
+{
+    std::string machine = defined();
+    const std::string foreign = fmt::format("/sys/fs/cgroup/machine.slice/{}/payload/foreign/deep", service_of(machine));
+    for (const char* verb : {"stop", "terminate"}) {
+        ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+        make_folder(foreign);
+        Process sleeper({"/bin/sh", "-c", "echo $$ >" + foreign + "/cgroup.procs && exec sleep 1000"}, {.stdio = Stdio::Pipes});
+        ASSERT_TRUE(eventually([&] { return !content_of(foreign + "/cgroup.procs").empty(); }));
+        EXPECT_EQ(sh("nsenter -t $(holmctl show -p Leader --value " + machine + ") -a /bin/hostname").out, machine + "\n");
+        EXPECT_TRUE(succeeds(holmctl({verb, machine})));
+        EXPECT_NE(sleeper.wait(20s).code, 0) << verb;
+        EXPECT_FALSE(exists(foreign));
+    }
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+}
+
 }  // namespace holm::test

@@ -31,6 +31,14 @@ protected:
         SystemTest::TearDown();
     }
     static std::string left() { return sh(fmt::format("ls -A {} | grep -v '^.lock$' || true", layers)).out; }
+    // Sealed layers of a machine that its history does not name.
+    static std::string unused_layers_of(const std::string& machine)
+    {
+        return sh(fmt::format("cd /var/lib/holm/machines/{}/layers && for id in *; do test $id = history.toml || grep -q $id history.toml "
+                              "|| echo $id; done",
+                              machine))
+            .out;
+    }
     // With the image or without it, and nothing besides.
     static void expect_whole(const std::string& when)
     {
@@ -95,11 +103,12 @@ TEST_F(StoreFaultsTest, NoMachineIsLostWhateverIsKilled)
             return command;
         }());
         sleep_for(moment);
-        if (i % 3 == 0) sh("pkill -KILL -x holm-store");
+        if (draw() % 2) sh("pkill -KILL -x holm-store");
         else kill_holmd();
         process.wait();
         ASSERT_TRUE(eventually([] { return holmctl({"list-images"}).code == 0; }, 60s)) << when;
         EXPECT_TRUE(eventually([] { return store_litter().empty(); }, 60s)) << when << "\n" << store_litter();
+        EXPECT_TRUE(eventually([&] { return unused_layers_of(machine).empty(); }, 60s)) << when << "\n" << unused_layers_of(machine);
         EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"}))) << when;
         // A sealed layer that its machine lets go of is what prune is for.
         const std::string unused = holmctl({"prune", "--dry-run", "--no-legend"}).out;
@@ -112,6 +121,46 @@ TEST_F(StoreFaultsTest, NoMachineIsLostWhateverIsKilled)
     take_away(machine);
     for (const char* image : {"faults-tar", "faults-made"}) holmctl({"remove-image", image});
     EXPECT_TRUE(succeeds(holmctl({"prune"})));  // of layers that were committed and then rolled back
+}
+
+// holmd goes on: what is left is not left until it starts the next time.
+TEST_F(StoreFaultsTest, ACommitThatIsKilledLeavesNothing)
+{
+    const std::string machine = name("killed");
+    ASSERT_TRUE(succeeds(holmctl({"import-fs", root_, "faults"})));
+    ASSERT_TRUE(
+        succeeds(holmctl({"run", "--name=" + machine, "--image=faults", "--network=none", "--", "/bin/sh", "-c", "echo run >>/runs"})));
+    const int holmd = holmd_pid(), moments = count(40, 8);
+    int killed = 0;
+    for (int i = 0; i < moments; ++i) {
+        Process commit({"holmctl", "commit", machine, "faults-made", "--force"});
+        ASSERT_TRUE(eventually([&] { return commit.ended() || sh("pgrep -x holm-store").code == 0; })) << "no store works";
+        sleep_for(milliseconds(i * 20 / moments));
+        sh("pkill -KILL -x holm-store");
+        if (commit.wait().code != 0) ++killed;
+        const std::string when = fmt::format("moment {} of {}", i, moments);
+        EXPECT_TRUE(eventually([] { return store_litter().empty(); }, 60s)) << when << "\n" << store_litter();
+        EXPECT_EQ(holmctl({"prune", "--dry-run", "--no-legend"}).out, "") << when;
+        EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"}))) << when;
+        ASSERT_TRUE(eventually([&] { return holmctl({"start", machine}).code == 0; }, 60s)) << when << holmctl({"start", machine}).err;
+        EXPECT_TRUE(wait_for_state(machine, "stopped", 60s)) << when;
+    }
+    RecordProperty("killed", killed);  // the others were done before
+    EXPECT_EQ(holmd_pid(), holmd);
+    EXPECT_TRUE(succeeds(holmctl({"commit", machine, "faults-made", "--force"})));
+    take_away(machine);
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", "faults-made"})));
+}
+
+// What its predecessor had is removed when the answer has been given.
+TEST_F(StoreFaultsTest, WhatAnImageHadThatWasReplacedGoesThoughItsRemovalIsKilled)
+{
+    for (int i = 0; i < count(20, 4); ++i) {
+        sh(fmt::format("echo {} >{}/word && tar -C {} -cf {} .", i, root_, root_, tar_));
+        ASSERT_TRUE(succeeds(holmctl({"import-tar", tar_, "faults", "--force"})));
+        sh("pkill -KILL -x holm-store");
+        expect_whole(fmt::format("image {}", i));
+    }
 }
 
 TEST_F(StoreFaultsTest, ADiskThatIsFullIsSaid)

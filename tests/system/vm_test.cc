@@ -7,17 +7,8 @@
 
 namespace holm::test {
 
-class VmTest : public SystemTest {
+class VmTest : public OnlyInVm<SystemTest> {
 protected:
-    void SetUp() override
-    {
-        if (bench() != Bench::Vm) GTEST_SKIP() << "its truth needs the VM";
-        SystemTest::SetUp();
-    }
-    void TearDown() override
-    {
-        if (!IsSkipped()) SystemTest::TearDown();
-    }
     void expect_debian(std::vector<std::string> options)
     {
         std::string machine = name("deb");
@@ -139,7 +130,8 @@ TEST_F(VmTest, WithoutMachinedInstalled)
     EXPECT_TRUE(succeeds(holmctl({"stop", machine}, {}, 120s)));
 }
 
-// Two boots of one disk, by `tests/run`: HOLM_PHASE says which half is run.
+// Two boots of one disk, by `tests/run`: HOLM_PHASE says which half is run. A graph db → app → web of machines that are enabled: app waits
+// for db to be ready, web for a mount, and all three stop in the reverse order when the host does.
 class VmHostRebootTest : public testing::Test {
 protected:
     static bool phase(std::string_view wanted)
@@ -147,22 +139,75 @@ protected:
         const char* phase = getenv("HOLM_PHASE");
         return phase && phase == wanted;
     }
-    static constexpr const char* root = "/srv/enabled-root";
+    static std::string root_of(const std::string& machine) { return "/srv/enabled-" + machine; }
+    // A machine that writes when it comes up, and when it begins and ends to go: "started 12.34" by the host's clock of this boot.
+    static void define(const std::string& machine, const std::string& before_ready, const std::string& payload, const std::string& more)
+    {
+        ASSERT_TRUE(succeeds(sh("cp -a \"$HOLM_BUSYBOX\" " + root_of(machine))));
+        write_file(
+            root_of(machine) + "/run-it",
+            fmt::format("#!/bin/sh\nsay() {{ echo \"$1 $(cut -d' ' -f1 /proc/uptime)\" >>/log; }}\n"
+                        "trap 'rm /ready; say stopping; sleep 1; say stopped; exit 0' TERM\nsay started\n{}\nsay ready\ntouch /ready\n"
+                        "while :; do sleep 1000 & wait $!; done\n",
+                        before_ready),
+            0755);
+        write_file(fmt::format("/etc/holm/machines/{}.toml", machine),
+                   fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/run-it\"]\nstop_signal = \"SIGTERM\"\n{}\n{}",
+                               root_of(machine), payload, more));
+    }
+    // What it has written, over all boots.
+    static std::vector<std::pair<std::string, double>> log_of(const std::string& machine)
+    {
+        std::vector<std::pair<std::string, double>> log;
+        const std::string text = content_of(root_of(machine) + "/log");
+        for (std::string_view line : split(text, '\n'))
+            if (const size_t space = line.find(' '); space != line.npos)
+                log.emplace_back(line.substr(0, space), std::atof(std::string(line.substr(space + 1)).c_str()));
+        return log;
+    }
+    // The time of the n-th such word, and 0 where there is none.
+    static double time_of(const std::string& machine, std::string_view word, int number)
+    {
+        for (const auto& [said, when] : log_of(machine))
+            if (said == word && --number == 0) return when;
+        return 0;
+    }
+    static std::string limits_of(const std::string& machine)
+    {
+        const std::string cgroup = "/sys/fs/cgroup/machine.slice/" + service_of(machine);
+        return sh(fmt::format("cd {} && cat memory.max memory.high pids.max cpu.max cpu.weight cpuset.cpus hugetlb.2MB.max | tr '\\n' ' '; "
+                              "grep -o rbps=3000000 io.max",
+                              cgroup))
+            .out;
+    }
+    static constexpr const char* limits = "134217728 117440512 77 50000 100000 55 0-1 67108864 rbps=3000000\n";
 };
 
 TEST_F(VmHostRebootTest, BeforeItMachinesAreEnabled)
 {
     if (!phase("before")) GTEST_SKIP() << "HOLM_PHASE is not 'before'";
-    ASSERT_TRUE(succeeds(sh(std::string("cp -a \"$HOLM_BUSYBOX\" ") + root)));
     make_folder("/etc/holm/machines");
-    const std::string payload =
-        "[payload]\nstop_signal = \"SIGTERM\"\ncommand = [\"/bin/sh\", \"-c\", \"echo started >>/log; trap 'echo orderly >>/log; exit 0' "
-        "TERM; while :; do sleep 1000 & wait $!; done\"]\n";
-    write_file("/etc/holm/machines/first.toml", std::string("[root]\npath = \"") + root + "\"\n" + payload);
-    write_file("/etc/holm/machines/second.toml", "[root]\nlower = [\"" + guest() + "\"]\n[unit]\nafter = [\"machine:first\"]\n");
-    ASSERT_TRUE(succeeds(holmctl({"enable", "--now", "first", "second"}, {}, 180s)));
-    EXPECT_EQ(state_of("first"), "running");
-    EXPECT_EQ(state_of("second"), "running");
+    make_folder("/srv/late");
+    // A mount that comes late at a boot: nothing but web's definition asks for it.
+    write_file("/etc/systemd/system/slow.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 3\n");
+    write_file(
+        "/etc/systemd/system/srv-late.mount",
+        "[Unit]\nRequires=slow.service\nAfter=slow.service\n[Mount]\nWhat=/srv/late-source\nWhere=/srv/late\nType=none\nOptions=bind\n");
+    make_folder("/srv/late-source");
+    write_file("/srv/late-source/there", "late\n");
+    define("db", "sleep 3", "ready = \"command:/bin/test -e /ready\"", "");
+    define("app", "", "", "[unit]\nafter = [\"machine:db\"]\nrequires = [\"machine:db\"]\n");
+    define("web", "cat /late/there >>/seen", "",
+           "[[mount]]\nsource = \"/srv/late\"\ntarget = \"/late\"\n[unit]\nafter = [\"machine:app\"]\nrequires = [\"machine:app\"]\n");
+    write_file("/etc/holm/machines/second.toml", "[root]\nlower = [\"" + guest() + "\"]\n[unit]\nafter = [\"machine:db\"]\n");
+    ASSERT_TRUE(succeeds(run({"systemctl", "daemon-reload"}, {}, 180s)));
+    ASSERT_TRUE(succeeds(holmctl({"enable", "--now", "db", "app", "web", "second"}, {}, 180s)));
+    for (const char* machine : {"db", "app", "web", "second"}) EXPECT_EQ(state_of(machine), "running") << machine;
+    EXPECT_GE(time_of("app", "started", 1), time_of("db", "ready", 1)) << "app waits for db to be ready";
+    ASSERT_TRUE(succeeds(holmctl({"set", "db", "MemoryMax=128M", "MemoryHigh=112M", "TasksMax=77", "CPUQuota=50%", "CPUWeight=55",
+                                  "AllowedCPUs=0-1", "hugetlb.2MB.max=64M", "IOReadBandwidthMax=/srv 3M"},
+                                 {}, 60s)));
+    EXPECT_EQ(limits_of("db"), limits);
     ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=scoped", "--lower=" + guest()}, {}, 180s)));
     run({"sync"});
 }
@@ -170,14 +215,34 @@ TEST_F(VmHostRebootTest, BeforeItMachinesAreEnabled)
 TEST_F(VmHostRebootTest, AfterItTheyAreUp)
 {
     if (!phase("after")) GTEST_SKIP() << "HOLM_PHASE is not 'after'";
-    EXPECT_TRUE(wait_for_state("first", "running", 120s)) << journal_of("holm@first.service");
-    EXPECT_TRUE(wait_for_state("second", "running", 180s)) << journal_of("holm@second.service");
-    EXPECT_EQ(content_of(std::string(root) + "/log"), "started\norderly\nstarted\n") << "the host's shutdown stops machines in order";
+    for (const char* machine : {"db", "app", "web", "second"})
+        EXPECT_TRUE(wait_for_state(machine, "running", 180s)) << journal_of(service_of(machine));
+    using Words = std::vector<std::string>;
+    for (const char* machine : {"db", "app", "web"}) {
+        EXPECT_TRUE(eventually([&] { return time_of(machine, "ready", 2) > 0; }, 60s)) << machine;
+        Words words;
+        for (const auto& [word, when] : log_of(machine)) words.push_back(word);
+        EXPECT_EQ(words, (Words{"started", "ready", "stopping", "stopped", "started", "ready"}))
+            << machine << ": stopped in order, started once";
+    }
+    // In order, each once the one before is ready, and back in reverse.
+    EXPECT_GE(time_of("app", "started", 2), time_of("db", "ready", 2));
+    EXPECT_GE(time_of("web", "started", 2), time_of("app", "started", 2));
+    EXPECT_EQ(content_of(root_of("web") + "/seen"), "late\nlate\n") << "the mount was there each time";
+    EXPECT_EQ(unit_state("srv-late.mount"), "active");
+    EXPECT_LE(time_of("web", "stopped", 1), time_of("app", "stopping", 1));
+    EXPECT_LE(time_of("app", "stopped", 1), time_of("db", "stopping", 1));
     auto since = [](const char* unit) { return parse_number(unit_property(unit, "ActiveEnterTimestampMonotonic")).value_or(0); };
-    EXPECT_LT(since("holm@first.service"), since("holm@second.service"));
+    EXPECT_LT(since("holm@db.service"), since("holm@second.service"));
+    EXPECT_EQ(limits_of("db"), limits) << "what was set and kept";
     EXPECT_EQ(state_of("scoped"), "stopped") << "a record is not started at boot, and is not lost";
     EXPECT_TRUE(succeeds(holmctl({"start", "scoped"}, {}, 180s)));
     EXPECT_EQ(state_of("scoped"), "running");
+    // The boots to come are other tests'.
+    for (const char* machine : {"web", "app", "second", "db", "scoped"}) {
+        EXPECT_TRUE(succeeds(holmctl({"terminate", machine}, {}, 60s)));
+        EXPECT_TRUE(succeeds(holmctl({"remove", machine}, {}, 60s)));
+    }
 }
 
 }  // namespace holm::test

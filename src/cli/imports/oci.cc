@@ -152,6 +152,7 @@ void take_linux(Imported& into, const Json& part)
     for (const Json& device : devices.is_array() ? devices : Json::array())
         into.take(shown("devices", device), machine::parse_device(text_of(at(device, "path"))),
                   [&](std::string path) { into.spec.security.devices.push_back(std::move(path)); });
+    if (const std::string label = text_of(at(part, "mountLabel")); !label.empty()) into.spec.security.selinux_mounts = label;
     for (const char* key : {"seccomp", "cgroupsPath", "rootfsPropagation", "intelRdt", "personality", "timeOffsets"})
         if (!at(part, key).is_null()) into.drop(shown(key, at(part, key)), "holm has its own");
     for (const char* key : {"maskedPaths", "readonlyPaths"})

@@ -104,7 +104,7 @@ std::vector<VerbInfo> definition_verbs()
          .options = cat_options},
         {.verb = Verb::Verify,
          .name = "verify",
-         .synopsis = "[FILE…]",
+         .synopsis = "[FILE|NAME…]",
          .help = "check definitions, without a daemon",
          .operands = count::any},
         {.verb = Verb::Plan,

@@ -173,6 +173,17 @@ Result<> verify_installed(const machine::MachineName& name, const kernel::Places
     return machine::check_supported(definition.spec);
 }
 
+// A file; or, where there is none, the machine of that name.
+Result<> verify_word(const std::string& word)
+{
+    auto name = machine::parse_name(word);
+    std::error_code ignored;
+    if (!name || std::filesystem::exists(word, ignored)) return verify_file(word);
+    const kernel::Places where = TRY(places());
+    auto found = kernel::find_definition(*name, where);
+    return found ? verify_installed(*name, where) : verify_file(word);
+}
+
 // All profiles, also those that no machine names.
 std::vector<std::string> installed_profiles(const kernel::Places& where)
 {
@@ -222,7 +233,7 @@ Result<int> verify(const Invocation& call)
         complain(verdict.error().text.find(what) == std::string::npos ? what + ": " + verdict.error().text : verdict.error().text);
         status = exit_failed;
     };
-    for (const std::string& path : call.operands) judge(verify_file(path), printable(path, 4096));
+    for (const std::string& word : call.operands) judge(verify_word(word), printable(word, 4096));
     if (!call.operands.empty()) return status;
 
     auto where = places();
