@@ -70,6 +70,51 @@ TEST_F(EscapeTest, SetUserIdProgramsOfAMachineAreOutOfReach)
     EXPECT_TRUE(has(outcome.err, "ermission denied"));
 }
 
+// CVE-2021-3493, CVE-2023-0386: what an overlay that the machine mounts itself copies up with its set-user-id bit or its capabilities is
+// the machine's, whoever looks from outside.
+TEST_F(EscapeTest, ProgramsOfAnOverlayOfItsOwnAreOutOfReach)
+{
+    const std::string machine = boot();
+    const Outcome made = inside(machine, R"sh(
+set -e
+mkdir /run/own && mount -t tmpfs -o size=16m,mode=755 own /run/own && cd /run/own && mkdir l u w m
+cp /usr/bin/id l/become && chmod 4755 l/become
+cp /usr/bin/id l/capable
+perl -e 'my ($at, $key, $caps) = ("l/capable", "security.capability", pack("V5", 0x02000001, ~0 & 0xffffffff, 0, 0x1ff, 0)); syscall(188, $at, $key, $caps, 20, 0) == 0 or die $!'
+mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,userxattr own m
+touch m/become m/capable; chmod g+w m/become m/capable
+stat -c '%a %u' m/become u/become
+useradd -M -u 2000 layers && install -d -o layers layers
+su layers -c 'cd /run/own/layers && mkdir l u w m && cp /usr/bin/id l/become && chmod 4755 l/become && unshare -Urm sh -c "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w,userxattr own m && chmod 4775 m/become"' >&2 || echo refused
+)sh");
+    ASSERT_TRUE(succeeds(made));
+    EXPECT_TRUE(has(made.out, "4775 0\n4775 0\n"));
+    const std::string ids = sh(fmt::format("awk '{{ printf $2 }}' /proc/{}/uid_map", leader_of(machine))).out;
+    const Outcome seen = run({"python3", "-c", R"py(
+import os, struct, subprocess, sys
+root, first = sys.argv[1], int(sys.argv[2])
+mine = range(first, first + 65536)
+programs = 0
+for folder in ('/run/own/l', '/run/own/u', '/run/own/m', '/run/own/layers/l', '/run/own/layers/u'):
+    for name in ('become', 'capable'):
+        path = f'{root}{folder}/{name}'
+        if not os.path.exists(path): continue
+        programs += 1
+        status = os.lstat(path)
+        if status.st_uid not in mine or status.st_gid not in mine: print(path, 'belongs to', status.st_uid)
+        try: caps = os.getxattr(path, 'security.capability')
+        except OSError: caps = b''
+        if name == 'capable' and folder != '/run/own/m' and (len(caps) != 24 or struct.unpack('<I', caps[20:])[0] not in mine):
+            print(path, 'has capabilities', caps.hex())
+        ran = subprocess.run(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'sh', '-c', path + ' -u'], capture_output=True, text=True)
+        if ran.returncode == 0: print(path, 'ran as', ran.stdout)
+print(programs)
+)py",
+                              fmt::format("/proc/{}/root", leader_of(machine)), ids});
+    EXPECT_TRUE(succeeds(seen));
+    EXPECT_EQ(seen.out, made.out.ends_with("refused\n") ? "7\n" : "8\n");
+}
+
 // What a payload starts with: its three descriptors, its own root and folder, nothing of the host's environment.
 TEST_F(EscapeTest, NothingIsInherited)
 {
