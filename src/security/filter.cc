@@ -100,14 +100,15 @@ constexpr std::string_view of_all[] = {
 };
 
 // Reading and writing another process without stopping it: no program of a distribution needs it, and ptrace(2) is there.
-constexpr std::string_view of_none[] = {"process_vm_readv", "process_vm_writev", "userfaultfd", "remap_file_pages"};
+constexpr std::string_view of_none[] = {"process_vm_readv", "process_vm_writev", "userfaultfd",
+                                        "remap_file_pages", "migrate_pages",     "move_pages"};
 
 constexpr std::pair<int, std::string_view> of_capabilities[] = {
     {CAP_SYS_ADMIN, "@mount"},      {CAP_SYS_ADMIN, "listmount"}, {CAP_SYS_ADMIN, "open_tree_attr"}, {CAP_SYS_ADMIN, "setdomainname"},
     {CAP_SYS_ADMIN, "sethostname"}, {CAP_SYS_ADMIN, "statmount"}, {CAP_SYS_BOOT, "reboot"},          {CAP_IPC_LOCK, "@memlock"},
     {CAP_SYS_CHROOT, "chroot"},     {CAP_SYS_MODULE, "@module"},  {CAP_SYS_PACCT, "acct"},           {CAP_SYS_PTRACE, "kcmp"},
     {CAP_SYS_PTRACE, "ptrace"},     {CAP_SYS_RAWIO, "@raw-io"},   {CAP_SYS_TIME, "@clock"},          {CAP_SYS_TTY_CONFIG, "vhangup"},
-    {CAP_SYSLOG, "syslog"},
+    {CAP_SYSLOG, "syslog"},         {CAP_SYS_NICE, "move_pages"}, {CAP_SYS_NICE, "migrate_pages"},
 };
 
 // A keyring is of the host's users, and keeps no secret of one machine from another of the same range.

@@ -39,7 +39,8 @@ TEST(Filter, NobodyHasWhatReachesDeepIntoTheKernel)
 TEST(Filter, ACapabilityBringsTheCallsThatItIsFor)
 {
     Filter boots = filter_of(boot_capabilities), command = filter_of(command_capabilities);
-    for (const char* name : {"mount", "pivot_root", "setns", "unshare", "ptrace", "reboot", "sethostname", "vhangup"}) {
+    for (const char* name :
+         {"mount", "pivot_root", "setns", "unshare", "ptrace", "reboot", "sethostname", "vhangup", "move_pages", "migrate_pages"}) {
         EXPECT_TRUE(boots.allowed.contains(name)) << name;
         EXPECT_FALSE(command.allowed.contains(name)) << name;
     }
