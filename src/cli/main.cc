@@ -144,7 +144,7 @@ int run(const std::vector<std::string>& words)
     auto call = parse_command_line(words);
     if (!call) {
         const bool usage = call.error().code == Errc::Invalid;
-        complain(call.error().text + (usage ? "; see 'holmctl --help'" : ""));
+        complain(call.error().text);
         return usage ? exit_usage : exit_failed;
     }
     auto status = perform(*call);

@@ -189,22 +189,24 @@ const std::vector<std::string>& Invocation::values(std::string_view option) cons
     return found == options.end() ? none : found->second;
 }
 
-Result<Invocation> parse_command_line(const std::vector<std::string>& words)
+namespace {
+
+// Into `call`, whose verb is set once it is known.
+Result<> parse_words(Invocation& call, const std::vector<std::string>& words)
 {
     std::vector<OptionInfo> known(global_options().begin(), global_options().end());
     Words before = TRY(take_options(words, known, true));
-    Invocation call;
     call.options = std::move(before.options);
     call.json = TRY(parse_json_style(call.value("--json")));
     call.host = call.value("--host");
-    if (call.has("--version")) return call;
+    if (call.has("--version")) return {};
     if (!before.rest.empty() && before.rest.front() == "help") {
         call.options["--help"];
         before.rest.erase(before.rest.begin());
     }
     if (call.has("--help")) {
         if (!before.rest.empty()) call.verb = TRY(parse_verb(before.rest.front()));
-        return call;
+        return {};
     }
 
     if (!before.rest.empty() && before.rest.front() == "--") before.rest.erase(before.rest.begin());
@@ -220,11 +222,24 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words)
     Words after = TRY(take_options(before.rest, of_verb, call.verb->tail == Tail::Command || call.verb->tail == Tail::NamedCommand));
     for (auto& [name, values] : after.options) call.options[name] = std::move(values);
     call.json = TRY(parse_json_style(call.value("--json")));
-    if (call.has("--help")) return call;
+    if (call.has("--help")) return {};
 
     TRY(split_tail(call, std::move(after.rest)));
     TRY(check_operands(call));
-    return call;
+    return {};
+}
+
+}  // namespace
+
+Result<Invocation> parse_command_line(const std::vector<std::string>& words)
+{
+    Invocation call;
+    auto parsed = parse_words(call, words);
+    if (parsed) return call;
+    Error failure = parsed.error();
+    if (failure.code == Errc::Invalid)
+        failure.text += call.verb ? fmt::format("; see 'holmctl help {}'", call.verb->name) : "; see 'holmctl help'";
+    return failure;
 }
 
 }  // namespace holm::cli

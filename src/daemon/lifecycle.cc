@@ -54,6 +54,18 @@ Error Lifecycle::unknown(const MachineName& name) const
     return error(Errc::NotFound, "no machine '{}'{}", name.text(), host_.catalogue.did_you_mean(name, others));
 }
 
+Error Lifecycle::not_running(const MachineName& name) const
+{
+    const MachineEntry* machine = find(name);
+    if (machine && is_active(machine->life))
+        return error(Errc::Busy, "machine '{}' is {}", name.text(), machine::describe_state(machine::state_of(machine->life)));
+    const Known* known = host_.catalogue.find(name);
+    if (!known) return unknown(name);
+    const bool can_start = known->origin != Origin::Temporary;
+    return error(Errc::Busy, "machine '{0}' does not run{1}", name.text(),
+                 can_start ? fmt::format(": 'holmctl start {}' starts it", name.text()) : "");
+}
+
 // -- the queue ------------------------------------------------------------------------------------------------------------------
 
 void Lifecycle::enqueue(systemd::Callback task)

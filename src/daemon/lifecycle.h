@@ -80,6 +80,8 @@ public:
     std::vector<const MachineEntry*> all() const;
     // The Error that says that there is no such machine, with the nearest name.
     Error unknown(const machine::MachineName& name) const;
+    // That it does not run, or that there is none.
+    Error not_running(const machine::MachineName& name) const;
 
     // -- requests of clients, authorised; each reply is answered in time --------------------------------------------------------
     void run(const machine::MachineName& name, RunRequest request);

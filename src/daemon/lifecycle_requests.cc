@@ -84,7 +84,7 @@ void Lifecycle::ask(const MachineName& name, kernel::Message message, Reply repl
 {
     MachineEntry* machine = lookup(name);
     if (!machine || !machine::is_active(machine->life))
-        return reply.fail(host_.catalogue.find(name) ? error(Errc::Busy, "machine '{}' does not run", name.text()) : unknown(name));
+        return reply.fail(not_running(name));
     if (!machine->control || !machine->heard)
         return reply.fail(error(Errc::Busy, "machine '{}' is {}: its supervisor does not listen yet", name.text(),
                                 machine::describe_state(machine::state_of(machine->life))));

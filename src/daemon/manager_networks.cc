@@ -164,7 +164,7 @@ Result<bool> ManagerObject::runs_or_can_keep(const MachineName& name, const Netw
     if (machine && machine->life.started && machine->told.leader != 0) return true;
     if (!find_view(lifecycle_, host_.catalogue, name)) return lifecycle_.unknown(name);
     if (!request.runtime && !request.kept.empty() && !(machine && is_active(machine->life))) return false;
-    return error(Errc::Busy, "machine '{}' does not run", name.text());
+    return lifecycle_.not_running(name);
 }
 
 // Where the next start is to find it. One that ends with its run keeps nothing.

@@ -189,7 +189,7 @@ const MachineEntry* ManagerObject::started_or_fail(const MachineName& name, Repl
     if (!view_or_fail(name, reply)) return nullptr;
     const MachineEntry* machine = lifecycle_.find(name);
     if (machine && machine->life.started && machine->told.leader != 0) return machine;
-    reply.fail(error(Errc::Busy, "machine '{}' does not run", name.text()));
+    reply.fail(lifecycle_.not_running(name));
     return nullptr;
 }
 

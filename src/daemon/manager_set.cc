@@ -46,7 +46,7 @@ void ManagerObject::change_properties(Reply reply, const MachineName& name, cons
     auto live = can_change(machine);
     if (!live) return reply.fail(live.error());
     if (!known) return reply.fail(error(Errc::Invalid, "machine '{}' has no definition in which it could be kept", name.text()));
-    if (runtime && !*live) return reply.fail(error(Errc::Busy, "machine '{}' does not run", name.text()));
+    if (runtime && !*live) return reply.fail(lifecycle_.not_running(name));
 
     std::optional<KeptChange> kept;
     machine::Spec spec = with_assignments(*known->spec, assignments);
