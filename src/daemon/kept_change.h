@@ -25,6 +25,6 @@ Result<> write_kept(const std::string& path, const std::string& text);
 Result<> take_back(const KeptChange& change);
 
 // The first line of what is written.
-inline constexpr const char* kept_note = "# Written by holmctl: what was changed while the machine ran.\n";
+inline constexpr const char* kept_note = "# Written by holmd: what set, publish, connect and their like have changed.\n";
 
 }  // namespace holm::daemon
