@@ -58,14 +58,27 @@ constexpr auto verbs_of_others = std::to_array<Pair>({{"rm", "remove"},
                                                       {"ps", "list"},
                                                       {"inspect", "show"},
                                                       {"pause", "freeze"},
-                                                      {"unpause", "thaw"}});
+                                                      {"unpause", "thaw"},
+                                                      {"rmi", "remove-image"},
+                                                      {"images", "list-images"},
+                                                      {"networks", "list-networks"},
+                                                      {"volumes", "list-volumes"},
+                                                      {"info", "status"},
+                                                      {"pull", "pull-oci"},
+                                                      {"launch", "run"},
+                                                      {"pull-tar", "import-tar"},
+                                                      {"update", "set"}});
 constexpr auto options_of_others = std::to_array<Pair>({{"-v", "--bind"},
                                                         {"--volume", "--bind"},
                                                         {"-i", "--tty"},
                                                         {"-it", "--tty"},
                                                         {"-ti", "--tty"},
                                                         {"--interactive", "--tty"},
-                                                        {"-e", "--env"}});
+                                                        {"-e", "--env"},
+                                                        {"-m", "--property"},
+                                                        {"--memory", "--property"},
+                                                        {"--cpus", "--property"},
+                                                        {"--net", "--network"}});
 
 std::string_view find_meant(std::span<const Pair> pairs, std::string_view word)
 {

@@ -17,15 +17,16 @@ enum PolkitFlags : uint32_t { None = 0, AllowUserInteraction = 1 };
 Error denied(const Verb& verb)
 {
     if (!verb.image.empty())
-        return error(Errc::Denied, "you are not allowed to '{}' image '{}' (polkit action {})", verb.name, verb.image,
-                     action_name(verb.privilege));
+        return error(Errc::Denied, "you are not allowed to '{}' image '{}' (root may, and who has the polkit action {})", verb.name,
+                     verb.image, action_name(verb.privilege));
     if (!verb.network.empty() && verb.machine.empty())
-        return error(Errc::Denied, "you are not allowed to '{}' network '{}' (polkit action {})", verb.name, verb.network,
-                     action_name(verb.privilege));
+        return error(Errc::Denied, "you are not allowed to '{}' network '{}' (root may, and who has the polkit action {})", verb.name,
+                     verb.network, action_name(verb.privilege));
     if (verb.machine.empty())
-        return error(Errc::Denied, "you are not allowed to '{}' (polkit action {})", verb.name, action_name(verb.privilege));
-    return error(Errc::Denied, "you are not allowed to '{}' machine '{}' (polkit action {})", verb.name, verb.machine,
-                 action_name(verb.privilege));
+        return error(Errc::Denied, "you are not allowed to '{}' (root may, and who has the polkit action {})", verb.name,
+                     action_name(verb.privilege));
+    return error(Errc::Denied, "you are not allowed to '{}' machine '{}' (root may, and who has the polkit action {})", verb.name,
+                 verb.machine, action_name(verb.privilege));
 }
 
 // The answer of CheckAuthorization: (is_authorized, is_challenge, details).

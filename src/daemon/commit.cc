@@ -50,6 +50,11 @@ Result<Base> observe_base(const CommitRequest& request)
     return Base{.ids = {}, .folders = {std::move(plain)}, .manifest = ""};
 }
 
+std::string origin_of(const CommitRequest& request)
+{
+    return "machine " + request.name.text();
+}
+
 // So that it fails before anything is sealed. The store looks again.
 Result<> check_name(const CommitRequest& request, const Base& base, const History& planned)
 {
@@ -57,7 +62,7 @@ Result<> check_name(const CommitRequest& request, const Base& base, const Histor
     auto old = store.find(request.image);
     if (!old) return old.error().code == Errc::NotFound ? Result<>() : Result<>(old.error());
     if (old->read_only) return error(Errc::Denied, "image '{}' is read-only", old->name);
-    if (request.force || !base.folders.empty()) return {};
+    if (request.force || (!base.folders.empty() && old->manifest.origin == origin_of(request))) return {};
     std::vector<std::string> layers;
     for (const std::string& id : planned.layers) layers.push_back(image::id_of_sealed(id));
     layers.insert(layers.end(), base.ids.begin(), base.ids.end());
@@ -70,7 +75,7 @@ kernel::Message store_request(const CommitRequest& request, const UpperPlace& pl
                               const std::vector<std::string>& layers)
 {
     kernel::Message message("commit");
-    message.add("name", request.image).add("force", int64_t{request.force}).add("origin", "machine " + request.name.text());
+    message.add("name", request.image).add("force", int64_t{request.force}).add("origin", origin_of(request));
     message.add("folder", rootfs::layers_folder(place)).add("move", int64_t{place.ours}).add("config", base.manifest);
     for (const std::string& id : layers) message.add("layer", id);
     for (const std::string& id : base.ids) message.add("base", id);

@@ -149,7 +149,7 @@ void ManagerObject::explain(Reply reply, const std::string& text)
                     {"MemoryKills", outcome.memory_kills},
                     {"TasksRefused", outcome.tasks_refused},
                     {"GuestUnit", outcome.guest_unit},
-                    {"Hints", machine::find_hints(failure_of(outcome))},
+                    {"Hints", machine::find_hints(failure_of(outcome), name.text())},
                     {"Console", outcome.console}});
         granted.ok(all);
     });

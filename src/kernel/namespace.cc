@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/text.h"
 
 namespace holm::kernel {
 
@@ -15,6 +18,27 @@ Result<> unshare_namespaces(int flags)
 Result<> join_namespaces(int pidfd, int flags)
 {
     if (::setns(pidfd, flags)) return sys_error("cannot enter the machine's namespaces");
+    return {};
+}
+
+Result<Fd> open_mount_namespace(int pidfd)
+{
+    const std::string facts = TRY(read_regular_file(fmt::format("/proc/self/fdinfo/{}", pidfd), 4096));
+    for (std::string_view line : split(facts, '\n')) {
+        if (!line.starts_with("Pid:")) continue;
+        const auto pid = parse_number(trim(line.substr(4)));
+        if (!pid) break;
+        Fd space = TRY(open_file(fmt::format("/proc/{}/ns/mnt", *pid), O_RDONLY));
+        // Had it ended, the pid could have been another's meanwhile.
+        if (::syscall(SYS_pidfd_send_signal, pidfd, 0, nullptr, 0)) return sys_error("cannot find the machine's process");
+        return space;
+    }
+    return error(Errc::Busy, "the machine's process has just ended");
+}
+
+Result<> join_mount_namespace(int fd)
+{
+    if (::setns(fd, CLONE_NEWNS)) return sys_error("cannot enter the machine's mounts");
     return {};
 }
 

@@ -24,6 +24,10 @@ struct ClockOffsets {
 // the offsets of a namespace that has a process are final.
 Result<> unshare_time(const ClockOffsets& offsets);
 
+// The mount namespace of the process behind a pidfd, for who is to join it once it has given up the privileges that opening it takes.
+Result<Fd> open_mount_namespace(int pidfd);
+Result<> join_mount_namespace(int fd);
+
 // The user namespace of a process, to id-map mounts with.
 Result<Fd> open_user_namespace(int pid);
 

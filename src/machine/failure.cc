@@ -77,25 +77,27 @@ std::span<const RunStep> run_steps()
     return steps;
 }
 
-std::vector<std::string> find_hints(const Failure& failure)
+std::vector<std::string> find_hints(const Failure& failure, std::string_view machine)
 {
     std::vector<std::string> hints;
     if (failure.memory_kills || has(failure.why, "out of memory") || has(failure.why, "ran out of memory"))
-        hints.emplace_back("the memory limit was reached: raise MemoryMax ('holmctl set NAME MemoryMax=1G'), or that of the slice");
+        hints.push_back(
+            fmt::format("the memory limit was reached: raise MemoryMax ('holmctl set {} MemoryMax=1G'), or that of the slice", machine));
     if (failure.tasks_refused)
-        hints.push_back(fmt::format("TasksMax refused {} forks: raise it ('holmctl set NAME TasksMax=8192')", failure.tasks_refused));
+        hints.push_back(
+            fmt::format("TasksMax refused {} forks: raise it ('holmctl set {} TasksMax=8192')", failure.tasks_refused, machine));
     if (failure.signal == SIGSYS)
         hints.emplace_back("the filter of system calls ended it: see 'journalctl -k' for type=1326, and security.syscalls");
     if (!failure.guest_unit.empty())
-        hints.push_back(fmt::format("ask the machine: holmctl exec NAME systemctl status {}", failure.guest_unit));
+        hints.push_back(fmt::format("ask the machine: holmctl exec {} systemctl status {}", machine, failure.guest_unit));
     if (failure.sys_errno == EPERM || failure.sys_errno == EACCES) hints.push_back(hint_of_refusal(failure));
     for (const OfErrno& one : of_errno)
         if (one.number == failure.sys_errno) hints.emplace_back(one.hint);
     if (failure.step == "ready")
-        hints.emplace_back("see payload.ready and payload.start_timeout of its definition, and 'holmctl logs NAME'");
+        hints.push_back(fmt::format("see payload.ready and payload.start_timeout of its definition, and 'holmctl logs {}'", machine));
     if (has(failure.why, "did not stop within"))
         hints.emplace_back("see payload.stop_signal and payload.stop_timeout: the payload may not take notice of the signal");
-    if (has(failure.why, "restart_limit")) hints.emplace_back("'holmctl logs NAME' has what each of its boots has said");
+    if (has(failure.why, "restart_limit")) hints.push_back(fmt::format("'holmctl logs {}' has what each of its boots has said", machine));
     return hints;
 }
 

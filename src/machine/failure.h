@@ -29,6 +29,6 @@ struct RunStep {
 std::span<const RunStep> run_steps();
 
 // What may be done about it, a sentence each; the likeliest first.
-std::vector<std::string> find_hints(const Failure& failure);
+std::vector<std::string> find_hints(const Failure& failure, std::string_view machine);
 
 }  // namespace holm::machine

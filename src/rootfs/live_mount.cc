@@ -120,8 +120,9 @@ Result<> unmount_here(const std::string& name, const std::string& target)
 // name in it. By that name: what the target names is a mount point there, whatever links lead to it.
 Result<std::string> enter_folder_of(int leader, bool has_user_namespace, const std::string& target)
 {
+    Fd mounts = TRY(kernel::open_mount_namespace(leader));
     if (has_user_namespace) TRY(become_root_of(leader));
-    TRY(kernel::join_namespaces(leader, CLONE_NEWNS));
+    TRY(kernel::join_mount_namespace(mounts.get()));
     std::string path = target;
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     const size_t at = path.rfind('/');
@@ -138,13 +139,14 @@ Result<std::string> enter_folder_of(int leader, bool has_user_namespace, const s
 Result<> attach_live(const LiveMount& wanted)
 {
     const Source source = TRY(open_source_mount(wanted));
+    Fd mounts = TRY(kernel::open_mount_namespace(wanted.leader));
     Fd mount;
     if (wanted.user_namespace >= 0) {
         TRY(stage_mount(source));
         TRY(become_root_of(wanted.leader));
         mount = TRY(take_locked_copy(source.folder));
     } else mount = TRY(duplicate(source.mount.get()));
-    TRY(kernel::join_namespaces(wanted.leader, CLONE_NEWNS));
+    TRY(kernel::join_mount_namespace(mounts.get()));
     Fd target = TRY(open_target(wanted, source.folder));
     return kernel::attach_mount(mount.get(), target.get());
 }
@@ -153,9 +155,10 @@ Result<> attach_live_device(const Plan& plan, int leader, int user_namespace, co
 {
     TRY(enter_stage());
     TRY(make_device_node(plan, AT_FDCWD, staged, device));
+    Fd mounts = TRY(kernel::open_mount_namespace(leader));
     if (user_namespace >= 0) TRY(become_root_of(leader));
     Fd mount = TRY(take_locked_copy(false));
-    TRY(kernel::join_namespaces(leader, CLONE_NEWNS));
+    TRY(kernel::join_mount_namespace(mounts.get()));
     Fd target = TRY(open_target({.plan = plan, .target = device.path, .make_target = true}, false));
     return kernel::attach_mount(mount.get(), target.get());
 }

@@ -29,7 +29,7 @@ Result<kernel::Message> remove_image(const Job& job, const image::Store& store)
     {
         auto hold = TRY(store.lock(image::Holding::Alone));
         const image::Stored image = TRY(store.find(name));
-        if (image.read_only) return error(Errc::Denied, "image '{}' is read-only: 'holmctl read-only {} false' changes that", name, name);
+        if (image.read_only) return error(Errc::Denied, "image '{}' is read-only: 'holmctl read-only {} no' changes that", name, name);
         TRY(check_unused(store, image));
         TRY(mark_leaving(store, image));
         TRY(remove_name(store, name));

@@ -14,8 +14,9 @@ namespace {
 
 constexpr auto look_interval = std::chrono::milliseconds(3);
 constexpr auto handler_interval = std::chrono::milliseconds(50);
-constexpr unsigned enough_looks = 16;  // at a leader that sleeps: it waits for the signal
-constexpr unsigned most_looks = 330;   // 1 s of them at one that works: one that forks has all blocked meanwhile, on a busy host mostly
+constexpr unsigned enough_looks = 16;   // at a leader that sleeps: it waits for the signal
+constexpr unsigned enough_sleeps = 10;  // 0.5 s of one that has no handler
+constexpr unsigned most_looks = 330;    // 1 s of them at one that works: one that forks has all blocked meanwhile, on a busy host mostly
 constexpr size_t max_pending_signals = 64;
 constexpr size_t max_locks = 128;  // a layer each, the upper and the id range are less
 constexpr auto freeze_timeout = std::chrono::seconds(5);
@@ -248,13 +249,19 @@ void Payload::deliver(PendingSignal signal)
     auto masks = parse_signal_masks(status);
     Notice notice = masks ? find_notice(*masks, signal.number) : Notice::Taken;
     int number = signal.number;
-    if (notice == Notice::Blocked && !is_systemd_) {
-        const auto sleep = parse_sleep(status);
-        signal.asleep = sleep && sleep == std::exchange(signal.sleep, sleep) ? signal.asleep + 1 : 0;
-        if (++signal.looks < most_looks && signal.asleep < enough_looks) return deliver_later(signal);
+    const auto sleep = parse_sleep(status);
+    signal.asleep = sleep && sleep == std::exchange(signal.sleep, sleep) ? signal.asleep + 1 : 0;
+    if (notice == Notice::Blocked && !is_systemd_ && ++signal.looks < most_looks && signal.asleep < enough_looks)
+        return deliver_later(signal);
+    // A booted init that is still on its way has no handlers yet, and the kernel would drop the signal. One that sleeps may wait for it in
+    // sigtimedwait(2), which does not show: it is sent, and again.
+    if (notice == Notice::None && signal.insist) {
+        signal.looks = 0;
+        const bool waits = signal.asleep >= enough_sleeps;
+        if (waits) signal.asleep = 0;
+        deliver_later(signal);
+        if (!waits) return;
     }
-    // A booted init that is still on its way has no handlers yet, and the kernel would drop the signal.
-    if (notice == Notice::None && signal.insist) return deliver_later({.number = number, .insist = true});  // looks begin anew
     if (notice == Notice::None && !boots_init_) number = effective_signal(*masks, number);
     if (auto sent = leader_->signal(number); !sent) handlers_.on_warning(sent.error().text);
     else if (number == SIGKILL && signal.number != SIGKILL) handlers_.post(SignalReplaced{signal.number});

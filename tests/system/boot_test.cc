@@ -247,6 +247,20 @@ TEST_F(BootTest, StopOfTheUnitIsOrderlyWhileHolmdIsStopped)
     EXPECT_EQ(state_of(machine), "stopped");
 }
 
+// It waits for its signals in sigtimedwait(2), which shows neither as caught nor as blocked.
+TEST_F(BootTest, AnInitWithoutHandlersStopsInOrder)
+{
+    const std::string machine = name();
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\nboot = true\n[[network]]\nnetwork = \"none\"\n", busybox()));
+    for (const bool by_systemctl : {false, true}) {
+        ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+        ASSERT_TRUE(eventually([&] { return !status_line(leader_of(machine), "SigCgt").empty(); }));
+        sleep_for(500ms);
+        ASSERT_TRUE(succeeds(by_systemctl ? run({"systemctl", "stop", service_of(machine)}) : holmctl({"stop", machine})));
+        EXPECT_EQ(unit_state(service_of(machine)), "inactive") << journal_of(service_of(machine));
+    }
+}
+
 TEST_F(BootTest, PoweroffFromInsideEndsTheUnit)
 {
     std::string machine = boot();

@@ -192,6 +192,22 @@ TEST_F(FilesTest, AReadOnlyBindStaysReadOnly)
 }
 
 // CVE-2021-3997: a tree that is as deep as a path is long, and one that is deeper than any path, cost no stack.
+// Whose PID 1 is a program of the host, which nobody inside may look at.
+TEST_F(FilesTest, AMachineWithAnInitOfHolmsOwnIsReachedAsAnyOther)
+{
+    const std::string machine = name(), source = folder() + "/shared";
+    make_folder(source);
+    write_file(source + "/f", "here\n");
+    define(machine, fmt::format("[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sleep\", \"100000\"]\ninit = true\n", busybox()));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"bind", "--mkdir", machine, source, "/mnt/shared"})));
+    EXPECT_EQ(test::inside(machine, "cat /mnt/shared/f").out, "here\n");
+    EXPECT_TRUE(succeeds(holmctl({"copy-to", machine, source + "/f", "/mnt/f"})));
+    EXPECT_EQ(holmctl({"copy-from", machine, "/mnt/f", "-"}).code, 0);
+    EXPECT_TRUE(succeeds(holmctl({"unbind", machine, "/mnt/shared"})));
+    EXPECT_EQ(test::inside(machine, "ls /mnt/shared").out, "");
+}
+
 TEST_F(FilesTest, DepthIsRefusedAndEndsNoProcess)
 {
     const std::string deep = folder() + "/deep";

@@ -205,7 +205,9 @@ Result<Properties> select(const Properties& all, const std::vector<std::string>&
     Properties some = Properties::object();
     for (const std::string& name : wanted) {
         auto found = all.find(name);
-        if (found == all.end()) return error(Errc::NotFound, "there is no property '{}'{}", printable(name), did_you_mean(name, names));
+        if (found == all.end())
+            return error(Errc::NotFound, "there is no property '{}'{}; 'systemctl show' has those of the unit", printable(name),
+                         did_you_mean(name, names));
         some[name] = *found;
     }
     return some;

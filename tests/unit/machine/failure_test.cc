@@ -13,7 +13,7 @@ namespace {
 
 std::string first_hint(const Failure& failure)
 {
-    auto hints = find_hints(failure);
+    auto hints = find_hints(failure, "web");
     return hints.empty() ? "" : hints.front();
 }
 
