@@ -24,8 +24,10 @@ std::optional<int> reap(pid_t program)
 }
 
 // Blocked signals are kept for PID 1 too, whatever their action (signal(7), sig_ignored() of the kernel).
-[[noreturn]] void forward_signals(pid_t program, const sigset_t& signals)
+[[noreturn]] void forward_signals(pid_t program)
 {
+    sigset_t signals;
+    ::sigfillset(&signals);
     for (;;) {
         siginfo_t info;
         int signal = ::sigwaitinfo(&signals, &info);
@@ -37,11 +39,17 @@ std::optional<int> reap(pid_t program)
 
 }  // namespace
 
-Result<> become_stub(int status_socket, const std::function<Result<>()>& confine)
+void take_signals()
 {
     sigset_t all;
     ::sigfillset(&all);
-    ::sigprocmask(SIG_BLOCK, &all, nullptr);  // before the child is there, so that no signal is lost
+    ::sigprocmask(SIG_BLOCK, &all, nullptr);
+    for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, [](int) {});
+}
+
+Result<> become_stub(int status_socket, const std::function<Result<>()>& confine)
+{
+    take_signals();  // before the child is there, so that no signal is lost
     kernel::Child program = TRY(kernel::clone_process(0), "cannot make the process of the command");
     if (program.pid == 0) {
         kernel::reset_signals();
@@ -54,7 +62,7 @@ Result<> become_stub(int status_socket, const std::function<Result<>()>& confine
     ::setsid();
     std::ignore = ::chdir("/");  // a folder that it keeps busy is none of the program's
     ::close_range(0, ~0u, 0);
-    forward_signals(program.pid, all);
+    forward_signals(program.pid);
 }
 
 }  // namespace holm::setup

@@ -53,6 +53,18 @@ TEST_F(LifecycleTest, ARunKeepsARecord)
     EXPECT_FALSE(exists("/var/lib/holm/machines/" + machine));
 }
 
+TEST_F(LifecycleTest, AnInitPassesASignalOnToItsCommand)
+{
+    const std::string machine = name();
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ninit = true\ncommand = [\"/bin/sh\", \"-c\", "
+                                "\"trap 'exit 3' TERM; touch /set; while :; do sleep 0.1; done\"]\n",
+                                busybox()));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    ASSERT_TRUE(eventually([&] { return inside(machine, "test -e /set").code == 0; }));
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_TRUE(has(holmctl({"show", machine}).out, "LastResult=exited\nLastStatus=3\n"));
+}
+
 TEST_F(LifecycleTest, ARecordIsStartedAgainInAScope)
 {
     std::string machine = background();
