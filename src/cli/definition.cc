@@ -241,7 +241,7 @@ Error error_of_key(const Error& failure, const machine::Spec& spec, const Option
         origin->second.line > made.options.size())
         return failure;
     const std::string& option = made.options[origin->second.line - 1];
-    return error(failure.code, "{}: not supported yet", option);
+    return error(failure.code, "{}: {}", option, failure.text);
 }
 
 }  // namespace

@@ -36,10 +36,19 @@ std::string observe_zone()
     return is_valid_utf8(zone) && !zone.contains("..") ? std::string(zone) : "";
 }
 
+std::string find_runtime(std::string_view program)
+{
+    if (program.empty()) return "";
+    for (const char* folder : launch::runtime_folders)
+        if (std::string path = fmt::format("{}/{}", folder, program); ::access(path.c_str(), X_OK) == 0) return path;
+    return "";
+}
+
 }  // namespace
 
-Result<launch::HostFacts> observe_host(const std::string& timezone)
+Result<launch::HostFacts> observe_host(const machine::Spec& spec)
 {
+    const std::string& timezone = spec.identity.timezone;
     launch::HostFacts facts;
     struct sysinfo memory;
     if (sysinfo(&memory)) return sys_error("cannot read the size of memory");
@@ -48,6 +57,7 @@ Result<launch::HostFacts> observe_host(const std::string& timezone)
     facts.unified_cgroup = statfs("/sys/fs/cgroup", &cgroup) == 0 && cgroup.f_type == CGROUP2_SUPER_MAGIC;
     facts.apparmor = text_of("/sys/module/apparmor/parameters/enabled").starts_with('Y');
     facts.selinux = ::access("/sys/fs/selinux/enforce", F_OK) == 0;
+    facts.runtime = find_runtime(machine::runtime_of(spec.security));
     facts.os_release = text_of("/etc/os-release");
     if (facts.os_release.empty()) facts.os_release = text_of("/usr/lib/os-release");  // os-release(5)
     facts.zone = machine::names_zone(timezone) ? timezone : observe_zone();

@@ -13,6 +13,10 @@ namespace {
 // Without a plan nothing is known of its ids: an old holmd's machine, whose file is gone.
 Result<rootfs::Plan> plan_of(const MachineEntry& machine)
 {
+    if (machine.plan && !machine.plan->security.runtime.empty())
+        return error(Errc::NotSupported,
+                     "machine '{}' runs in a sandbox, whose mounts are those that it was started with: write a [[mount]]",
+                     machine.name.text());
     if (machine.plan) return machine.plan->rootfs;
     return error(Errc::Busy, "the plan of machine '{}' is not there", machine.name.text());
 }

@@ -38,7 +38,7 @@ private:
     std::vector<uint8_t> id(const char* path) { return view_of(path).id; }
     uint64_t timestamp(const char* path) { return view_of(path).times.created; }
     uint64_t timestamp_monotonic(const char* path);
-    std::string service(const char*) { return machine_service; }
+    std::string service(const char* path) { return view_of(path).service; }
     std::string unit(const char* path) { return view_of(path).unit; }
     uint32_t leader(const char* path) { return view_of(path).leader; }
     std::string machine_kind(const char*) { return machine_class; }

@@ -28,6 +28,11 @@ std::string root_of(const machine::RootSpec& root)
     return root.lower.empty() ? "" : root.lower.front();
 }
 
+std::string service_of(const std::string& isolation)
+{
+    return isolation == machine::SecuritySpec().isolation ? machine_service : fmt::format("{}-{}", machine_service, isolation);
+}
+
 void add_files(MachineView& view, const Known& known)
 {
     view.definition = known.path;
@@ -37,6 +42,7 @@ void add_files(MachineView& view, const Known& known)
     view.owner = known.spec->owner;
     view.labels = known.spec->labels;
     view.root = root_of(known.spec->root);
+    view.service = service_of(known.spec->security.isolation);
 }
 
 // What has come about of the present start.

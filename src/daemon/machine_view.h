@@ -13,6 +13,9 @@
 
 namespace holm::daemon {
 
+inline constexpr const char* machine_class = "container";
+inline constexpr const char* machine_service = "holm";  // of one in a sandbox "holm-runsc", after its isolation
+
 // Fields as the properties of org.holm1.Machine.
 struct MachineView {
     machine::MachineName name;
@@ -22,6 +25,7 @@ struct MachineView {
     std::string unit;  // "" where it has none now and none by definition
     uint32_t leader = 0;
     std::string root;
+    std::string service = machine_service;
     machine::State state = machine::State::Stopped;
     bool active = false, frozen = false, started = false;
     uint32_t boots = 0;
@@ -36,8 +40,5 @@ struct MachineView {
 std::optional<MachineView> find_view(const Lifecycle& lifecycle, Catalogue& catalogue, const machine::MachineName& name);
 // All that exist, sorted by name.
 std::vector<MachineView> list_views(const Lifecycle& lifecycle, Catalogue& catalogue);
-
-inline constexpr const char* machine_class = "container";
-inline constexpr const char* machine_service = "holm";
 
 }  // namespace holm::daemon

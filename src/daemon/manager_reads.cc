@@ -60,7 +60,7 @@ void ManagerObject::list_all(Reply reply)
     using Row = std::tuple<std::string, std::string, std::string, ObjectPath, std::string, uint32_t, bool, std::string, systemd::Labels>;
     std::vector<Row> rows;
     for (MachineView& view : list_views(lifecycle_, host_.catalogue))
-        rows.emplace_back(view.name.text(), machine_class, machine_service, ObjectPath{machine_path(view.name)},
+        rows.emplace_back(view.name.text(), machine_class, view.service, ObjectPath{machine_path(view.name)},
                           std::string(machine::describe_state(view.state)), view.leader, view.frozen, view.unit, std::move(view.labels));
     reply.ok(rows);
 }

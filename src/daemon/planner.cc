@@ -269,7 +269,7 @@ Result<Observed> observe(const PlanRequest& request)
 {
     Observed seen;
     seen.spec = TRY(resolve_spec(request, seen.warnings));
-    seen.facts.host = TRY(observe_host(seen.spec.identity.timezone));
+    seen.facts.host = TRY(observe_host(seen.spec));
     if (request.mode == PlanRequest::Mode::Claim) TRY(do_what_was_put_off(request, seen.spec, seen.warnings));
     seen.mounts_hold = TRY(resolve_image_mounts(seen.spec));
     seen.image = TRY(observe_image(request, seen.spec));

@@ -317,6 +317,7 @@ std::string describe_security(const Plan& plan)
 {
     const security::Plan& security = plan.security;
     Section section("Privileges");
+    if (!security.runtime.empty()) section.line("sandbox", security.runtime);
     section.words("capabilities", security::describe_capabilities(security.capabilities));
     section.line("no new privileges", security.no_new_privileges ? "yes" : "no");
     section.line("system calls", security.syscalls.profile == security::SyscallProfile::None ? "all" : "what its capabilities call for");

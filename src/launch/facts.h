@@ -20,10 +20,14 @@ struct ResolverFile {
 };
 using ResolverFiles = std::array<ResolverFile, 4>;  // by machine::Resolver
 
+// Where a host may have the program of an OCI runtime.
+inline constexpr std::array runtime_folders = {"/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin"};
+
 struct HostFacts {
     uint64_t memory = 0;                     // bytes of RAM
     bool unified_cgroup = true;              // cgroup v2 at /sys/fs/cgroup
     bool apparmor = false, selinux = false;  // the kernel has it, and it is on
+    std::string runtime;                     // program of the OCI runtime that the machine asks for; "": none, or it is not installed
     std::string os_release;                  // content of /etc/os-release
     std::string zone;                        // "Europe/Berlin": of the host, or the one that the machine names; "" where /etc/localtime
                                              // is no link into zoneinfo

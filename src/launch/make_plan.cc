@@ -30,6 +30,20 @@ std::string plan_uuid(const Spec& spec, const Facts& facts)
     return facts.identity.uuid;
 }
 
+Result<> check_sandbox(const Spec& spec, const HostFacts& host)
+{
+    const std::string_view program = machine::runtime_of(spec.security);
+    if (program.empty()) return {};
+    // An image may bring one, so this is known no sooner.
+    if (machine::boots(spec.payload))
+        return error(Errc::NotSupported, "isolation = \"{}\" runs one command, and there is none: give payload.command{}",
+                     spec.security.isolation, describe_origin(spec, "security.isolation"));
+    if (!host.runtime.empty()) return {};
+    return error(Errc::NotSupported,
+                 "isolation = \"{}\" needs the program '{}', which is in none of {}: install it, or leave out 'security.isolation'{}",
+                 spec.security.isolation, program, fmt::join(runtime_folders, ", "), describe_origin(spec, "security.isolation"));
+}
+
 Result<Unit> plan_unit(const Spec& spec, const Request& request, const Payload& payload, const rootfs::Plan& root)
 {
     Unit unit;
@@ -96,6 +110,7 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
 {
     TRY(check_host(facts));
     TRY(check_labels(spec, facts.host));
+    TRY(check_sandbox(spec, facts.host));
     Plan plan;
     plan.name = spec.name;
     plan.uuid = plan_uuid(spec, facts);
@@ -106,6 +121,7 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.network = TRY(network::plan_network(spec, facts.network, facts.identity.uuid));
     plan.security = TRY(security::plan_security(
         spec, plan.network.kind == network::Kind::Host ? security::Interfaces::OfTheHost : security::Interfaces::Own));
+    plan.security.runtime = facts.host.runtime;
     plan.payload = TRY(plan_payload(spec, facts, request, plan.uuid));
     rootfs::PlanInput input{.ids = facts.identity.ids, .state = plan.state, .memory = facts.host.memory};
     plan.rootfs = TRY(rootfs::plan_rootfs(spec, facts.rootfs, input, plan.warnings));

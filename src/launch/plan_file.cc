@@ -231,6 +231,7 @@ constexpr Field<security::Plan> security_fields[] = {
     field<&security::Plan::monotonic_offset, ClockOffset>("monotonic_offset"),
     field<&security::Plan::apparmor, AnyText>("apparmor"),
     field<&security::Plan::selinux, AnyText>("selinux"),
+    field<&security::Plan::runtime, Path>("runtime"),
     field<&security::Plan::own_profile, machine::Boolean>("own_profile"),
     table_field<&security::Plan::syscalls, syscall_fields>("syscalls"),
     machine::map_field<&security::Plan::sysctls, parse_any, AnyText>("sysctls"),

@@ -28,6 +28,7 @@ constexpr RunStep steps[] = {
     {"console", "the console"},
     {"security", "capabilities and the filter of system calls"},
     {"command", "the command is executed"},
+    {"sandbox", "the runtime makes a sandbox"},
     {"ready", "the payload becomes ready"},
     {"run", "the payload runs"},
     {"stop", "the payload is stopped in order"},

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -184,6 +185,12 @@ struct Spec {
 
 // " (/etc/holm/machines/web.toml:7:3)" for a key that came from a file, else "".
 std::string describe_origin(const Spec& spec, std::string_view key);
+
+// The OCI runtime that runs the machine's command in a sandbox, by its program's name; "" where the machine is namespaces alone.
+inline std::string_view runtime_of(const SecuritySpec& security)
+{
+    return security.isolation == "runsc" ? "runsc" : security.isolation == "kata" ? "kata-runtime" : "";
+}
 
 // Whether the root's own init is booted: `boot`, or no command.
 inline bool boots(const PayloadSpec& payload)

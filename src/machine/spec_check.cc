@@ -1,6 +1,8 @@
-// check_consistent: rules over more than one key; check_supported: what a later version will do.
+// check_consistent: rules over more than one key; check_supported: what the machine's isolation can do.
 #include <algorithm>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "base/text.h"
 #include "machine/grammar.h"
@@ -141,10 +143,33 @@ Result<> check_rest(const Spec& spec)
     return {};
 }
 
-// The first key whose value this version cannot fulfil; "" if none.
-std::string unsupported_key(const Spec& spec)
+constexpr std::string_view own_kernel = "the kernel that its programs see is the sandbox's own", one_command = "a sandbox runs one command";
+
+// What a sandbox cannot do: the first key that asks for it, and why.
+std::pair<std::string_view, std::string_view> find_refused_by_sandbox(const Spec& spec)
 {
-    return spec.security.isolation == SecuritySpec().isolation ? "" : "security.isolation";
+    const PayloadSpec& payload = spec.payload;
+    const SecuritySpec& security = spec.security;
+    const bool calls = security.syscall_profile != "default" || security.syscalls_log || !security.syscalls_allow.empty() ||
+                       !security.syscalls_deny.empty();
+    const std::tuple<bool, std::string_view, std::string_view> refused[] = {
+        // An image may bring a command.
+        {boots(payload) && (payload.boot.has_value() || spec.root.image.empty()), "payload.boot", one_command},
+        {payload.init, "payload.init", one_command},
+        {payload.ready.kind == ReadyKind::Notify, "payload.ready", "no socket of the host is reached from within"},
+        {payload.ready.kind == ReadyKind::Unit, "payload.ready", one_command},
+        {security.users.kind == UsersKind::Host, "security.users", "the sandbox itself must not be root of the host"},
+        {calls, "security.syscalls", own_kernel},
+        {!security.devices.empty(), "security.devices", own_kernel},
+        {security.nesting, "security.nesting", own_kernel},
+        {!security.apparmor.empty(), "security.apparmor", own_kernel},
+        {!security.selinux.empty(), "security.selinux", own_kernel},
+        {!security.sysctl.empty(), "security.sysctl", own_kernel},
+        {security.boottime_offset || security.monotonic_offset, "security.time_offset", own_kernel},
+    };
+    for (const auto& [asked, key, why] : refused)
+        if (asked) return {key, why};
+    return {};
 }
 
 }  // namespace
@@ -159,9 +184,11 @@ Result<> check_consistent(const Spec& spec)
 
 Result<> check_supported(const Spec& spec)
 {
-    std::string key = unsupported_key(spec);
+    if (runtime_of(spec.security).empty()) return {};
+    const auto [key, why] = find_refused_by_sandbox(spec);
     if (key.empty()) return {};
-    return error(Errc::NotSupported, "not supported yet: '{}'{}", key, describe_origin(spec, key));
+    return error(Errc::NotSupported, "'{}' does not go with isolation = \"{}\": {}; leave out one of the two{}", key,
+                 spec.security.isolation, why, describe_origin(spec, key));
 }
 
 }  // namespace holm::machine

@@ -25,8 +25,8 @@ enum class Origins { Leave, Comment };  // Comment: "# FILE:LINE" behind each ke
 // The definition as TOML, keys with default values left out: parse_spec of it gives an equal Spec, but for the origins.
 std::string describe_spec_file(const Spec& spec, Origins origins = Origins::Leave);
 
-// Errors: NotSupported, "not supported yet: 'payload.restart' (/etc/holm/machines/web.toml:7:1)", for the first key whose
-// value asks for what this version of holm cannot do.
+// Errors: NotSupported, "'security.nesting' does not go with isolation = "runsc": … (/etc/holm/machines/web.toml:7:1)", for the first key
+// whose value asks for what the machine's isolation cannot do.
 Result<> check_supported(const Spec& spec);
 
 }  // namespace holm::machine

@@ -99,6 +99,16 @@ Result<> put_one(int root, const File& file)
     return remove_one(root, file);
 }
 
+Result<> pivot(int root)
+{
+    if (::fchdir(root)) return sys_error("cannot enter the machine's root");
+    if (::syscall(SYS_pivot_root, ".", ".")) return sys_error("cannot change the root");
+    // The old root now lies over the new one (pivot_root(2), "pivot_root(".", ".")").
+    if (::umount2(".", MNT_DETACH)) return sys_error("cannot leave the host's root");
+    if (::chdir("/")) return sys_error("cannot enter the machine's root");
+    return {};
+}
+
 }  // namespace
 
 Result<Inside> mount_inside(const Plan& plan)
@@ -119,12 +129,21 @@ Result<Inside> mount_inside(const Plan& plan)
 
 Result<> change_root(const Inside& inside)
 {
-    if (::fchdir(inside.root.get())) return sys_error("cannot enter the machine's root");
-    if (::syscall(SYS_pivot_root, ".", ".")) return sys_error("cannot change the root");
-    // The old root now lies over the new one (pivot_root(2), "pivot_root(".", ".")").
-    if (::umount2(".", MNT_DETACH)) return sys_error("cannot leave the host's root");
-    if (::chdir("/")) return sys_error("cannot enter the machine's root");
-    return {};
+    return pivot(inside.root.get());
+}
+
+Result<Fd> take_runtime_root()
+{
+    Fd staged = TRY(open_file(staged_runtime, O_PATH | O_DIRECTORY));
+    return kernel::clone_mount(staged.get(), kernel::Subtree::WithMountsBelow);
+}
+
+Result<> enter_runtime_root(int root)
+{
+    TRY(kernel::unshare_namespaces(CLONE_NEWNS), "mount namespace");
+    Fd machine = TRY(open_file("/", O_PATH | O_DIRECTORY));
+    TRY(kernel::attach_mount(root, machine.get()));
+    return pivot(root);
 }
 
 std::vector<std::string> write_files(int root, const std::vector<File>& files)

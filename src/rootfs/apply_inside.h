@@ -24,6 +24,11 @@ Result<Inside> mount_inside(const Plan& plan);
 // Makes the machine's root the root of this process, and leaves the host's behind.
 Result<> change_root(const Inside& inside);
 
+// Before change_root: this process's own, locked copy of what make_runtime_root made.
+Result<Fd> take_runtime_root();
+// Makes it the root of this process, in a mount namespace of its own.
+Result<> enter_runtime_root(int root);
+
 // Writes, links and removes plan.files with the machine's own privileges, regular files and links only, never through a link. What fails is
 // a sentence of the answer, not an error.
 std::vector<std::string> write_files(int root, const std::vector<File>& files);

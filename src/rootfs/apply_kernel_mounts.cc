@@ -113,7 +113,7 @@ KernelMounter::~KernelMounter()
     std::ignore = kernel::wait_exit(child_.pidfd.get());
 }
 
-Result<KernelMounts> KernelMounter::attach(int root) const
+Result<KernelMounts> KernelMounter::attach(int root, int second) const
 {
     Message made = TRY(kernel::receive_message(answer_.get(), deadline), "'/proc' and '/sys'");
     if (made.kind == "error") return kernel::error_of(made);
@@ -122,8 +122,8 @@ Result<KernelMounts> KernelMounter::attach(int root) const
     KernelMounts mounts{.proc = std::move(made.fds[0]), .sys = {}};
     if (sysfs_ == Sysfs::Own) mounts.sys = std::move(made.fds[pairs]);
     else mounts.sys = TRY(bind_host_sysfs(), "'/sys'");
-    if (uncovered_) TRY(attach_at(root, "run/host/proc", made.fds[1].get()), "'/run/host/proc'");
-    if (uncovered_ && sysfs_ == Sysfs::Own) TRY(attach_at(root, "run/host/sys", made.fds[3].get()), "'/run/host/sys'");
+    if (uncovered_) TRY(attach_at(second, "proc", made.fds[1].get()), "second '/proc'");
+    if (uncovered_ && sysfs_ == Sysfs::Own) TRY(attach_at(second, "sys", made.fds[3].get()), "second '/sys'");
     TRY(attach_at(root, "proc", mounts.proc.get()), "'/proc'");
     TRY(attach_at(root, "sys", mounts.sys.get()), "'/sys'");
     return mounts;

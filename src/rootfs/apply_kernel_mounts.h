@@ -27,7 +27,7 @@ public:
     struct Task {
         int leader = -1;  // pidfd of the machine's first process, which has all its namespaces but that of mounts
         Sysfs sysfs = Sysfs::Own;
-        bool uncovered = false;               // a second pair, at /run/host/proc and /run/host/sys
+        bool uncovered = false;               // a second pair
         uint32_t root_id = 0;                 // of the machine's root, on the host
         std::vector<kernel::Sysctl> sysctls;  // set in the machine's namespaces: each must be of one
     };
@@ -36,8 +36,8 @@ public:
     KernelMounter(KernelMounter&&) = default;
     ~KernelMounter();
 
-    // Attaches what it has mounted at /proc and /sys of `root`, and gives the two mounts, not covered yet.
-    Result<KernelMounts> attach(int root) const;
+    // Attaches what it has mounted at /proc and /sys of `root`, the second pair in `second`, and gives the first two, not covered yet.
+    Result<KernelMounts> attach(int root, int second) const;
 
 private:
     KernelMounter(kernel::Child child, Fd answer, const Task& task)

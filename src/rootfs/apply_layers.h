@@ -12,9 +12,11 @@
 namespace holm::rootfs {
 
 // A folder of the host's /run, covered by a private tmpfs in which the root is put together: 0 … 63 (layers), state or memory, upper and
-// work (links), root, masks.
+// work (links), root, masks, runtime.
 inline constexpr const char* stage = "/run/holm";
 inline constexpr const char* staged_root = "/run/holm/root";
+inline constexpr const char* staged_runtime = "/run/holm/runtime";
+inline constexpr const char* runtime_tmp = "machine-tmp";  // in it: /tmp of the machine
 
 // Mounts the stage, makes it the working directory, and makes its masks.
 Result<> make_stage();

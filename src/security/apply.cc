@@ -139,7 +139,8 @@ Result<FilterPrograms> read_filter(const Plan& plan)
 Result<std::vector<std::string>> apply_limits(const Plan& plan, pid_t pid)
 {
     std::vector<std::string> warnings;
-    for (auto& [name, limits] : plan.rlimits) {
+    const auto none = decltype(plan.rlimits)();
+    for (auto& [name, limits] : plan.runtime.empty() ? plan.rlimits : none) {  // of a sandbox: its own programs
         auto resource = std::find_if(std::begin(resources), std::end(resources), [&](const Resource& one) { return one.name == name; });
         if (resource == std::end(resources)) return error(Errc::Invalid, "there is no limit '{}'", name);
         static_assert(RLIM_INFINITY == UINT64_MAX);

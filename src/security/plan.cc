@@ -143,6 +143,7 @@ Result<Plan> plan_security(const machine::Spec& spec, Interfaces interfaces)
     plan.capabilities = TRY(plan_capabilities(spec, interfaces));
     plan.no_new_privileges = spec.security.no_new_privileges.value_or(!machine::boots(spec.payload));
     plan.syscalls = TRY(plan_syscalls(spec));
+    if (!machine::runtime_of(spec.security).empty()) plan.syscalls.profile = SyscallProfile::None;  // the sandbox answers them
     plan.nesting = spec.security.nesting;
     plan.sysctls = TRY(plan_sysctls(spec, interfaces));
     plan.rlimits = default_rlimits();

@@ -44,6 +44,7 @@ struct Plan {
     std::vector<std::string> writable;           // below a read-only one, and yet left as it is: /proc/sys/net of an own network namespace
     std::optional<std::chrono::nanoseconds> boottime_offset, monotonic_offset;  // either: a time namespace
     std::string apparmor, selinux;  // the profile, the context of every program that is started from outside; "": as holm's own
+    std::string runtime;            // program of the OCI runtime that runs the payload in a sandbox; "": none does
     bool own_profile = false;       // the profile is the machine's own, made for this start
     bool operator==(const Plan&) const = default;
 };

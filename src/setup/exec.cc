@@ -21,6 +21,7 @@
 #include "setup/debug.h"
 #include "setup/payload.h"
 #include "setup/record.h"
+#include "setup/sandbox.h"
 
 namespace holm::setup {
 
@@ -44,6 +45,7 @@ struct Request {
     Fd report;                             // of what is recorded
     std::chrono::microseconds watched{0};  // with a report and no command: how long the machine is watched
     Fd cgroup;
+    Fd runtime;  // program of the OCI runtime, where the plan has one
 };
 
 uint16_t small_number(const Message& message, std::string_view key)
@@ -148,15 +150,16 @@ Result<> run_command(Request request, Status& status)
     if (request.terminal) streams.terminal = TRY(make_exec_terminal(root.get(), request.size, status));
     const std::string working_directory = choose_working_directory(request, user);
     bool login = request.argv.empty();
-    return launch_payload({.security = request.plan.security,
-                           .filter = request.filter,
-                           .user = user,
-                           .argv = login ? std::vector{login_name(user.shell)} : request.argv,
-                           .program = login ? user.shell : "",
-                           .environment = std::move(environment),
-                           .working_directory = working_directory,
-                           .streams = std::move(streams)},
-                          status);
+    Launch launch{.security = request.plan.security,
+                  .filter = request.filter,
+                  .user = user,
+                  .argv = login ? std::vector{login_name(user.shell)} : request.argv,
+                  .program = login ? user.shell : "",
+                  .environment = std::move(environment),
+                  .working_directory = working_directory,
+                  .streams = std::move(streams)};
+    if (!request.runtime) return launch_payload(std::move(launch), status);
+    return exec_in_sandbox(std::move(launch), {.plan = request.plan, .program = std::move(request.runtime), .root = {}}, status);
 }
 
 constexpr const char* debug_path =
@@ -254,6 +257,11 @@ Result<> exec_in_machine(Status& status)
 {
     Request request = TRY(receive_exec(status));
     if (!request.tools.empty()) return debug_machine(std::move(request), status);
+    if (const std::string& runtime = request.plan.security.runtime; !runtime.empty()) {
+        if (request.report)
+            return error(Errc::NotSupported, "what is called in a sandbox is not the host's kernel, and cannot be recorded");
+        request.runtime = TRY(kernel::open_source(runtime, O_PATH), fmt::format("runtime '{}'", printable(runtime)));
+    }
     if (request.report && request.argv.empty()) return watch_machine(std::move(request), status);
     status.enter("limits");
     const std::vector<std::string> warnings = TRY(security::apply_limits(request.plan.security, ::getpid()));

@@ -13,6 +13,7 @@
 #include "rootfs/apply_inside.h"
 #include "setup/console.h"
 #include "setup/payload.h"
+#include "setup/sandbox.h"
 
 namespace holm::setup {
 
@@ -22,7 +23,7 @@ namespace {
 Result<> keep_only(const InsideInput& input, const Status& status)
 {
     auto pipe = [&](size_t i) { return i < input.pipes.size() ? input.pipes[i].get() : -1; };
-    return kernel::close_descriptors_but({status.socket(), input.go.get(), pipe(0), pipe(1), pipe(2)});
+    return kernel::close_descriptors_but({status.socket(), input.go.get(), input.runtime.get(), pipe(0), pipe(1), pipe(2)});
 }
 
 // The one outside failed, and has said so, where no byte comes.
@@ -43,9 +44,10 @@ void allow_ping(int root, const launch::Plan& plan)
     if (file) static_cast<void>(write_all(file->get(), fmt::format("0 {}\n", std::min(plan.rootfs.ids.count - 1, last_group))));
 }
 
-Result<> enter_root(const launch::Plan& plan, Streams& streams, Status& status)
+Result<> enter_root(const launch::Plan& plan, Streams& streams, Fd& runtime_root, Status& status)
 {
     rootfs::Inside inside = TRY(rootfs::mount_inside(plan.rootfs));
+    if (!plan.security.runtime.empty()) runtime_root = TRY(rootfs::take_runtime_root());
     if (plan.network.kind != network::Kind::Host) allow_ping(inside.root.get(), plan);
     if (plan.console == launch::Console::Terminal) {
         status.enter("console");
@@ -73,7 +75,8 @@ Result<> run_inside(InsideInput input, Status& status)
     TRY(kernel::become_user({}));  // root of the machine's user namespace
     status.enter("root");
     Streams streams{.pipes = std::move(input.pipes), .terminal = {}};
-    TRY(enter_root(plan, streams, status), "root of the machine");
+    Fd runtime_root;
+    TRY(enter_root(plan, streams, runtime_root, status), "root of the machine");
     Fd root = TRY(open_file("/", O_PATH | O_DIRECTORY));
     const std::vector<std::string> warnings = rootfs::write_files(root.get(), plan.rootfs.files);
     for (auto& warning : warnings) status.warn(warning);
@@ -87,16 +90,18 @@ Result<> run_inside(InsideInput input, Status& status)
     Environment environment = plan.payload.environment;
     if (!plan.payload.boot) complete_environment(environment, user);
     status.reach(launch::hold_init);
-    return launch_payload({.security = plan.security,
-                           .filter = input.filter,
-                           .user = std::move(user),
-                           .argv = plan.payload.command,
-                           .program = "",
-                           .environment = std::move(environment),
-                           .working_directory = plan.payload.working_directory,
-                           .streams = std::move(streams),
-                           .init = plan.payload.stub ? Init::Stub : Init::None},
-                          status);
+    Launch launch{.security = plan.security,
+                  .filter = input.filter,
+                  .user = std::move(user),
+                  .argv = plan.payload.command,
+                  .program = "",
+                  .environment = std::move(environment),
+                  .working_directory = plan.payload.working_directory,
+                  .streams = std::move(streams),
+                  .init = plan.payload.stub ? Init::Stub : Init::None};
+    if (!input.runtime) return launch_payload(std::move(launch), status);
+    return launch_in_sandbox(std::move(launch), {.plan = plan, .program = std::move(input.runtime), .root = std::move(runtime_root)},
+                             status);
 }
 
 }  // namespace holm::setup

@@ -15,6 +15,7 @@ struct InsideInput {
     const launch::Plan& plan;
     const security::FilterPrograms& filter;
     Fd go;                  // gives a byte once the root is attached; at its end without one there is nothing to do
+    Fd runtime;             // program of the OCI runtime; none: the payload is executed
     std::vector<Fd> pipes;  // Console::Pipes: the payload's standard descriptors
 };
 

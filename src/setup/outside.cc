@@ -41,6 +41,7 @@ struct Request {
     std::vector<Fd> pipes;
     std::vector<rootfs::Credential> credentials;
     rlimit files{};  // of the payload, where the plan has no other
+    Fd runtime;      // program of the OCI runtime, where the plan has one
     Fd host_mounts;  // the mount namespace that this process was started in, where the plan moves links
 };
 
@@ -94,7 +95,7 @@ Result<> send_facts(const launch::Plan& plan, Status& status)
     facts.add("name", plan.name.text()).add("unit", plan.unit.name).add("stop_signal", payload.stop_signal);
     facts.add("start_timeout", int64_t{payload.start_timeout.count()}).add("stop_timeout", int64_t{payload.stop_timeout.count()});
     facts.add("console", plan.console == launch::Console::Terminal ? "terminal" : "pipes");
-    facts.add("init", launch::describe_init(payload.init_kind));
+    facts.add("init", plan.security.runtime.empty() ? launch::describe_init(payload.init_kind) : "sandbox");
     facts.add("ready", payload.ready_by_notify ? "notify" : "started");
     facts.add("remove", int64_t{plan.remove_at_end}).add("boot", int64_t{payload.boot});
     if (plan.rootfs.empty_at_end) facts.add("empty", plan.rootfs.upper_path);
@@ -152,7 +153,7 @@ rootfs::KernelMounter::Task kernel_task(const launch::Plan& plan, const kernel::
 {
     rootfs::KernelMounter::Task task{.leader = child.pidfd.get(),
                                      .sysfs = sysfs_of(plan),
-                                     .uncovered = plan.rootfs.uncovered_kernel_files,
+                                     .uncovered = plan.rootfs.uncovered_kernel_files || !plan.security.runtime.empty(),
                                      .root_id = plan.rootfs.ids.base,
                                      .sysctls = {}};
     for (auto& [path, value] : plan.security.sysctls) task.sysctls.push_back({path, value});
@@ -162,7 +163,11 @@ rootfs::KernelMounter::Task kernel_task(const launch::Plan& plan, const kernel::
 // /proc and /sys come last: no path of the root is resolved once they are there. What covers them is locked with them.
 Result<> attach_kernel_files(const launch::Plan& plan, const rootfs::KernelMounter& mounter, int root)
 {
-    const rootfs::KernelMounts mounts = TRY(mounter.attach(root));
+    Fd second;
+    if (!plan.security.runtime.empty()) second = TRY(rootfs::make_runtime_root(root));
+    else if (plan.rootfs.uncovered_kernel_files)
+        second = TRY(kernel::open_in_root(root, "run/host", O_PATH | O_DIRECTORY, kernel::Links::Refuse));
+    const rootfs::KernelMounts mounts = TRY(mounter.attach(root, second.get()));
     Fd masked_file = TRY(rootfs::open_stage_mask(rootfs::StageMask::File));
     Fd empty_folder = TRY(rootfs::open_stage_mask(rootfs::StageMask::EmptyFolder));
     return security::cover_kernel_files(
@@ -208,6 +213,8 @@ Result<rootfs::Sources> claim_sources(Request& request, Status& status)
     status.enter("credentials");
     request.credentials = TRY(read_credentials(request.plan));
     status.enter("sources");
+    const std::string& runtime = request.plan.security.runtime;
+    if (!runtime.empty()) request.runtime = TRY(kernel::open_source(runtime, O_PATH), fmt::format("runtime '{}'", printable(runtime)));
     if (network::has_moved(request.plan.network)) request.host_mounts = TRY(open_file("/proc/self/ns/mnt", O_RDONLY));
     TRY(kernel::unshare_namespaces(CLONE_NEWNS), "mount namespace");  // first: a bind is made of a mount of one's own namespace
     TRY(kernel::make_mounts_slave());
@@ -234,7 +241,11 @@ Result<> boot(Status& status)
     kernel::Child child =
         TRY(kernel::clone_process(namespaces_of(request.plan) | CLONE_PARENT, request.cgroup.get()), "namespaces of the machine");
     if (child.pid == 0)
-        return run_inside({.plan = request.plan, .filter = request.filter, .go = std::move(go.first), .pipes = std::move(request.pipes)},
+        return run_inside({.plan = request.plan,
+                           .filter = request.filter,
+                           .go = std::move(go.first),
+                           .runtime = std::move(request.runtime),
+                           .pipes = std::move(request.pipes)},
                           status);
     auto made = make_surroundings(request, sources, child, status);
     if (!made) status.hold_failure(made.error());

@@ -104,30 +104,66 @@ Result<std::string> find_program(const std::string& name, std::string_view searc
 
 Result<> execute(const Launch& launch, const std::string& program)
 {
-    std::vector<std::string> variables;
-    variables.reserve(launch.environment.size());
-    for (auto& [name, value] : launch.environment) variables.push_back(fmt::format("{}={}", name, value));
-    auto pointers = [](const std::vector<std::string>& strings) {
-        std::vector<char*> list;
-        for (auto& string : strings) list.push_back(const_cast<char*>(string.c_str()));
-        list.push_back(nullptr);
-        return list;
-    };
-    ::execve(program.c_str(), pointers(launch.argv).data(), pointers(variables).data());
+    ::execve(program.c_str(), pointers_of(launch.argv).data(), pointers_of(variables_of(launch.environment)).data());
     int number = errno;
     if (number == ENOMEM || number == E2BIG || number == EAGAIN || number == EMFILE || number == ENFILE)
         return errno_error(number, "cannot execute '{}' in the machine", printable(program));
     return not_executable(number, program);
 }
 
-// After the last change of credentials, which would clear it. Had the supervisor died before, nobody would take "started".
+Result<std::string> find_asked_program(const Launch& launch)
+{
+    return find_program(launch.program.empty() ? launch.argv[0] : launch.program, get_variable(launch.environment, "PATH"));
+}
+
+Result<std::string> find_as_user(const Launch& launch)
+{
+    TRY(security::drop_privileges(launch.security, launch.user));
+    TRY(enter_working_directory(launch.working_directory));
+    return find_asked_program(launch);
+}
+
+}  // namespace
+
+// A change of credentials would clear it. Had the supervisor died before, nobody would take "started".
 Result<> die_with_supervisor()
 {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL)) return sys_error("cannot ask to end with the supervisor");
     return {};
 }
 
-}  // namespace
+std::vector<char*> pointers_of(const std::vector<std::string>& strings)
+{
+    std::vector<char*> list;
+    for (auto& string : strings) list.push_back(const_cast<char*>(string.c_str()));
+    list.push_back(nullptr);
+    return list;
+}
+
+std::vector<std::string> variables_of(const Environment& environment)
+{
+    std::vector<std::string> variables;
+    variables.reserve(environment.size());
+    for (auto& [name, value] : environment) variables.push_back(fmt::format("{}={}", name, value));
+    return variables;
+}
+
+Result<std::string> look_for_program(const Launch& launch)
+{
+    Pair sockets = TRY(make_socket_pair());
+    kernel::Child child = TRY(kernel::clone_process(0), "cannot make the process that looks for the command");
+    if (child.pid == 0) {
+        auto found = find_as_user(launch);
+        kernel::Message answer = found ? std::move(kernel::Message("found").add("program", *found)) : kernel::error_message(found.error());
+        ::_exit(kernel::send_message(sockets.second.get(), answer) ? 0 : 1);
+    }
+    sockets.second.reset();
+    auto answer = kernel::receive_message(sockets.first.get());
+    std::ignore = kernel::wait_exit(child.pidfd.get());
+    const kernel::Message found = TRY(std::move(answer));
+    if (found.kind == "error") return kernel::error_of(found);
+    return std::string(found.get("program"));
+}
 
 void set_variable(Environment& environment, const std::string& name, const std::string& value)
 {
@@ -158,8 +194,7 @@ Result<> launch_payload(Launch launch, Status& status)
     TRY(security::drop_privileges(launch.security, launch.user));
     status.enter("command");
     TRY(enter_working_directory(launch.working_directory));
-    const std::string program =
-        TRY(find_program(launch.program.empty() ? launch.argv[0] : launch.program, get_variable(launch.environment, "PATH")));
+    const std::string program = TRY(find_asked_program(launch));
     ::umask(022);
     TRY(die_with_supervisor());
     auto filter_calls = [&] { return security::apply_filter(launch.security, launch.filter); };

@@ -38,6 +38,15 @@ struct Launch {
     Init init = Init::None;
 };
 
+// The program that launch_payload would execute, found as its user by a process that ends with the answer. Errors: NoCommand,
+// NotExecutable.
+Result<std::string> look_for_program(const Launch& launch);
+// Before what becomes the payload, or stands for it, is told of: after the last change of credentials.
+Result<> die_with_supervisor();
+// The bytes of a program's arguments or environment for execve(2).
+std::vector<char*> pointers_of(const std::vector<std::string>& strings);
+std::vector<std::string> variables_of(const Environment& environment);
+
 // Gives up privileges, finds the program as the user would, says "started" and executes it. Returns only on failure. Errors: NoCommand,
 // NotExecutable.
 Result<> launch_payload(Launch launch, Status& status);

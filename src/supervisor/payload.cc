@@ -93,6 +93,7 @@ SetupRun::Handlers Payload::setup_handlers()
                 if (!facts.terminal) console_.expect_none();
                 boots_init_ = facts.boot;
                 is_systemd_ = facts.init == "systemd";
+                is_sandbox_ = facts.init == "sandbox";
                 handlers_.post(FactsKnown{std::move(facts)});
             },
         .on_lock =
@@ -234,6 +235,11 @@ Result<> Payload::signal_leader(int signal)
     if (!leader_) return error(Errc::Busy, "the machine has no process");
     deliver({.number = signal});
     return {};
+}
+
+Result<> Payload::signal_all(int signal)
+{
+    return is_sandbox_ && signal != SIGKILL ? signal_leader(signal) : cgroup_.signal_payload(signal);
 }
 
 void Payload::press(int signal, pid_t group)

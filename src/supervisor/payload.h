@@ -65,7 +65,8 @@ public:
     Result<> signal_leader(int signal);
     // A key has sent it to a process group: where that is the leader's, and the kernel drops it, it acts as on any process.
     void press(int signal, pid_t group);
-    Result<> signal_all(int signal) { return cgroup_.signal_payload(signal); }
+    // Of a sandbox the leader alone, which passes it on: the others are the runtime's own processes.
+    Result<> signal_all(int signal);
 
     // Answered once the kernel says so. Errors: Busy (it ends), Timeout.
     void freeze(kernel::Freeze state, std::function<void(Result<>)> on_done);
@@ -113,6 +114,7 @@ private:
 
     bool boots_init_ = false;  // the leader is the root's own init
     bool is_systemd_ = false;  // which has blocked what it takes
+    bool is_sandbox_ = false;  // it stands for a command that is run by an OCI runtime
 
     // A signal on its way to the leader.
     struct PendingSignal {

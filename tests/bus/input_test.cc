@@ -125,7 +125,7 @@ TEST_F(InputTest, DefinitionsAreCheckedWhole)
     EXPECT_EQ(run("holm-bus-a", std::string(api::max_definition + 1, '#')).error, invalid);
     EXPECT_EQ(run("holm-bus-a", "profiles = [\"holm-bus-none\"]\n").error, not_found);
     EXPECT_EQ(run("", "").error, invalid);
-    EXPECT_EQ(call(root, "Verify", "holm-bus-a", "[security]\nisolation = \"kata\"\n[root]\npath = \"/x\"\n").error,
+    EXPECT_EQ(call(root, "Verify", "holm-bus-a", "[security]\nisolation = \"kata\"\nnesting = true\n[root]\npath = \"/x\"\n").error,
               "org.holm1.Error.NotSupported");
     EXPECT_TRUE(call(root, "Verify", "holm-bus-a", std::string(good)).ok());
     EXPECT_EQ(call(root, "CreateMachine", "holm-bus-a", "x = 1").error, invalid);

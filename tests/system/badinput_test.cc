@@ -255,24 +255,6 @@ TEST_F(BadInputTest, DefinitionsSayFileLineAndColumn)
     EXPECT_TRUE(refuses(holmctl({"verify", machine}), 1, machine + ".toml:1:2"));
 }
 
-// Keys of later issues parse, and are refused by name when they are used.
-TEST_F(BadInputTest, KeysThatAreNotSupportedYet)
-{
-    std::string machine = name(), root = busybox();
-    for (const auto& [toml, key] :
-         std::vector<std::pair<std::string, std::string>>{{"[security]\nisolation = \"runsc\"\n", "security.isolation"}}) {
-        std::string separator = toml.starts_with("[payload]") ? "" : "[payload]\n";
-        std::string text = fmt::format(
-            "[root]\npath = \"{}\"\n{}", root,
-            toml.starts_with("[payload]") ? toml + "command = [\"/bin/true\"]\n" : "[payload]\ncommand = [\"/bin/true\"]\n" + toml);
-        define(machine, text);
-        Outcome outcome = holmctl({"start", machine});
-        EXPECT_TRUE(refuses(outcome, 1, key));
-        EXPECT_TRUE(has(outcome.err, "not supported yet"));
-        run({"systemctl", "reset-failed", service_of(machine)});
-    }
-}
-
 TEST_F(BadInputTest, UsersAndRanges)
 {
     std::string root = busybox();

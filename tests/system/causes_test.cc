@@ -202,7 +202,7 @@ const std::vector<Cause>& causes()
         {"WrongKind", [](auto&) { return "[root]\npath = 7\n"; }, {".toml:2", "path"}},
         {"UnsupportedIsolation",
          [](auto& s) { return with(s, "[security]\nisolation = \"kata\"\n"); },
-         {"not supported", "security.isolation"}},
+         {"kata-runtime", "security.isolation"}},
         {"NoProfile", [](auto& s) { return "profiles = [\"no-such-profile\"]\n" + with(s, ""); }, {"no-such-profile"}},
         {"NoDevice", [](auto& s) { return with(s, "[security]\ndevices = [\"/dev/no-such-device\"]\n"); }, {"/dev/no-such-device"}},
         {"NoLabelOfAppArmor", [](auto& s) { return with(s, "[security]\napparmor = \"no-such-profile\"\n"); }, {"AppArmor"}},

@@ -39,6 +39,22 @@ TEST(MakePlan, ALabelNeedsItsModule)
     EXPECT_EQ(make_plan(spec, facts, {}).error().code, Errc::NotSupported);
 }
 
+TEST(MakePlan, ASandboxNeedsItsRuntime)
+{
+    machine::Spec spec = example::command_spec();
+    spec.security.isolation = "kata";
+    Facts facts = example::command_facts();
+    EXPECT_EQ(make_plan(spec, facts, {}).error().code, Errc::NotSupported);
+    EXPECT_EQ(make_plan(spec, facts, {}).error().text,
+              "isolation = \"kata\" needs the program 'kata-runtime', which is in none of /usr/local/bin, /usr/bin, /usr/local/sbin, "
+              "/usr/sbin: install it, or leave out 'security.isolation'");
+    facts.host.runtime = "/usr/bin/kata-runtime";
+    EXPECT_EQ(make_plan(spec, facts, {})->security.runtime, "/usr/bin/kata-runtime");
+    EXPECT_EQ(make_plan(spec, facts, {})->security.syscalls.profile, security::SyscallProfile::None);
+    spec.payload = {};
+    EXPECT_EQ(make_plan(spec, facts, {}).error().text, "isolation = \"kata\" runs one command, and there is none: give payload.command");
+}
+
 // What is secret is in no plan.
 TEST(MakePlan, ACredentialsValueStaysInAFile)
 {

@@ -301,12 +301,22 @@ TEST(SpecFile, Profiles)
     EXPECT_EQ(profiles_of({"f", "profiles = [\"../a\"]"}).error().text.substr(0, 24), "f:1:13: 'profiles[0]': '");
 }
 
-TEST(SpecFile, LaterKeysAreRefusedByName)
+TEST(SpecFile, KeysThatNoSandboxCanDoAreRefusedByName)
 {
     EXPECT_TRUE(check_supported(*with_root("")));
-    EXPECT_EQ(check_supported(*with_root("security.isolation = \"kata\"")).error().text,
-              "not supported yet: 'security.isolation' (web.toml:2:10)");
-    EXPECT_EQ(check_supported(*with_root("security.isolation = \"kata\"")).error().code, Errc::NotSupported);
+    const std::string kata = "security.isolation = \"kata\"\n", command = "payload.command = [\"/bin/true\"]\n";
+    EXPECT_TRUE(check_supported(*with_root(kata + command)));
+    EXPECT_EQ(check_supported(*with_root(kata)).error().text,
+              "'payload.boot' does not go with isolation = \"kata\": a sandbox runs one command; leave out one of the two");
+    EXPECT_EQ(check_supported(*with_root(kata + command + "security.nesting = true")).error().text,
+              "'security.nesting' does not go with isolation = \"kata\": the kernel that its programs see is the sandbox's own; leave out "
+              "one of the two (web.toml:4:10)");
+    EXPECT_EQ(check_supported(*with_root(kata)).error().code, Errc::NotSupported);
+    for (const char* key :
+         {"payload.init = true", "payload.ready = \"notify\"", "payload.ready = \"unit:x.service\"", "security.users = \"host\"",
+          "security.syscalls.log = true", "security.devices = [\"/dev/fuse\"]", "security.apparmor = \"x\"", "security.selinux = \"x\"",
+          "security.sysctl = { \"net.x\" = \"1\" }", "security.time_offset = { boottime = \"1s\" }"})
+        EXPECT_FALSE(check_supported(*with_root(kata + command + key))) << key;
     for (const char* now : {"payload.ready = \"port:80\"",
                             "payload.restart = \"always\"",
                             "health.port = 80",
