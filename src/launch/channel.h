@@ -45,8 +45,8 @@
 //      down: boot {plan = path, boots, locked = 0|1, memory = 0|1} + payload cgroup folder [memory] [stdin stdout stderr, which
 //                            Console::Terminal ignores]; `memory` is what an earlier boot of this unit sent up, given back
 //      up, from holm-setup:  facts {name, unit, stop_signal, start_timeout, stop_timeout (µs), console = pipes|terminal,
-//                            init = command|systemd|…|sandbox, ready = started|notify, remove, boot, empty (folder to be emptied at the end),
-//                            restart = no|on-failure|always, restart_delay, restart_limit, ready_what, ready_port, ready_command…,
+//                            init = command|systemd|…|sandbox, ready = started|notify, remove, boot, empty (folder to be emptied at the
+//                            end), restart = no|on-failure|always, restart_delay, restart_limit, ready_what, ready_port, ready_command…,
 //                            health_what, health_port, health_command…, health_interval, health_timeout, health_retries,
 //                            on_failure = none|restart|stop}
 //                            lock {path} + descriptor holding the OFD lock: kept to the end of the unit

@@ -30,8 +30,8 @@ struct Outside {
 // Builds the root after make_stage, all but /proc and /sys. From here on this process makes files as the machine's root.
 Result<Outside> build_root(OutsideInput input);
 
-// The root of an OCI runtime, beside the machine's: root, which is the machine's without /proc and /sys, its /dev, its /tmp where it has one, and
-// what the runtime keeps, which ends with the mount namespace. proc and sys are empty.
+// The root of an OCI runtime, beside the machine's: root, which is the machine's without /proc and /sys, its /dev, its /tmp where it has
+// one, and what the runtime keeps, which ends with the mount namespace. proc and sys are empty.
 Result<Fd> make_runtime_root(int root);
 
 }  // namespace holm::rootfs
