@@ -4,7 +4,7 @@
 //   HOLM_GUEST      a read-only Debian 12 root with systemd        HOLM_BUSYBOX    a small root with a static busybox
 //   HOLM_REAL_ROOT  a bind of the host's real root ("/" in the VM)  HOLM_DATA       scratch on a real file system
 //   HOLM_LONG=1     full counts
-// After each test the host must be as it was before: a difference is a failure of that test. Applies.
+// After each test the host must be as it was before, and no program of holm may have crashed: else the test has failed. Applies.
 #pragma once
 
 #include <string>
@@ -90,6 +90,7 @@ protected:
 
 private:
     HostState before_;
+    std::string journal_before_;
     std::vector<std::string> machines_;
     std::string folder_;
     int roots_ = 0;
