@@ -36,6 +36,7 @@ protected:
     {
         SystemTest::SetUp();
         adopt(machine);
+        allow_errors_of_holmd();
         root_ = busybox();
         define(machine, definition());
         ASSERT_TRUE(succeeds(holmctl({"start", machine})));
@@ -127,7 +128,13 @@ protected:
         const size_t at = static_cast<size_t>(number) * stride % all;
         const char* effect = effects[at / operations.size() % effects.size()];
         const char* call = calls[at / operations.size() / effects.size()];
-        return {operations[at % operations.size()], fmt::format("{}:{}:when={}", call, effect, 1 + number % 7)};
+        return {operations[at % operations.size()], fmt::format("{}:{}:when={}", call, effect, 1 + (number + shift()) % 7)};
+    }
+    // HOLM_MOMENT: other moments of the same calls.
+    static int shift()
+    {
+        const char* text = getenv("HOLM_MOMENT");
+        return text ? atoi(text) : 0;
     }
     static constexpr int cells = 504;
     static inline int injected_ = 0, violations_ = 0;

@@ -258,7 +258,7 @@ void SystemTest::TearDown()
     std::string difference;
     bool same = eventually([&] { return (difference = describe_difference(before_, observe_host())).empty(); }, 5s);
     EXPECT_TRUE(same) << "the host is not as it was before:\n" << difference;
-    EXPECT_EQ(describe_crashes(journal_before_), "") << "a program of holm has crashed";
+    EXPECT_EQ(describe_crashes(journal_before_, errors_of_holmd_), "") << "a program of holm has crashed";
 }
 
 void SystemTest::take_away(const std::string& machine)

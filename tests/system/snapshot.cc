@@ -184,7 +184,7 @@ std::string journal_position()
     return at == out.npos ? "" : std::string(trim(out.substr(at + mark.size())));
 }
 
-std::string describe_crashes(const std::string& since)
+std::string describe_crashes(const std::string& since, Allowed errors_of_holmd)
 {
     constexpr const char* process_exit = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";  // SD_MESSAGE_UNIT_PROCESS_EXIT
     run({"journalctl", "--sync"});
@@ -193,8 +193,8 @@ std::string describe_crashes(const std::string& since)
     std::string crashes;
     for (const std::string& line : lines_of(run(words).out)) {
         const bool by_fault = contains(line, {"/ABRT", "/SEGV", "/BUS", "/ILL", "/FPE", "/SYS", "/TRAP"});
-        if ((line.starts_with("holm") && by_fault) || (line.starts_with("holmd.service: ") && contains(line, {"code=exited"})))
-            crashes += fmt::format("  {}\n", line);
+        const bool by_error = line.starts_with("holmd.service: ") && contains(line, {"code=exited"}) && !contains(line, {"status=0/"});
+        if ((line.starts_with("holm") && by_fault) || (by_error && errors_of_holmd == Allowed::No)) crashes += fmt::format("  {}\n", line);
     }
     return crashes;
 }

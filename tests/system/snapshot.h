@@ -17,8 +17,9 @@ std::string describe_difference(const HostState& before, const HostState& after)
 
 // Where the journal ends now.
 std::string journal_position();
-// What systemd has said since then of programs of holm that ended by a fault of their own, and of a holmd that gave up: restarted at once,
-// they are seen by nobody else.
-std::string describe_crashes(const std::string& since);
+// What systemd has said since then of programs of holm that ended by a fault of their own, and of a holmd that gave up, unless that is
+// allowed: restarted at once, they are seen by nobody else.
+enum class Allowed { No, Yes };
+std::string describe_crashes(const std::string& since, Allowed errors_of_holmd);
 
 }  // namespace holm::test
