@@ -158,6 +158,25 @@ TEST_P(FaultsMatrixTest, WhateverFailsNothingIsLost)
 
 INSTANTIATE_TEST_SUITE_P(Part, FaultsMatrixTest, testing::Range(0, 14));
 
+// Cells that once were violations.
+TEST_F(MatrixTest, WhatWasFoundIsMended)
+{
+    const std::vector<std::pair<const char*, Operation>> found = {
+        {"connect:error=EIO:when=1", {"start", false, {"start", machine}}},  // a machine that ran was said to have failed
+        {"sendmsg:error=EIO:when=4", {"stop", true, {"stop", machine}}},     // it was stopping for ever
+        {"sendmsg:error=EIO:when=3", {"stop", true, {"stop", machine}}},
+        {"rename:signal=KILL:when=1", {"start", false, {"start", machine}}},
+    };
+    for (const auto& [fault, operation] : found) {
+        prepare(operation);
+        inject(fault, operation.words);
+        expect_invariants(fmt::format("{} during {}", fault, operation.name));
+        if (HasFailure()) break;
+    }
+    prepare({"remove", false, {}});
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+}
+
 // What takes back what a machine had is killed half way: it is done once more, and nothing is left of the machine and of its network.
 TEST_F(MatrixTest, AReleaseThatIsKilledIsDoneAgain)
 {

@@ -189,7 +189,7 @@ std::string describe_crashes(const std::string& since, Allowed errors_of_holmd)
     constexpr const char* process_exit = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";  // SD_MESSAGE_UNIT_PROCESS_EXIT
     run({"journalctl", "--sync"});
     std::vector<std::string> words = {"journalctl", "-q", "--no-pager", "-o", "cat", "_PID=1", process_exit};
-    if (!since.empty()) words.push_back("--after-cursor=" + since);
+    if (!since.empty()) words.push_back("--cursor=" + since);  // --after-cursor leaves out the first that matches
     std::string crashes;
     for (const std::string& line : lines_of(run(words).out)) {
         const bool by_fault = contains(line, {"/ABRT", "/SEGV", "/BUS", "/ILL", "/FPE", "/SYS", "/TRAP"});
