@@ -165,6 +165,7 @@ TEST_F(MatrixTest, WhatWasFoundIsMended)
         {"connect:error=EIO:when=1", {"start", false, {"start", machine}}},  // a machine that ran was said to have failed
         {"sendmsg:error=EIO:when=4", {"stop", true, {"stop", machine}}},     // it was stopping for ever
         {"sendmsg:error=EIO:when=3", {"stop", true, {"stop", machine}}},
+        {"socket:signal=KILL:when=1", {"publish", true, {"publish", machine, published}}},  // its plan had a port that nobody published
         {"rename:signal=KILL:when=1", {"start", false, {"start", machine}}},
     };
     for (const auto& [fault, operation] : found) {
