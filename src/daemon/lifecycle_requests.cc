@@ -83,8 +83,7 @@ void Lifecycle::ask(const MachineName& name, kernel::Message message, Reply repl
                     std::move_only_function<void(Reply, kernel::Message)> answered)
 {
     MachineEntry* machine = lookup(name);
-    if (!machine || !machine::is_active(machine->life))
-        return reply.fail(not_running(name));
+    if (!machine || !machine::is_active(machine->life)) return reply.fail(not_running(name));
     if (!machine->control || !machine->heard)
         return reply.fail(error(Errc::Busy, "machine '{}' is {}: its supervisor does not listen yet", name.text(),
                                 machine::describe_state(machine::state_of(machine->life))));
