@@ -100,6 +100,8 @@ void Lifecycle::catch_up(const MachineName& name)
 }
 
 namespace {
+constexpr std::chrono::seconds unanswered_pause{1};  // to the next request, where systemd has not heard or not answered the last
+
 // The step of machine::run_steps() at which a life is; a supervisor knows better.
 const char* step_of(machine::Stage stage)
 {
@@ -254,14 +256,32 @@ void Lifecycle::on_unit_removed(const std::string& unit)
     });
 }
 
-// A service that was asked for on a connection that is gone: asking again joins the job, or finds the unit up.
+// What was asked for on a connection that is gone: asking again joins the job, or finds the unit up, or gone.
 void Lifecycle::on_connected()
 {
     enqueue([this] {
         stop_dead_scopes();
-        for (auto& [name, machine] : machines_)
-            if (machine->life.stage == machine::Stage::Asked) start_service(*machine);
+        for (auto& [name, machine] : machines_) ask_again(name);
     });
+}
+
+// Nobody knows whether systemd has heard it: asking again joins the job, or finds the unit up, or gone. Without a bus on_connected() asks.
+void Lifecycle::ask_later(MachineEntry& machine)
+{
+    if (!host_.bus.connected()) return;
+    auto later = host_.loop.after(unanswered_pause, [this, name = machine.name] { enqueue([this, name] { ask_again(name); }); });
+    if (later) machine.asking_pause = std::move(*later);
+}
+
+void Lifecycle::ask_again(const MachineName& name)
+{
+    MachineEntry* machine = lookup(name);
+    if (!machine) return;
+    machine->asking_pause.reset();
+    if (machine->life.stage == machine::Stage::Asked) return start_service(*machine);
+    if (machine->life.stage != machine::Stage::Stopping || !machine->stop_operation) return;
+    if (machine->life.terminating && !machine->control) kill_unit(*machine);
+    stop_unit(*machine);
 }
 
 }  // namespace holm::daemon

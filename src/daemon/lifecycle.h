@@ -222,6 +222,8 @@ private:
     void go(MachineEntry& machine);
     void start_service(MachineEntry& machine);
     void stop_unit(MachineEntry& machine);
+    void ask_later(MachineEntry& machine);
+    void ask_again(const machine::MachineName& name);
     void terminate_all(MachineEntry& machine);
     void kill_unit(MachineEntry& machine);
     void register_with_machined(MachineEntry& machine);
@@ -243,6 +245,7 @@ private:
     void on_lost(const machine::MachineName& name);
     void drop_control(MachineEntry& machine);
     bool meet_supervisor(const machine::MachineName& name);
+    void meet_again(const machine::MachineName& name, unsigned attempt);
     bool end_as_written(MachineEntry& machine);
     void take_last_word(MachineEntry& machine, Outcome outcome);
     void stop_empty_scope(MachineEntry& machine);

@@ -307,8 +307,8 @@ void Lifecycle::start_service(MachineEntry& machine)
                 return forget_if_gone(name);
             }
             if (done) return handle(name, {.kind = EventKind::UnitStarted});
-            if (done.error().code == Errc::Unavailable) return;  // no bus: its supervisor tells, or on_connected() asks again
-            if (asked.control) return;                           // its supervisor has the last word, or is lost
+            if (systemd::was_cut_off(done.error())) return ask_later(asked);    // unless its supervisor tells before
+            if (asked.control) return;                                          // its supervisor has the last word, or is lost
             if (asked.plan && !asked.failure && end_as_written(asked)) return;  // what it has sent to holmd is still to be read
             if (!asked.failure) asked.failure = explain_start(name, done.error());
             handle(name, {.kind = EventKind::UnitFailed, .asked = done.error().sys_errno == ECANCELED, .why = asked.failure->text});
@@ -324,6 +324,8 @@ void Lifecycle::stop_unit(MachineEntry& machine)
         enqueue([this, name, done = std::move(done)] {
             MachineEntry* machine_now = lookup(name);
             if (!machine_now || !is_active(machine_now->life)) return;
+            if (!done && (systemd::was_cut_off(done.error()) || done.error().code == Errc::Timeout)) return ask_later(*machine_now);
+            machine_now->stop_operation.reset();
             if (!done && done.error().code != Errc::NotFound) {
                 log_warning("machine '{}': {}", name.text(), done.error().text);
                 host_.jobs.end(std::exchange(machine_now->stop_job, 0), JobResult::Failed, done.error().text);

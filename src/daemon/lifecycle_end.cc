@@ -31,6 +31,8 @@ void Lifecycle::release_runtime(MachineEntry& machine)
     machine.confirmation.reset();
     machine.blocked.reset();
     machine.deadline.reset();
+    machine.stop_operation.reset();
+    machine.asking_pause.reset();
     if (machine.life.unit == UnitForm::Scope) machine.start_operation.reset();
     machine.empty_operation.reset();
     machine.supervisor_exit.reset();

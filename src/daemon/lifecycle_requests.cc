@@ -236,6 +236,9 @@ void Lifecycle::do_stop(const MachineName& name, Reply reply)
     if (stopping.stop_job == 0) stopping.stop_job = host_.jobs.begin(name, JobKind::Stop);
     reply.ok(systemd::ObjectPath{job_path(stopping.stop_job)});
     handle(name, {.kind = EventKind::StopRequested});
+    // One before it has failed.
+    MachineEntry* refused = lookup(name);
+    if (refused && refused->life.stage == machine::Stage::Stopping && !refused->stop_operation) stop_unit(*refused);
 }
 
 void Lifecycle::do_restart(const MachineName& name, Reply reply)

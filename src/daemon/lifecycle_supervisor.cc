@@ -22,6 +22,8 @@ using Phase = SupervisorState::Phase;
 
 namespace {
 
+constexpr std::chrono::milliseconds meeting_pause{100};
+constexpr unsigned meeting_attempts = 50;
 constexpr std::chrono::seconds unit_deadline{5};  // from the end of a supervisor to that of its scope
 
 // When the machine was first ready, for a holmd that was not there: the time of an empty file in its folder of /run.
@@ -151,6 +153,8 @@ void Lifecycle::on_lost(const MachineName& name)
     if (!machine->ended)
         if (auto text = read_regular_file(api::result_path(name), max_outcome))
             if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));
+    // One that is there has been cut off by an error of ours.
+    if (!machine->ended && std::exchange(machine->heard, false) && connect(*machine)) return;
     if (!machine->ended) return handle(name, {.kind = EventKind::SupervisorLost});
     if (machine->life.unit == UnitForm::Service || machine->unit_gone || !host_.bus.connected()) return end_life(*machine);
     stop_empty_scope(*machine);
@@ -192,12 +196,27 @@ void Lifecycle::end_life(MachineEntry& machine)
 // A datagram of a supervisor that has come up: of a service after PrepareMachine, or of any while holmd starts.
 void Lifecycle::on_supervisor_up(const MachineName& name)
 {
-    enqueue([this, name] {
-        if (!meet_supervisor(name)) handle(name, {.kind = EventKind::SupervisorLost});
-    });
+    enqueue([this, name] { meet_again(name, 0); });
 }
 
-// False: it has come and gone, and has left no word. What a short command leaves is the file: it may end before it is met.
+// It listens: where it cannot be reached for what may pass, like a want of descriptors, it is tried again while its unit has processes.
+void Lifecycle::meet_again(const MachineName& name, unsigned attempt)
+{
+    if (meet_supervisor(name)) return;
+    MachineEntry& machine = entry(name);
+    const bool there = is_populated(machine.control_group);
+    auto again = [this, name, attempt] { enqueue([this, name, attempt] { meet_again(name, attempt + 1); }); };
+    if (there && attempt < meeting_attempts)
+        if (auto later = host_.loop.after(meeting_pause, again)) {
+            machine.deadline = std::move(*later);
+            return;
+        }
+    if (there) kill_unit(machine);
+    handle(name, {.kind = EventKind::SupervisorLost});
+}
+
+// False: it cannot be reached. Perhaps it has come and gone, and has left no word. What a short command leaves is the file: it may end
+// before it is met.
 bool Lifecycle::meet_supervisor(const MachineName& name)
 {
     MachineEntry* machine = lookup(name);

@@ -86,8 +86,9 @@ struct MachineEntry {
     Fd supervisor;                             // pidfd of it from then on, where this holmd has started it
     systemd::Source supervisor_exit;
     systemd::Operation start_operation, stop_operation, kill_operation, restart_operation, properties_operation, empty_operation;
-    unsigned starts = 0;       // asked of systemd: what it says of an earlier one is about no life that there is
-    systemd::Source deadline;  // of the present wait
+    unsigned starts = 0;           // asked of systemd: what it says of an earlier one is about no life that there is
+    systemd::Source deadline;      // of the present wait
+    systemd::Source asking_pause;  // until systemd is asked again what it has not heard or not answered
 
     uint32_t start_job = 0, stop_job = 0, restart_job = 0;
     std::unique_ptr<RunRequest> run;  // large, and of a short life

@@ -3,11 +3,13 @@
 #include <set>
 
 #include "api/names.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "daemon/manager_object.h"
 #include "daemon/network_definitions.h"
 #include "daemon/network_files.h"
 #include "daemon/network_view.h"
+#include "daemon/planner_child.h"
 #include "network/frr.h"
 
 namespace holm::daemon {
@@ -193,6 +195,7 @@ void ManagerObject::change_networks(Reply reply, const char* verb, const std::st
             auto ended = std::move(*place);
             workers_.erase(place);
             host_.catalogue.forget(name);
+            if (!plan && plan.error().code == Errc::Failed) return settle_networks(std::move(granted), name, plan.error());
             if (!plan) return granted.fail(plan.error());
             if (*plan) lifecycle_.networks_changed(name, std::move(**plan));
             lifecycle_.note(api::MachineEvent::Changed, name, fmt::format("networks of machine '{}' were changed: {}", name.text(), what));
@@ -201,6 +204,20 @@ void ManagerObject::change_networks(Reply reply, const char* verb, const std::st
         *place = start_changing_networks(host_.loop, name, *runs ? lifecycle_.find(name) : nullptr, std::move(request), std::move(done));
     };
     authorise(std::move(reply), Privilege::Networks, verb, text, std::move(change));
+}
+
+// The process that did it may have been killed half way: what the host does is what the plan says, whichever of the two it had come to.
+void ManagerObject::settle_networks(Reply reply, const MachineName& name, Error why)
+{
+    auto place = workers_.emplace(workers_.end());
+    auto settled = [this, place, name, why = std::move(why), reply = std::move(reply)](const Result<>& restored) mutable {
+        auto ended = std::move(*place);
+        workers_.erase(place);
+        if (!restored) log_error("the networks cannot be restored: {}", restored.error().text);
+        if (auto plan = read_plan(api::plan_path(name))) lifecycle_.networks_changed(name, std::move(*plan));
+        reply.fail(why);
+    };
+    *place = start_restoring_networks(host_.loop, host_.catalogue.places(), host_.settings, std::move(settled));
 }
 
 }  // namespace holm::daemon

@@ -198,6 +198,7 @@ private:
     void publish(Reply reply, const std::string& name, const std::string& port, bool runtime);
     void unpublish(Reply reply, const std::string& name, const std::string& port, bool runtime);
     void change_networks(Reply reply, const char* verb, const std::string& name, NetworkChangeRequest request);
+    void settle_networks(Reply reply, const machine::MachineName& name, Error why);
     Result<> find_kept(const machine::MachineName& name, NetworkChangeRequest& request);
     Result<bool> runs_or_can_keep(const machine::MachineName& name, const NetworkChangeRequest& request);
 

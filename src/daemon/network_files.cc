@@ -53,15 +53,28 @@ std::string lease_path(const std::string& network, std::string_view machine, std
     return fmt::format("{}/{}@{}{}", network_folder(Place::Drawn, network), machine, interface, lease_suffix);
 }
 
+Result<Fd> open_lock()
+{
+    TRY(make_folders(api::runtime_folder));
+    return open_file(std::string(api::runtime_folder) + "/networks.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+}
+
 }  // namespace
 
 Result<Fd> lock_networks()
 {
-    TRY(make_folders(api::runtime_folder));
-    Fd file = TRY(open_file(std::string(api::runtime_folder) + "/networks.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    Fd file = TRY(open_lock());
     while (::flock(file.get(), LOCK_EX))
         if (errno != EINTR) return sys_error("cannot lock the networks");
     return file;
+}
+
+Result<Fd> try_to_lock_networks()
+{
+    Fd file = TRY(open_lock());
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+    if (errno == EWOULDBLOCK) return Fd();
+    return sys_error("cannot lock the networks");
 }
 
 std::string network_folder(Place place, std::string_view network)

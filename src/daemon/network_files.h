@@ -18,6 +18,8 @@ namespace holm::daemon {
 
 // One change of networks at a time; waits. Held by the descriptor.
 Result<Fd> lock_networks();
+// Does not wait: an empty Fd where one is being made.
+Result<Fd> try_to_lock_networks();
 
 enum class Place {
     Drawn,  // kept over a boot of the host

@@ -43,14 +43,21 @@ void NetworkWatch::receive(int socket)
     }
     const bool ours = std::ranges::any_of(losses.links, [](const std::string& alias) { return alias.starts_with("holm:"); }) ||
                       std::ranges::find(losses.tables, "holm") != losses.tables.end();
-    if (!ours && !losses.overflown) return;
+    if (ours || losses.overflown) look_later();
+}
+
+void NetworkWatch::look_later()
+{
     auto pause = loop_.after(patience, [this] { look(); });
     if (pause) pause_ = std::move(*pause);
 }
 
+// While a child of ours changes a network, what there is and what its files say may differ: one that begins has its files first.
 void NetworkWatch::look()
 {
     pause_.reset();
+    const auto lock = try_to_lock_networks();
+    if (lock && !*lock) return look_later();
     const std::vector<network::Segment> up = list_segments(Place::Up);
     if (up.empty()) return;
     std::set<std::string> bridges;

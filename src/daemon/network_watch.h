@@ -26,6 +26,7 @@ public:
 private:
     Result<systemd::Source> watch(int socket);
     void receive(int socket);
+    void look_later();
     void look();
 
     systemd::Loop& loop_;

@@ -378,6 +378,9 @@ Result<> restore_networks(const kernel::Places& places, const machine::Settings&
     remove_remains();
     const std::vector<Segment> were_up = list_segments(Place::Up);
     const std::vector<MachineEndpoints> machines = were_up.empty() ? std::vector<MachineEndpoints>() : list_endpoints();
+    for (const MachineEndpoints& machine : machines)  // a change may have been cut off
+        if (auto name = machine::parse_name(machine.machine))
+            TRY(write_ports(*name, {.kind = network::Kind::Endpoints, .endpoints = machine.endpoints}));
     for (const Segment& segment : were_up) {
         auto done = restore_segment(segment, machines);
         if (!done) log_error("network '{}': {}", segment.name, done.error().text);

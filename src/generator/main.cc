@@ -1,6 +1,6 @@
 // holm-generator: a systemd generator (systemd.generator(7)). For each definition a drop-in of holm@NAME.service with what systemd
-// reads at load alone; for [paths] of holm.toml mount units, which holmd.service requires. Runs early in the boot: no bus, no network, and
-// whatever fails, the boot goes on.
+// reads at load alone; for [paths] of holm.toml mount units, which holmd.service requires; for shutdown_timeout one of a timer. Runs early
+// in the boot: no bus, no network, and whatever fails, the boot goes on.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -45,6 +45,14 @@ Result<> write_mount(const launch::DataMount& mount, const std::string& target)
     return write_all(file.get(), launch::describe_mount_unit(mount));
 }
 
+Result<> write_shutdown_timer(const machine::Settings& settings, const std::string& target)
+{
+    const std::string folder = fmt::format("{}/{}.d", target, launch::shutdown_timer);
+    TRY(make_folders(folder));
+    Fd file = TRY(open_file(fmt::format("{}/{}", folder, launch::drop_in_file), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
+    return write_all(file.get(), launch::describe_shutdown_timer(settings.shutdown_timeout));
+}
+
 // holmd is started by who calls it; where a network is to be up without machines nobody does.
 Result<> want_holmd(const std::string& target)
 {
@@ -71,6 +79,7 @@ int main(int argc, char* argv[])
         places.default_profile = settings->defaults.profile;
         for (const launch::DataMount& mount : launch::plan_data_mounts(*settings))
             if (auto written = write_mount(mount, argv[1]); !written) log_error("holm-generator: {}", written.error().text);
+        if (auto written = write_shutdown_timer(*settings, argv[1]); !written) log_error("holm-generator: {}", written.error().text);
     }
 
     auto names = kernel::list_definitions(places);

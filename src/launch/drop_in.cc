@@ -9,6 +9,7 @@
 #include "api/names.h"
 #include "base/text.h"
 #include "launch/unit_properties.h"
+#include "machine/grammar.h"
 #include "machine/resources.h"
 
 namespace holm::launch {
@@ -77,6 +78,12 @@ std::string describe_drop_in(const machine::Spec& spec)
     for (const auto& [name, value] : spec.resources)
         if (machine::is_read_at_load(name)) service += fmt::format("{}={}\n", name, quote_value(value));
     return service.empty() ? text : text + "\n[Service]\n" + service;
+}
+
+std::string describe_shutdown_timer(std::chrono::microseconds timeout)
+{
+    return fmt::format("# Written by holm-generator from holm.toml.\n[Timer]\nOnActiveSec=\nOnActiveSec={}\n",
+                       machine::describe_duration(timeout));
 }
 
 std::string ordering_of(std::string_view drop_in)

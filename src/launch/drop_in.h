@@ -1,6 +1,7 @@
 // What systemd reads of a machine's unit at load alone, as a drop-in of holm@NAME.service. Pure.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,11 @@ std::string quote_path(std::string_view path);
 // The drop-in's content: Description, After, Requires, Wants, RequiresMountsFor, and Slice where it is not machine.slice.
 std::string describe_drop_in(const machine::Spec& spec);
 
-// Its name in holm@NAME.service.d of the generator's folder.
+// What starts with the host's shutdown, and the drop-in by which it elapses after `timeout`.
+inline constexpr const char* shutdown_timer = "holm-shutdown.timer";
+std::string describe_shutdown_timer(std::chrono::microseconds timeout);
+
+// The name of both in holm@NAME.service.d and holm-shutdown.timer.d of the generator's folder.
 inline constexpr const char* drop_in_file = "10-holm.conf";
 
 // The lines of a drop-in that say in what order and where the unit runs: After, Requires, Wants and Slice. Where they differ from those

@@ -22,7 +22,10 @@ constexpr std::pair<std::string_view, Firewall> firewalls[] = {{"manage", Firewa
 constexpr std::pair<std::string_view, std::string_view> compressions[] = {
     {"zstd", "zstd"}, {"gzip", "gzip"}, {"xz", "xz"}, {"none", "none"}};
 
-constexpr Field<Settings> daemon_fields[] = {field<&Settings::log_level, Word<log_levels>>("log_level")};
+constexpr Field<Settings> daemon_fields[] = {
+    field<&Settings::log_level, Word<log_levels>>("log_level"),
+    field<&Settings::shutdown_timeout, Duration>("shutdown_timeout"),
+};
 
 constexpr Field<Settings::Paths> path_fields[] = {
     field<&Settings::Paths::state, Path>("state"),

@@ -24,6 +24,7 @@ inline constexpr uint32_t pool_count = 0x70000000 - pool_base;
 
 struct Settings {
     LogLevel log_level = LogLevel::Info;
+    Microseconds shutdown_timeout = std::chrono::minutes(5);  // of the host: for the stops of all machines together
     struct Paths {
         std::string state = "/var/lib/holm";
         std::string images;    // "" = state/images

@@ -112,15 +112,19 @@ Result<> empty_folder(int folder)
     return Emptying(folder, status.mount).run();
 }
 
+// Between the last look into it and its own removal somebody may put something into it: then it is emptied once more.
 Result<> remove_tree(int parent, const std::string& name)
 {
-    if (TRY(remove_one(parent, name.c_str())) == Gone::Yes) return {};
-    Fd folder = TRY(open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (TRY(observe_status(folder.get())).mount != TRY(observe_status(parent)).mount)
-        return error(Errc::Busy, "something is mounted on '{}'", printable(name));
-    TRY(empty_folder(folder.get()), fmt::format("cannot empty '{}'", printable(name)));
-    TRY(remove_one(parent, name.c_str()));
-    return {};
+    for (unsigned attempt = 0; attempt < most_swaps; ++attempt) {
+        if (TRY(remove_one(parent, name.c_str())) == Gone::Yes) return {};
+        auto folder = open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (!folder && (folder.error().sys_errno == ENOENT || folder.error().sys_errno == ENOTDIR)) continue;
+        if (!folder) return folder.error();
+        if (TRY(observe_status(folder->get())).mount != TRY(observe_status(parent)).mount)
+            return error(Errc::Busy, "something is mounted on '{}'", printable(name));
+        TRY(empty_folder(folder->get()), fmt::format("cannot empty '{}'", printable(name)));
+    }
+    return error(Errc::Busy, "cannot remove '{}': content comes as fast as it is removed", printable(name));
 }
 
 }  // namespace holm::rootfs

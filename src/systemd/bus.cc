@@ -12,6 +12,11 @@ namespace holm::systemd {
 namespace {
 constexpr std::chrono::milliseconds first_pause{100}, longest_pause{5000};
 using Slot = Handle<sd_bus_slot, sd_bus_slot_unref>;
+
+Error cut_off(std::string text)
+{
+    return {Errc::Unavailable, ENOTCONN, std::move(text)};
+}
 }  // namespace
 
 struct Pending::State : std::enable_shared_from_this<State> {
@@ -60,8 +65,11 @@ int Bus::on_answer(sd_bus_message* message, void* call, sd_bus_error*) noexcept
     bus.sent_.erase(answered.place);
     bus.send_waiting();
     if (!waits) return 1;
-    if (const sd_bus_error* error = sd_bus_message_get_error(message)) waits->answered(error_of_answer(error));
-    else waits->answered(message);
+    if (const sd_bus_error* said = sd_bus_message_get_error(message)) {
+        Error why = error_of_answer(said);
+        if (sd_bus_is_open(bus.get()) <= 0) why = cut_off(std::move(why.text));  // its end answers all that waits, as if it were late
+        waits->answered(std::move(why));
+    } else waits->answered(message);
     return 1;
 }
 
@@ -77,21 +85,27 @@ void Bus::send_waiting()
         call.message.reset();
         call.slot.reset(slot);
         if (r >= 0) continue;
-        call.fail(errno_error(-r, "cannot send a D-Bus call"));
+        call.fail(cut_off(errno_error(-r, "cannot send a D-Bus call").text));
         sent_.pop_back();
     }
 }
 
-// The connection has ended: what was sent by it is answered by sd-bus.
+// The connection has ended. What was sent by it sd-bus has answered, unless it was given up before it was of use.
 void Bus::answer_waiting(const Error& error)
 {
-    for (const Call& call : std::exchange(waiting_, {})) call.fail(error);
+    for (auto* calls : {&sent_, &waiting_})
+        for (const Call& call : std::exchange(*calls, {})) call.fail(error);
 }
 
 Error error_of_answer(const sd_bus_error* error)
 {
     Errc code = api::code_of_error_name(error->name ? error->name : "");
     return {code, 0, error->message && *error->message ? error->message : error->name ? error->name : "no error text"};
+}
+
+bool was_cut_off(const Error& error)
+{
+    return error.code == Errc::Unavailable && error.sys_errno == ENOTCONN;
 }
 
 Pending Bus::fail(const Error& error, Answered answered)
@@ -104,7 +118,7 @@ Pending Bus::fail(const Error& error, Answered answered)
 
 Result<MessageHandle> Bus::new_call(const Member& member)
 {
-    if (!bus_) return error(Errc::Unavailable, "there is no connection to the system bus");
+    if (!bus_) return cut_off("there is no connection to the system bus");
     sd_bus_message* message = nullptr;
     int r = sd_bus_message_new_method_call(bus_.get(), &message, member.destination, member.path.c_str(), member.interface, member.name);
     if (r < 0) return errno_error(-r, "cannot make the call {}", member.name);
@@ -113,7 +127,7 @@ Result<MessageHandle> Bus::new_call(const Member& member)
 
 Pending Bus::send(MessageHandle message, std::chrono::microseconds timeout, Answered answered)
 {
-    if (!bus_) return fail(error(Errc::Unavailable, "there is no connection to the system bus"), std::move(answered));
+    if (!bus_) return fail(cut_off("there is no connection to the system bus"), std::move(answered));
     auto state = std::make_shared<Pending::State>();
     state->answered = std::move(answered);
     waiting_.push_back({.bus = *this, .place = {}, .owner = state, .message = std::move(message), .timeout = timeout, .slot = {}});
@@ -134,7 +148,7 @@ Result<Pending> Bus::match(const std::string& rule, Received received)
 
 Result<MessageHandle> Bus::new_signal(const std::string& path, const char* interface, const char* name)
 {
-    if (!bus_) return error(Errc::Unavailable, "there is no connection to the system bus");
+    if (!bus_) return cut_off("there is no connection to the system bus");
     sd_bus_message* message = nullptr;
     if (int r = sd_bus_message_new_signal(bus_.get(), &message, path.c_str(), interface, name); r < 0)
         return errno_error(-r, "cannot make the signal {}", name);
@@ -183,9 +197,8 @@ void Bus::lose()
     else log_error("cannot try again to connect to the system bus: {}", source.error().text);
     if (!bus_) return;
     sd_bus_detach_event(bus_.get());
-    sent_.clear();
+    answer_waiting(cut_off("there is no connection to the system bus"));
     bus_.reset();
-    answer_waiting(error(Errc::Unavailable, "there is no connection to the system bus"));
     on_lost_();
 }
 

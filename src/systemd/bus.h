@@ -109,6 +109,9 @@ private:
     std::chrono::milliseconds pause_{0};
 };
 
+// Whether a call came to nothing for want of a connection, and not by an answer: it can be asked again.
+bool was_cut_off(const Error& error);
+
 // The Error that an answer of type error stands for: the code by api's table, the text as it came.
 Error error_of_answer(const sd_bus_error* error);
 

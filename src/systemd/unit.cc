@@ -128,7 +128,8 @@ void Units::detach()
     finished_.clear();
     for (auto& [job, weak] : std::exchange(awaited_, {}))
         if (auto operation = weak.lock())
-            operation->finish(error(Errc::Unavailable, "the bus went away during systemd's job for unit '{}'", operation->unit));
+            operation->finish(
+                Error{Errc::Unavailable, ENOTCONN, fmt::format("the bus went away during systemd's job for unit '{}'", operation->unit)});
 }
 
 void Units::on_job_removed(sd_bus_message* message)

@@ -177,6 +177,12 @@ void BusTest::run_a_while()
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(loop_->run_once(std::chrono::milliseconds(1)));
 }
 
+void BusTest::hang_up()
+{
+    filter_.reset();
+    client_.reset();
+}
+
 // -- the host -------------------------------------------------------------------------------------------------------------------
 
 int BusTest::on_fake_call(sd_bus_message* message, void* self, sd_bus_error*) noexcept
@@ -271,6 +277,7 @@ int BusTest::answer_systemd(sd_bus_message* message)
     if (member == "EnableUnitFiles" || member == "DisableUnitFiles") unit = systemd::read<systemd::Strings>(message)->at(0);
     else if (member != "Subscribe" && member != "Reload") unit = *systemd::read<std::string>(message);
     calls.push_back({unit.empty() ? member : member + " " + unit, {}});
+    if (!systemd_error.empty()) return sd_bus_reply_method_errorf(message, systemd_error.c_str(), "no") < 0 ? -1 : 1;
     if (member == "EnableUnitFiles") return sd_bus_reply_method_return(message, "ba(sss)", 1, 0) < 0 ? -1 : 1;
     if (member == "DisableUnitFiles") return sd_bus_reply_method_return(message, "a(sss)", 0) < 0 ? -1 : 1;
     if (member != "StartUnit" && member != "StopUnit" && member != "RestartUnit")

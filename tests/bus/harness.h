@@ -105,6 +105,8 @@ protected:
     // Runs the loop until `done`, for at most two seconds.
     bool run_until(const std::function<bool()>& done);
     void run_a_while();
+    // The bus goes away.
+    void hang_up();
 
     // "/etc/holm/machines/NAME.toml" below the prefix.
     void define(const std::string& name, const std::string& text);
@@ -118,6 +120,7 @@ protected:
     Polkit polkit = Polkit::Refuses;
     Credentials credentials = Credentials::Answered;
     Resolved resolved = Resolved::Answers;
+    std::string systemd_error;         // that it answers all requests with: "NoReply", which dbus-daemon says in its place
     std::vector<Heard> calls;          // that the fakes have received
     std::vector<std::string> signals;  // "JobRemoved 1 … " of holmd
 

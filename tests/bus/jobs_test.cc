@@ -102,6 +102,74 @@ TEST_F(JobsTest, ALostBusFailsNoStart)
     EXPECT_TRUE(run_until([&] { return heard("StartUnit holm@holm-bus-web.service"); }));
 }
 
+TEST_F(JobsTest, AStopThatNoBusHasCarriedIsAskedAgain)
+{
+    const std::string stop = "StopUnit holm@holm-bus-web.service";
+    ASSERT_TRUE(call(root, "StartMachine", "holm-bus-web").ok());
+    ASSERT_TRUE(call(root, "StopMachine", "holm-bus-web").ok());
+    ASSERT_TRUE(run_until([&] { return heard(stop); }));
+    run_a_while();
+    holmd->units.detach();
+    run_a_while();
+    EXPECT_FALSE(has_signal("JobRemoved holm-bus-web failed"));
+    calls.clear();
+    ASSERT_TRUE(holmd->units.attach());
+    holmd->lifecycle.on_connected();
+    ASSERT_TRUE(run_until([&] { return heard(stop); }));
+    run_a_while();
+    end_job("holm@holm-bus-web.service", "done");
+    EXPECT_TRUE(run_until([&] { return has_signal("JobRemoved holm-bus-web done"); }));
+    EXPECT_EQ(state(), "stopped");
+}
+
+TEST_F(JobsTest, AStopThatSystemdDoesNotAnswerIsAskedAgain)
+{
+    const std::string stop = "StopUnit holm@holm-bus-web.service";
+    ASSERT_TRUE(call(root, "StartMachine", "holm-bus-web").ok());
+    ASSERT_TRUE(run_until([&] { return heard("StartUnit holm@holm-bus-web.service"); }));
+    run_a_while();
+    systemd_error = "org.freedesktop.DBus.Error.NoReply";  // as dbus-daemon says it of a systemd that executes itself anew
+    ASSERT_TRUE(call(root, "StopMachine", "holm-bus-web").ok());
+    ASSERT_TRUE(run_until([&] { return heard(stop); }));
+    run_a_while();
+    EXPECT_FALSE(has_signal("JobRemoved holm-bus-web failed"));
+    systemd_error.clear();
+    calls.clear();
+    EXPECT_TRUE(run_until([&] { return heard(stop); }));
+}
+
+TEST_F(JobsTest, AUnitThatIsMaskedIsAnError)
+{
+    systemd_error = "org.freedesktop.systemd1.UnitMasked";
+    ASSERT_TRUE(call(root, "StartMachine", "holm-bus-web").ok());
+    EXPECT_TRUE(run_until([&] { return has_signal("JobRemoved holm-bus-web failed"); }));
+    EXPECT_EQ(state(), "failed");
+}
+
+TEST_F(JobsTest, AStopThatHasFailedCanBeAskedAgain)
+{
+    const std::string stop = "StopUnit holm@holm-bus-web.service";
+    ASSERT_TRUE(call(root, "StartMachine", "holm-bus-web").ok());
+    ASSERT_TRUE(call(root, "StopMachine", "holm-bus-web").ok());
+    ASSERT_TRUE(run_until([&] { return heard(stop); }));
+    run_a_while();
+    end_job("holm@holm-bus-web.service", "canceled");
+    ASSERT_TRUE(run_until([&] { return has_signal("JobRemoved holm-bus-web failed"); }));
+    calls.clear();
+    ASSERT_TRUE(call(root, "StopMachine", "holm-bus-web").ok());
+    EXPECT_TRUE(run_until([&] { return heard(stop); }));
+}
+
+TEST_F(JobsTest, WhatWasAskedOnAConnectionThatEndsIsNoTimeout)
+{
+    std::optional<Errc> told;
+    auto asked = holmd->bus.call({"org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "Subscribe"},
+                                 systemd::default_timeout, [&](const auto& answer) { told = answer ? Errc::Failed : answer.error().code; });
+    hang_up();
+    ASSERT_TRUE(run_until([&] { return told.has_value(); }));
+    EXPECT_EQ(*told, Errc::Unavailable);
+}
+
 TEST_F(JobsTest, ACallerWithTooManyCallsIsRefusedAndHoldsUpNobody)
 {
     credentials = Credentials::Withheld;

@@ -100,6 +100,16 @@ TEST_F(StateFaultsTest, ABadHolmTomlKeepsTheOldSettings)
     EXPECT_TRUE(succeeds(holmctl({"reload"})));
 }
 
+// What each test is held against: systemd has it back before anybody could miss it.
+TEST(CrashTest, OfHolmdIsSeen)
+{
+    const std::string since = journal_position();
+    kill(holmd_pid(), SIGSEGV);
+    EXPECT_TRUE(eventually([] { return holmctl({"list"}).code == 0; }, 20s));
+    EXPECT_TRUE(has(describe_crashes(since, Allowed::Yes), "/SEGV"));
+    EXPECT_EQ(describe_crashes(journal_position(), Allowed::No), "");
+}
+
 // The limits of the kernel on namespaces: of the whole machine, so that only the VM may be asked to change them.
 using VmKernelLimitsTest = OnlyInVm<StateFaultsTest>;
 

@@ -248,6 +248,7 @@ testing::AssertionResult refuses(const Outcome& outcome, int code, std::string_v
 void SystemTest::SetUp()
 {
     before_ = observe_host();
+    journal_before_ = journal_position();
 }
 
 void SystemTest::TearDown()
@@ -257,6 +258,7 @@ void SystemTest::TearDown()
     std::string difference;
     bool same = eventually([&] { return (difference = describe_difference(before_, observe_host())).empty(); }, 5s);
     EXPECT_TRUE(same) << "the host is not as it was before:\n" << difference;
+    EXPECT_EQ(describe_crashes(journal_before_, errors_of_holmd_), "") << "a program of holm has crashed";
 }
 
 void SystemTest::take_away(const std::string& machine)

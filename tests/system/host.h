@@ -4,7 +4,7 @@
 //   HOLM_GUEST      a read-only Debian 12 root with systemd        HOLM_BUSYBOX    a small root with a static busybox
 //   HOLM_REAL_ROOT  a bind of the host's real root ("/" in the VM)  HOLM_DATA       scratch on a real file system
 //   HOLM_LONG=1     full counts
-// After each test the host must be as it was before: a difference is a failure of that test. Applies.
+// After each test the host must be as it was before, and no program of holm may have crashed: else the test has failed. Applies.
 #pragma once
 
 #include <string>
@@ -67,6 +67,8 @@ protected:
 
     // A fresh machine name; that machine, its record and its definition are taken away at the end of the test.
     std::string name(std::string_view stem = "web");
+    // Of a test that has holmd end with an error: a crash is a failure all the same.
+    void allow_errors_of_holmd() { errors_of_holmd_ = Allowed::Yes; }
     // Takes away a name that the test did not get from name().
     void adopt(const std::string& machine) { machines_.push_back(machine); }
     // A folder of this test on a real file system.
@@ -90,6 +92,8 @@ protected:
 
 private:
     HostState before_;
+    std::string journal_before_;
+    Allowed errors_of_holmd_ = Allowed::No;
     std::vector<std::string> machines_;
     std::string folder_;
     int roots_ = 0;

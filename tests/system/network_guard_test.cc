@@ -140,6 +140,28 @@ TEST_F(NetworkGuardTest, ABridgeThatIsDeletedIsMadeAnew)
     EXPECT_TRUE(eventually([&] { return inside(first, "nslookup " + second + ".holm 10.213.0.1").code == 0; }, 10s));
 }
 
+// A network that begins has its files before its bridge, and one that ends at that moment has just told that its bridge is gone.
+TEST_F(NetworkGuardTest, ANetworkThatIsBeingChangedIsNoLoss)
+{
+    std::string machine = on("holm0", serves), other = on("holm0");
+    auto losses = [] {
+        const std::string journal = journal_of("holmd.service");
+        const std::string_view said = "others have taken the bridge of holm0 away";
+        int times = 0;
+        for (size_t at = 0; (at = journal.find(said, at)) != std::string::npos; at += said.size()) ++times;
+        return times;
+    };
+    const int before = losses();
+    ASSERT_TRUE(
+        succeeds(sh("flock /run/holm/networks.lock bash -c 'alias=$(</sys/class/net/holm0/ifalias); ip link delete holm0; sleep 0.5; "
+                    "ip link add holm0 type bridge; ip link set holm0 alias \"$alias\"'")));
+    sleep_for(500ms);
+    EXPECT_EQ(losses(), before);
+    sh("ip link delete holm0");
+    EXPECT_TRUE(eventually([&] { return page(other, address_of(machine)) == machine + "\n"; }, 5s));
+    EXPECT_EQ(losses(), before + 1);
+}
+
 TEST_F(NetworkGuardTest, ADeadNameServiceComesBack)
 {
     std::string first = on("holm0"), second = on("holm0");

@@ -176,4 +176,27 @@ std::string describe_difference(const HostState& before, const HostState& after)
     return text;
 }
 
+std::string journal_position()
+{
+    const std::string out = run({"journalctl", "-q", "--no-pager", "-n", "1", "-o", "cat", "--show-cursor"}).out;
+    constexpr std::string_view mark = "-- cursor: ";
+    const size_t at = out.rfind(mark);
+    return at == out.npos ? "" : std::string(trim(out.substr(at + mark.size())));
+}
+
+std::string describe_crashes(const std::string& since, Allowed errors_of_holmd)
+{
+    constexpr const char* process_exit = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";  // SD_MESSAGE_UNIT_PROCESS_EXIT
+    run({"journalctl", "--sync"});
+    std::vector<std::string> words = {"journalctl", "-q", "--no-pager", "-o", "cat", "_PID=1", process_exit};
+    if (!since.empty()) words.push_back("--cursor=" + since);  // --after-cursor leaves out the first that matches
+    std::string crashes;
+    for (const std::string& line : lines_of(run(words).out)) {
+        const bool by_fault = contains(line, {"/ABRT", "/SEGV", "/BUS", "/ILL", "/FPE", "/SYS", "/TRAP"});
+        const bool by_error = line.starts_with("holmd.service: ") && contains(line, {"code=exited"}) && !contains(line, {"status=0/"});
+        if ((line.starts_with("holm") && by_fault) || (by_error && errors_of_holmd == Allowed::No)) crashes += fmt::format("  {}\n", line);
+    }
+    return crashes;
+}
+
 }  // namespace holm::test

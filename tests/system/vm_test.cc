@@ -180,6 +180,10 @@ protected:
                               cgroup))
             .out;
     }
+    // Seconds since 1970 of a moment of this boot's begin.
+    static double boot_time() { return static_cast<double>(time(nullptr)) - std::atof(content_of("/proc/uptime").c_str()); }
+    static constexpr const char* shutdown_mark = "/srv/shutdown-begins";
+    static constexpr double shutdown_timeout = 60, stop_timeout = 600;
     static constexpr const char* limits = "134217728 117440512 77 50000 100000 55 0-1 67108864 rbps=3000000\n";
 };
 
@@ -200,8 +204,18 @@ TEST_F(VmHostRebootTest, BeforeItMachinesAreEnabled)
     define("web", "cat /late/there >>/seen", "",
            "[[mount]]\nsource = \"/srv/late\"\ntarget = \"/late\"\n[unit]\nafter = [\"machine:app\"]\nrequires = [\"machine:app\"]\n");
     write_file("/etc/holm/machines/second.toml", "[root]\nlower = [\"" + guest() + "\"]\n[unit]\nafter = [\"machine:db\"]\n");
+    // Two that take no notice of their stop, one of which waits for the other's: together they have what the host's shutdown has.
+    write_file("/etc/holm/holm.toml", fmt::format("[daemon]\nshutdown_timeout = \"{}s\"\n", shutdown_timeout));
+    ASSERT_TRUE(succeeds(sh("cp -a \"$HOLM_BUSYBOX\" " + root_of("stubborn"))));
+    const std::string stubborn = fmt::format(
+        "[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"trap '' TERM; while :; do sleep 1; done\"]\n"
+        "stop_signal = \"SIGTERM\"\nstop_timeout = \"{}s\"\n",
+        root_of("stubborn"), stop_timeout);
+    write_file("/etc/holm/machines/stubborn.toml", stubborn);
+    write_file("/etc/holm/machines/stubborn-2.toml", stubborn + "[unit]\nafter = [\"machine:stubborn\"]\n");
     ASSERT_TRUE(succeeds(run({"systemctl", "daemon-reload"}, {}, 180s)));
-    ASSERT_TRUE(succeeds(holmctl({"enable", "--now", "db", "app", "web", "second"}, {}, 180s)));
+    EXPECT_EQ(sh("systemctl show -P TimersMonotonic holm-shutdown.timer | cut -d';' -f1").out, "{ OnActiveUSec=1min \n");
+    ASSERT_TRUE(succeeds(holmctl({"enable", "--now", "db", "app", "web", "second", "stubborn", "stubborn-2"}, {}, 180s)));
     for (const char* machine : {"db", "app", "web", "second"}) EXPECT_EQ(state_of(machine), "running") << machine;
     EXPECT_GE(time_of("app", "started", 1), time_of("db", "ready", 1)) << "app waits for db to be ready";
     ASSERT_TRUE(succeeds(holmctl({"set", "db", "MemoryMax=128M", "MemoryHigh=112M", "TasksMax=77", "CPUQuota=50%", "CPUWeight=55",
@@ -209,12 +223,17 @@ TEST_F(VmHostRebootTest, BeforeItMachinesAreEnabled)
                                  {}, 60s)));
     EXPECT_EQ(limits_of("db"), limits);
     ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=scoped", "--lower=" + guest()}, {}, 180s)));
+    write_file(shutdown_mark, fmt::format("{}\n", time(nullptr)));
     run({"sync"});
 }
 
 TEST_F(VmHostRebootTest, AfterItTheyAreUp)
 {
     if (!phase("after")) GTEST_SKIP() << "HOLM_PHASE is not 'after'";
+    const double shutdown = boot_time() - std::atof(content_of(shutdown_mark).c_str());
+    fmt::print("the shutdown took {:.0f} s\n", shutdown);
+    EXPECT_GE(shutdown, shutdown_timeout) << "the stubborn ones had all of their time";
+    EXPECT_LT(shutdown, shutdown_timeout + stop_timeout / 2) << "and no more";
     for (const char* machine : {"db", "app", "web", "second"})
         EXPECT_TRUE(wait_for_state(machine, "running", 180s)) << journal_of(service_of(machine));
     using Words = std::vector<std::string>;
@@ -239,10 +258,11 @@ TEST_F(VmHostRebootTest, AfterItTheyAreUp)
     EXPECT_TRUE(succeeds(holmctl({"start", "scoped"}, {}, 180s)));
     EXPECT_EQ(state_of("scoped"), "running");
     // The boots to come are other tests'.
-    for (const char* machine : {"web", "app", "second", "db", "scoped"}) {
+    for (const char* machine : {"web", "app", "second", "db", "scoped", "stubborn-2", "stubborn"}) {
         EXPECT_TRUE(succeeds(holmctl({"terminate", machine}, {}, 60s)));
         EXPECT_TRUE(succeeds(holmctl({"remove", machine}, {}, 60s)));
     }
+    ::remove("/etc/holm/holm.toml");
 }
 
 }  // namespace holm::test

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <thread>
 
@@ -19,6 +20,27 @@ protected:
     Result<> remove(const char* name) { return remove_tree(open("").get(), name); }
     static bool exists(const char* path) { return std::filesystem::exists(std::filesystem::symlink_status(at(path))); }
 };
+
+// As a supervisor does that writes its last word while its machine's folder goes.
+TEST_F(Remove, WhatIsAddedMeanwhileGoesToo)
+{
+    std::atomic<bool> over = false;
+    std::thread writer([&over] {
+        const std::string path = at("tree/late");
+        for (unsigned pause = 0; !over; pause = (pause + 1) % 400) {
+            Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+            for (unsigned i = 0; i < pause; ++i) over.load();  // at another moment each time
+        }
+    });
+    int left = 0;
+    for (int i = 0; i < 8000; ++i) {
+        file("tree/early");
+        if (remove("tree") && exists("tree")) ++left;
+    }
+    over = true;
+    writer.join();
+    EXPECT_EQ(left, 0);
+}
 
 TEST_F(Remove, ATreeAndWhatIsNotThere)
 {

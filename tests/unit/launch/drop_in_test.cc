@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "machine/grammar.h"
 #include "machine/spec_file.h"
 
 namespace holm::launch {
@@ -68,6 +69,17 @@ TEST(DropIn, NothingInAValueActsOnSystemd)
     EXPECT_EQ(quote_path("/srv/\"x\"'y"), "\"/srv/\\\"x\\\"'y\"");
     EXPECT_EQ(quote_path("/srv/a\\"), "\"/srv/a\\\\\"");
     EXPECT_EQ(drop_in_of("description = \"x\\\\\"\nroot.path = \"/srv/web\"").find("x\\ \n") == std::string::npos, false);
+}
+
+TEST(DropIn, TheTimerOfAShutdownHasOneTime)
+{
+    auto last_line = [](std::chrono::microseconds timeout) {
+        const std::string text = describe_shutdown_timer(timeout), list = "\n[Timer]\nOnActiveSec=\n";
+        const size_t at = text.find(list);
+        return at == text.npos ? text : text.substr(at + list.size());
+    };
+    EXPECT_EQ(last_line(std::chrono::minutes(5)), "OnActiveSec=300s\n");
+    EXPECT_EQ(last_line(*machine::parse_duration("infinity")), "OnActiveSec=infinity\n");
 }
 
 }  // namespace

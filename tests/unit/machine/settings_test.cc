@@ -48,13 +48,15 @@ TEST(SettingsFile, IsStrict)
 TEST(SettingsFile, EveryKey)
 {
     auto settings = parse(
-        "[daemon]\nlog_level = \"warning\"\n[paths]\nstate = \"/srv/holm\"\nimages = \"/big\"\nmachines = \"/fast\"\n"
+        "[daemon]\nlog_level = \"warning\"\nshutdown_timeout = \"2min\"\n[paths]\nstate = \"/srv/holm\"\nimages = \"/big\"\nmachines = "
+        "\"/fast\"\n"
         "[defaults]\nnetwork = \"veth\"\nstop_timeout = \"1min\"\n[users]\nbase = 1048576\ncount = 655360\n"
         "[network]\npool = \"10.9.0.0/16\"\nfirewall = \"off\"\ndns_port = 5353\n"
         "[store]\ncompression = \"xz\"\nkeep_snapshots = 3");
     ASSERT_TRUE(settings) << settings.error().text;
     EXPECT_EQ(settings->paths, (Settings::Paths{"/srv/holm", "/big", "/fast"}));
     EXPECT_EQ(settings->network.dns_port, 5353);
+    EXPECT_EQ(settings->shutdown_timeout, std::chrono::minutes(2));
     EXPECT_EQ(settings->store, (Settings::Store{"xz", 3}));
 }
 
