@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "daemon/worker.h"
 
 namespace holm::daemon {
 
@@ -11,12 +12,6 @@ namespace {
 // A cleaner that is killed is followed by another, so often.
 constexpr unsigned most_killed = 10;
 constexpr std::chrono::seconds patience{1};
-
-// The last thing that a process says that was killed: it has left its work behind.
-bool ended_without_a_word(const Error& error)
-{
-    return error.code == Errc::Failed && error.text.contains("without a word");
-}
 
 }  // namespace
 

@@ -65,6 +65,8 @@ struct ChangeRequest {
     std::function<Result<kernel::Message>(const kernel::Message&, const Worker::LookingAt&)> rest;
     std::function<void(uint32_t job, const kernel::Message&)> done;  // in holmd, when all of it was done
     std::function<void()> failed;                                    // in holmd, when it was begun and not all of it was done
+    Worker::Job undo;                        // when `work` was killed: takes back what it has left, or brings it to its end
+    bool reloads = false;                    // definitions come or go: systemd reads its units again
     std::string tag;                         // of the snapshot, which the reply tells before the job; "": it does not
     std::shared_ptr<uint64_t> frozen_since;  // Frozen: set for `work`, µs of CLOCK_MONOTONIC, where the machine runs
 };
@@ -183,6 +185,7 @@ private:
     void sweep(const std::string& layers);
     void worked(const machine::MachineName& name, const ChangeRequest& request, uint32_t job,
                 const std::shared_ptr<Result<kernel::Message>>& done);
+    void take_back(const machine::MachineName& name, ChangeRequest request, uint32_t job, const Error& why, unsigned attempt);
     void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<kernel::Message>& done);
     void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);
     bool refuse_changing(const machine::MachineName& name, Reply& reply) const;

@@ -18,6 +18,7 @@ using machine::MachineName;
 namespace {
 
 constexpr std::chrono::seconds change_deadline = std::chrono::hours(24);  // a large upper takes its time
+constexpr unsigned most_killed = 10;                                      // of those that take back, one after the other
 
 std::string thaw_mark(const MachineName& name)
 {
@@ -190,19 +191,38 @@ void Lifecycle::sweep(const std::string& layers)
                            });
 }
 
-// systemd reads its units again where definitions have come or gone.
+// What was killed has had no time to. Until it is done the machine stays as it is, whoever asks.
+void Lifecycle::take_back(const MachineName& name, ChangeRequest request, uint32_t job, const Error& why, unsigned attempt)
+{
+    const Worker::Job undo = request.undo;
+    const std::string what = fmt::format("taking back what was left of {}", request.what);
+    auto finished = [this, name, job, why, attempt, request = std::move(request)](const Result<kernel::Message>& undone) {
+        enqueue([this, name, job, why, attempt, request, result = undone ? Result<>() : Result<>(undone.error()),
+                 layers = std::string(undone ? undone->get("sweep") : "")]() mutable {
+            if (!result && ended_without_a_word(result.error()) && attempt < most_killed)
+                return take_back(name, std::move(request), job, why, attempt + 1);
+            if (!result) log_error("{}", result.error().text);
+            if (!layers.empty()) sweep(layers);
+            request.undo = nullptr;
+            changed(name, request, job, why);
+        });
+    };
+    entry(name).changer = Worker::start(host_.loop, what, change_deadline, undo, std::move(finished));
+}
+
 void Lifecycle::changed(const MachineName& name, const ChangeRequest& request, uint32_t job, const Result<kernel::Message>& done)
 {
     MachineEntry& machine = entry(name);
+    if (!done && request.undo && ended_without_a_word(done.error())) return take_back(name, request, job, done.error(), 0);
     machine.changer.reset();
     if (done && request.done) request.done(job, *done);
     if (!done && request.failed) request.failed();
     const Result<> result = done ? Result<>() : Result<>(done.error());
-    if (!result || !request.result) return end_change(name, request, job, result);
-    machine.reload_operation = host_.units.reload([this, name, request, job](const Result<>& reloaded) {
-        enqueue([this, name, request, job, reloaded] {
+    if (!request.reloads) return end_change(name, request, job, result);
+    machine.reload_operation = host_.units.reload([this, name, request, job, result](const Result<>& reloaded) {
+        enqueue([this, name, request, job, result, reloaded] {
             if (!reloaded) log_warning("systemd does not read its units again: {}", reloaded.error().text);
-            end_change(name, request, job, {});
+            end_change(name, request, job, result);
         });
     });
 }

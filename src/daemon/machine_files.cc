@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "api/limits.h"
@@ -18,13 +19,13 @@
 #include "daemon/identity.h"
 #include "daemon/network_files.h"
 #include "daemon/records.h"
+#include "daemon/unfinished.h"
 #include "kernel/path.h"
 #include "machine/spec_file.h"
 #include "rootfs/history.h"
 #include "rootfs/path_lock.h"
 #include "rootfs/plan.h"
 #include "rootfs/remove.h"
-#include "rootfs/seal.h"
 
 namespace holm::daemon {
 
@@ -34,9 +35,7 @@ using machine::MachineName;
 using machine::Spec;
 using rootfs::Copied;
 
-constexpr const char* renaming_file = "/renaming";  // in a machine's state: "OLD NEW\n"
 constexpr const char* stack_file = "/stack.toml";
-constexpr const char* new_prefix = ".new-";  // of the state of a machine that is being made
 const std::string definitions = fmt::format("{}/machines", api::etc_folder);
 
 bool exists(const std::string& path)
@@ -89,10 +88,9 @@ public:
     Result<Copied> run()
     {
         TRY(check());
-        name_ = new_prefix + TRY(draw_uuid());
-        staged_ = fmt::format("{}/{}", api::state_machines_folder, name_);
+        staged_ = fmt::format("{}/{}", api::state_machines_folder, request_.staged);
         TRY(make_folders(staged_, 0700));
-        Undo staged([this] { remove_or_say(api::state_machines_folder, name_); });
+        Undo staged([this] { remove_or_say(api::state_machines_folder, request_.staged); });
         TRY(copy_writes());
         TRY(make_definition());
         staged.keep();
@@ -115,7 +113,7 @@ private:
     {
         auto stack = read_regular_file(api::state_path(request_.from) + stack_file);
         if (!stack) return stack.error().sys_errno == ENOENT ? Result<>() : Result<>(stack.error());
-        return replace_file(staged_ + stack_file, *stack, 0600);
+        return replace_file(staged_ + stack_file, *stack, 0600, Durable::No);
     }
 
     Result<> copy_writes()
@@ -137,7 +135,8 @@ private:
             if (request_.looking_at) request_.looking_at(from + path);
             return {};
         };
-        const Copied copied = TRY(rootfs::copy_tree(source.get(), target.get(), progress), fmt::format("'{}'", printable(from)));
+        const rootfs::CopyRules rules{.synced = false};
+        const Copied copied = TRY(rootfs::copy_tree(source.get(), target.get(), progress, rules), fmt::format("'{}'", printable(from)));
         copied_.files += copied.files, copied_.bytes += copied.bytes, copied_.shared += copied.shared;
         return {};
     }
@@ -155,27 +154,31 @@ private:
 
     std::string own_upper() const { return place_.ours ? "" : api::state_path(request_.to) + "/upper"; }
 
+    // All of it at once: each fsync(2) of a file by itself would be a turn of the disk.
+    Result<> put_in_place() const
+    {
+        Fd staged = TRY(open_file(staged_, O_RDONLY | O_DIRECTORY));
+        if (::syncfs(staged.get())) return sys_error("cannot write the copy to disk");
+        TRY(move(staged_, api::state_path(request_.to)));
+        return sync_folder(api::state_machines_folder);
+    }
+
     // A record is there with the state, in one step. A definition comes after it: until then a mark has the state removed.
     Result<> make_definition()
     {
         if (exists(staged_ + "/upper")) TRY(forget_machine_id());
-        const std::string state = api::state_path(request_.to);
         if (request_.made_by == MadeBy::Record) {
             Spec spec = request_.spec;
             if (!spec.root.upper.empty()) spec.root.upper = own_upper();
             const std::string text = TRY(record_text(spec));
-            TRY(replace_file(staged_ + "/record.toml", text, 0600));
-            TRY(move(staged_, state));
-            return sync_folder(api::state_machines_folder);
+            TRY(replace_file(staged_ + "/record.toml", text, 0600, Durable::No));
+            return put_in_place();
         }
-        TRY(replace_file(staged_ + mark_file, "", 0600));
-        TRY(move(staged_, state));
+        TRY(replace_file(staged_ + mark_file, "", 0600, Durable::No));
         Undo made([this] {
-            remove_or_say(definitions, request_.to.text() + ".toml.d");
-            remove_or_say(definitions, request_.to.text() + ".toml");
-            remove_or_say(api::state_machines_folder, request_.to.text());
+            if (auto undone = undo_clone(request_); !undone) log_error("{}", undone.error().text);
         });
-        TRY(sync_folder(api::state_machines_folder));
+        TRY(put_in_place());
         TRY(write_definition_files());
         TRY(unmark_record(request_.to));
         made.keep();
@@ -212,7 +215,7 @@ private:
 
     const FilesRequest& request_;
     rootfs::UpperPlace place_;
-    std::string name_, staged_;
+    std::string staged_;
     Copied copied_;
 };
 
@@ -275,52 +278,39 @@ Result<> end_renaming(const MachineName& name)
     return sync_folder(api::state_path(name));
 }
 
-Result<> finish_one(const std::string& folder)
-{
-    const std::string text = TRY(read_regular_file(fmt::format("{}/{}{}", api::state_machines_folder, folder, renaming_file), 4096));
-    const auto names = split(trim(text), ' ');
-    if (names.size() != 2) return error(Errc::Invalid, "it does not say from what to what");
-    const MachineName from = TRY(machine::parse_name(names[0])), to = TRY(machine::parse_name(names[1]));
-    TRY(move_all(from, to));
-    return end_renaming(to);
-}
-
-std::vector<std::string> names_in(const char* path)
-{
-    std::vector<std::string> names;
-    Handle<DIR, ::closedir> folder(::opendir(path));
-    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) names.emplace_back(entry->d_name);
-    return names;
-}
-
-// A sealing of its upper that was cut off; layers that nobody needs, of a rollback, a commit or a removal that was.
-void settle(const std::string& machine)
-{
-    const rootfs::UpperPlace place{.upper = rootfs::Upper::Directory,
-                                   .path = fmt::format("{}/{}/upper", api::state_machines_folder, machine),
-                                   .work = "",
-                                   .ours = true};
-    const auto history = rootfs::settle_history(place);
-    const Result<> settled = history ? rootfs::set_unused_aside(place, *history) : Result<>(history.error());
-    if (!settled) log_error("machine '{}': {}", machine, settled.error().text);
-}
-
-// Of replace_file(): the definitions that holmd writes, and their drop-ins. What lies in a machine's own folder is written over.
-void remove_half_written(const std::string& folder)
-{
-    const std::string suffix = ".toml.new";
-    for (const std::string& name : names_in(folder.c_str())) {
-        const std::string path = fmt::format("{}/{}", folder, name);
-        if (name.ends_with(".toml.d")) remove_half_written(path);
-        if (name.ends_with(suffix) && ::unlink(path.c_str())) log_error("cannot remove '{}'", printable(path));
-    }
-}
-
 }  // namespace
 
 Result<Copied> clone_machine(const FilesRequest& request)
 {
     return Cloning(request).run();
+}
+
+Result<std::string> name_clone()
+{
+    return new_prefix + TRY(draw_uuid());
+}
+
+// The definition first: without it the mark in the state has that removed, should this be cut off.
+Result<> undo_clone(const FilesRequest& request)
+{
+    const std::string& name = request.to.text();
+    if (request.made_by == MadeBy::Definition && is_marked(request.to))
+        for (const char* ending : {".toml", ".toml.new", ".toml.d"}) TRY(remove_in(definitions, name + ending));
+    TRY(move(api::state_path(request.to), fmt::format("{}/{}", api::state_machines_folder, request.staged)));
+    return remove_in(api::state_machines_folder, request.staged);
+}
+
+Result<> undo_rename(const FilesRequest& request)
+{
+    const MachineName &from = request.from, &to = request.to;
+    if (exists(api::state_path(from) + renaming_file) || exists(api::state_path(to) + renaming_file)) {
+        TRY(move_all(to, from));
+        return end_renaming(from);
+    }
+    if (exists(api::state_path(from)) || !exists(api::state_path(to))) return {};  // it had not begun
+    FilesRequest back = request;
+    std::swap(back.from, back.to);
+    return rename_machine(back);
 }
 
 Result<> rename_machine(const FilesRequest& request)
@@ -344,38 +334,14 @@ Result<> rename_machine(const FilesRequest& request)
     return end_renaming(to);
 }
 
-void finish_changes()
+Result<> finish_renaming(const std::string& folder)
 {
-    for (const char* kind : {"machines", "networks"}) remove_half_written(fmt::format("{}/{}", api::etc_folder, kind));
-    for (const std::string& folder : names_in(api::state_machines_folder)) {
-        if (machine::parse_name(folder)) settle(folder);
-        if (!exists(fmt::format("{}/{}{}", api::state_machines_folder, folder, renaming_file))) continue;
-        log_info("machine '{}': its renaming is brought to its end", printable(folder));
-        if (auto finished = finish_one(folder); !finished)
-            log_error("{}/{}: its renaming cannot be finished: {}", api::state_machines_folder, printable(folder), finished.error().text);
-    }
-}
-
-std::vector<std::string> list_unfinished()
-{
-    std::vector<std::string> unfinished;
-    for (const std::string& machine : names_in(api::state_machines_folder)) {
-        if (machine.starts_with(new_prefix)) unfinished.push_back(machine);
-        if (!machine::parse_name(machine)) continue;
-        for (std::string& layer : rootfs::list_unfinished_layers(fmt::format("{}/{}/layers", api::state_machines_folder, machine)))
-            unfinished.push_back(fmt::format("{}/layers/{}", machine, layer));
-    }
-    return unfinished;
-}
-
-Result<> remove_unfinished(const std::vector<std::string>& names)
-{
-    for (const std::string& name : names) {
-        const std::string path = fmt::format("{}/{}", api::state_machines_folder, name);
-        const size_t slash = path.rfind('/');
-        TRY(remove_in(path.substr(0, slash), path.substr(slash + 1)));
-    }
-    return {};
+    const std::string text = TRY(read_regular_file(fmt::format("{}/{}{}", api::state_machines_folder, folder, renaming_file), 4096));
+    const auto names = split(trim(text), ' ');
+    if (names.size() != 2) return error(Errc::Invalid, "it does not say from what to what");
+    const MachineName from = TRY(machine::parse_name(names[0])), to = TRY(machine::parse_name(names[1]));
+    TRY(move_all(from, to));
+    return end_renaming(to);
 }
 
 }  // namespace holm::daemon

@@ -21,6 +21,7 @@ struct FilesRequest {
     machine::MachineName from, to;  // nobody has the name `to`
     machine::Spec spec;             // of `from`
     MadeBy made_by = MadeBy::Definition;
+    std::string staged;  // of a clone: name_clone()
     kernel::Places places;
     std::function<void(std::string_view path)> looking_at;
 };
@@ -29,15 +30,18 @@ struct FilesRequest {
 // machine-id are its own. Errors: NotSupported (it writes into its root itself), Busy; nothing is left then.
 Result<rootfs::Copied> clone_machine(const FilesRequest& request);
 
-// The machine with its identity, leases and whether it is enabled under another name. Errors: Denied (the definition is the vendor's);
-// then it has the name it had. Cut off by a death, finish_changes() ends it.
-Result<> rename_machine(const FilesRequest& request);
+// Where the state of a clone is made, of its own.
+Result<std::string> name_clone();
+// After a child that was killed at it, while nobody has been given the name `to`: nothing is left.
+Result<> undo_clone(const FilesRequest& request);
 
-// After a holmd that died: renamings and sealings are brought to their end, and what it had begun to write is removed. Quick.
-void finish_changes();
-// What copies that never came to their end have left, of machines and of layers: paths below the folder of states. Removing them may
-// take long.
-std::vector<std::string> list_unfinished();
-Result<> remove_unfinished(const std::vector<std::string>& names);
+// The machine with its identity, leases and whether it is enabled under another name. Errors: Denied (the definition is the vendor's);
+// then it has the name it had. Cut off by a death of holmd, finish_renaming() ends it.
+Result<> rename_machine(const FilesRequest& request);
+// After a child that was killed at it: the machine has the name it had.
+Result<> undo_rename(const FilesRequest& request);
+
+// Of the state of a machine, in whose folder `renaming_file` says from what to what.
+Result<> finish_renaming(const std::string& folder);
 
 }  // namespace holm::daemon

@@ -18,11 +18,19 @@ void ManagerObject::change_files_of(Reply reply, JobKind kind, const std::string
         if (!known->spec) return granted.fail(known->spec.error());
         FilesRequest files{.from = name, .to = to, .spec = *known->spec, .places = host_.catalogue.places()};
         files.made_by = known->origin == Origin::Definition ? MadeBy::Definition : MadeBy::Record;
-        ChangeRequest change{.kind = kind, .result = to};
         const bool rename = kind == JobKind::Rename;
+        auto staged = name_clone();
+        if (!staged) return granted.fail(staged.error());
+        files.staged = std::move(*staged);
+        ChangeRequest change{.kind = kind, .result = to};
+        change.reloads = known->origin == Origin::Definition;
         change.doing = fmt::format("being {} '{}'", rename ? "renamed to" : "cloned as", to.text());
         change.what = fmt::format("{} machine '{}' {} '{}'", rename ? "renaming" : "cloning", name.text(), rename ? "to" : "as", to.text());
-        change.work = [files = std::move(files), rename](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
+        change.undo = [files, rename](const Worker::LookingAt&) -> Result<kernel::Message> {
+            TRY(rename ? undo_rename(files) : undo_clone(files));
+            return kernel::Message("ok");
+        };
+        change.work = [files, rename](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
             FilesRequest request = files;
             request.looking_at = looking_at;
             if (rename) TRY(rename_machine(request));

@@ -5,9 +5,9 @@
 #include "daemon/manager_object.h"
 #include "daemon/options.h"
 #include "daemon/rebase.h"
+#include "daemon/snapshots.h"
 #include "image/identifiers.h"
 #include "machine/grammar.h"
-#include "rootfs/seal.h"
 
 namespace holm::daemon {
 
@@ -58,6 +58,7 @@ void ManagerObject::commit(Reply reply, const std::string& name, const std::stri
                       TRY(put_off_commit(own));
                       return kernel::Message("ok");
                   };
+                  change.undo = settling({.name = spec.name, .spec = spec, .tag = "", .looking_at = {}});
                   if (!at_next_start) {
                       change.rest = [request](const kernel::Message& sealed, const Worker::LookingAt& looking_at) {
                           CommitRequest own = request;
@@ -113,9 +114,9 @@ void ManagerObject::rebase(Reply reply, const std::string& name, const std::stri
             RebaseRequest own = request;
             own.looking_at = looking_at;
             TRY(rebase_machine(own));
-            const auto place = rootfs::place_upper(own.spec, api::state_path(own.name));
-            return std::move(kernel::Message("ok").add("sweep", rootfs::layers_folder(place)));
+            return done_with({.name = own.name, .spec = own.spec, .tag = own.tag, .looking_at = {}});
         };
+        change.undo = settling({.name = spec.name, .spec = spec, .tag = "", .looking_at = {}});
         lifecycle_.change(spec.name, std::move(change), std::move(granted));
     });
 }

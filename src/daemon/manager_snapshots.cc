@@ -23,13 +23,6 @@ using Row = std::tuple<std::string, uint64_t, uint64_t, uint32_t, bool>;
 
 constexpr std::chrono::seconds reading_deadline{600};
 
-// Which layers nobody needs any more is for holmd to have removed.
-kernel::Message done_with(const SnapshotRequest& request)
-{
-    const auto place = rootfs::place_upper(request.spec, api::state_path(request.name));
-    return std::move(kernel::Message("ok").add("sweep", rootfs::layers_folder(place)));
-}
-
 // Of the child's own making: "before-upgrade 1763796612000000 0 2 1".
 Row parse_row(const std::string& line)
 {
@@ -86,6 +79,7 @@ void ManagerObject::change_snapshots(Reply reply, const char* verb, const std::s
                       else TRY(work(own));
                       return done_with(own);
                   };
+                  change.undo = settling(request);
                   lifecycle_.change(spec.name, std::move(change), std::move(granted));
               });
 }

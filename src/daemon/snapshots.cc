@@ -150,4 +150,20 @@ Result<> roll_back(const SnapshotRequest& request)
     return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
 }
 
+kernel::Message done_with(const SnapshotRequest& request)
+{
+    const UpperPlace place = rootfs::place_upper(request.spec, api::state_path(request.name));
+    return std::move(kernel::Message("ok").add("sweep", rootfs::layers_folder(place)));
+}
+
+Worker::Job settling(const SnapshotRequest& request)
+{
+    return [request](const Worker::LookingAt&) -> Result<kernel::Message> {
+        const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
+        const History history = TRY(rootfs::settle_history(place));
+        TRY(rootfs::set_unused_aside(place, history));
+        return done_with(request);
+    };
+}
+
 }  // namespace holm::daemon

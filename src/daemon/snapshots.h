@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "daemon/worker.h"
 #include "machine/name.h"
 #include "machine/spec.h"
 #include "rootfs/plan.h"
@@ -35,6 +36,11 @@ Result<> put_off_snapshot(const SnapshotRequest& request);
 Result<> remove_snapshot(const SnapshotRequest& request);
 // What was written since is gone.
 Result<> roll_back(const SnapshotRequest& request);
+
+// The answer of work on the upper: which layers nobody needs any more is for holmd to have removed.
+kernel::Message done_with(const SnapshotRequest& request);
+// Of work on the upper that was killed: what it had begun to seal is sealed, and what it had begun to copy goes.
+Worker::Job settling(const SnapshotRequest& request);
 
 // "20261122-073012", of now in UTC.
 std::string tag_of_now();

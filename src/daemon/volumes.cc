@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/undo.h"
 #include "kernel/project_quota.h"
+#include "kernel/subvolume.h"
 #include "machine/identifiers.h"
 #include "machine/toml_schema.h"
 #include "rootfs/remove.h"
@@ -76,6 +77,32 @@ Result<> rename_synced(const std::string& from, const std::string& to)
     return ::fsync(store.get()) ? Result<>(sys_error("cannot sync '{}'", volumes_folder)) : Result<>();
 }
 
+// Its data, with at most `size` bytes in all (0: no bound): on btrfs a subvolume with a quota group, elsewhere a folder with a project.
+Result<> make_data(const std::string& folder, uint64_t size, uint32_t& project)
+{
+    const std::string data = folder + data_folder;
+    Fd parent = TRY(open_file(folder, O_RDONLY | O_DIRECTORY));
+    const bool grouped = size != 0 && kernel::is_on_btrfs(parent.get());
+    if (grouped) TRY(kernel::make_subvolume(parent.get(), data_folder + 1));
+    else TRY(make_folders(data, 0755));
+    if (size == 0) return {};
+    Fd made = TRY(open_file(data, O_RDONLY | O_DIRECTORY));
+    if (::fchmod(made.get(), 0755)) return sys_error("cannot set the mode of '{}'", data);
+    if (grouped) return kernel::limit_subvolume(made.get(), size);
+    project = TRY(kernel::limit_folder(made.get(), size));
+    return {};
+}
+
+// What its file system keeps of its size goes: at once, or the quota group that this gives when its subvolume has gone; 0: none.
+uint64_t forget_size(const Volume& volume, const std::string& data)
+{
+    auto folder = open_file(data, O_RDONLY | O_DIRECTORY);
+    if (!folder || volume.size == 0) return 0;
+    if (volume.project != 0) kernel::forget_project(folder->get(), volume.project);
+    else if (kernel::is_on_btrfs(folder->get())) return kernel::number_of_subvolume(folder->get()).value_or(0);
+    return 0;
+}
+
 uint64_t now()
 {
     timespec time{};
@@ -107,12 +134,9 @@ Result<> create_volume(const std::string& name, uint64_t size)
     const std::string hidden = fmt::format("{}new-{}-{}", hidden_prefix, ::getpid(), name), folder = path_of(hidden);
     TRY(make_folders(folder, 0700));
     Undo made([&] { std::ignore = remove_hidden(hidden); });
-    TRY(make_folders(folder + data_folder, 0755));
     Volume volume{.name = name, .created = now(), .size = size};
-    if (size != 0) {
-        Fd data = TRY(open_file(folder + data_folder, O_RDONLY | O_DIRECTORY));
-        volume.project = TRY(kernel::limit_folder(data.get(), size), fmt::format("volume '{}' cannot have a size", name));
-    }
+    if (auto data = make_data(folder, size, volume.project); !data)
+        return size == 0 ? data : with_context(data.error(), fmt::format("volume '{}' cannot have a size", name));
     machine::TomlWriter writer;
     write_fields(volume, fields, writer);
     TRY(replace_file(folder + volume_file, "# Kept by holm: a volume; its files are in data.\n" + writer.text(), 0600));
@@ -127,10 +151,11 @@ Result<> remove_volume(const std::string& name)
     const auto volume = read_volume(name);
     const std::string hidden = fmt::format("{}gone-{}-{}", hidden_prefix, ::getpid(), name);
     TRY(rename_synced(path_of(name), path_of(hidden)));
-    if (volume && volume->project != 0)
-        if (auto data = open_file(path_of(hidden) + data_folder, O_RDONLY | O_DIRECTORY); data)
-            kernel::forget_project(data->get(), volume->project);
-    return remove_hidden(hidden);
+    Fd store = TRY(open_file(volumes_folder, O_RDONLY | O_DIRECTORY));
+    const uint64_t group = volume ? forget_size(*volume, path_of(hidden) + data_folder) : 0;
+    TRY(remove_hidden(hidden));
+    if (group != 0) kernel::forget_quota_group(store.get(), group);
+    return {};
 }
 
 Result<std::vector<Volume>> list_volumes()

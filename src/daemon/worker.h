@@ -24,6 +24,12 @@ struct Deadline {
     From from;
 };
 
+// The error of a process that was killed: it has left its work behind.
+inline bool ended_without_a_word(const Error& error)
+{
+    return error.code == Errc::Failed && error.text.contains("without a word");
+}
+
 inline constexpr std::chrono::seconds removal_deadline{600};  // a large upper takes its time
 
 class Worker {

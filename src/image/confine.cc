@@ -93,9 +93,12 @@ Result<> add_filter()
     for (int call : allowed_calls)
         if (int r = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0); r < 0)
             return errno_error(-r, "cannot add system call {} to a filter", call);
-    for (int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
-        if (int r = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)); r < 0)
-            return errno_error(-r, "cannot add a rule to a filter");
+    const scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    // What is written by a mapping of a file is not seen by its times, which HashedFiles relies on.
+    const scmp_arg_cmp private_only = SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_SHARED, 0);
+    int added = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, no_code);
+    if (added == 0) added = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, no_code, private_only);
+    if (added < 0) return errno_error(-added, "cannot add a rule to a filter");
     // To lower limits: to raise them takes a capability that is gone.
     if (int r = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0)); r < 0)
         return errno_error(-r, "cannot add a rule to a filter");

@@ -1,41 +1,29 @@
 #include "image/layer_digest.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <unordered_map>
-#include <vector>
 
 #include "base/fd.h"
 #include "base/text.h"
-#include "image/attributes.h"
 #include "image/folder_names.h"
 #include "image/sha256.h"
-#include "kernel/path.h"
 
 namespace holm::image {
 
 namespace {
 
-constexpr size_t block = 4096, piece = 64 * block;
 // Bytes of names: of all folders that the walk is in, and of the one that finds none left.
 constexpr size_t most_names = 8 << 20, least_names = 8 << 10;
 
-bool is_zero(const char* bytes, size_t size)
-{
-    return bytes[0] == 0 && ::memcmp(bytes, bytes + 1, size - 1) == 0;
-}
-
 class Digest {
 public:
-    explicit Digest(const GoOn& go_on) : go_on_(go_on), buffer_(new char[piece]), names_(new char[XATTR_LIST_MAX]) {}
+    Digest(const GoOn& go_on, const HashedFiles& known) : go_on_(go_on), known_(known) {}
 
     Result<Summary> run(int tree)
     {
@@ -47,19 +35,12 @@ public:
     }
 
 private:
-    static void add_status(Sha256& hash, char type, const struct stat& status)
-    {
-        hash.add(fmt::format("{} {:o} {} {} {}.{}", type, status.st_mode & 07777, status.st_uid, status.st_gid, status.st_mtim.tv_sec,
-                             status.st_mtim.tv_nsec));
-        hash.add({"\0", 1});
-    }
-
     Result<Sha256Bytes> hash_folder(int folder, const struct stat& status, unsigned depth)
     {
         if (depth > max_depth) return error(Errc::Invalid, "folders are nested deeper than {}", max_depth);
         Sha256 hash;
         add_status(hash, 'd', status);
-        TRY(add_attributes(hash, kernel::path_of_descriptor(folder), true));
+        TRY(hasher_.add_attributes(hash, folder));
         FolderNames names = TRY(FolderNames::read(folder, std::max(least_names, (most_names - std::min(held_, most_names)) / 2)));
         const size_t held = names.held();
         held_ += held;
@@ -85,13 +66,26 @@ private:
         Sha256 hash;
         if (S_ISCHR(status.st_mode) && status.st_rdev == 0) hash.add("whiteout");
         else if (auto first = status.st_nlink > 1 ? first_of(status) : std::nullopt) hash.add(fmt::format("link {}", *first));
-        else TRY(add_file(hash, folder, name, status));
+        else if (S_ISREG(status.st_mode)) return hash_file(folder, name, status);
+        else TRY(add_special(hash, folder, name, status));
         return hash.finish();
     }
 
-    Result<> add_file(Sha256& hash, int folder, const char* name, const struct stat& status)
+    Result<Sha256Bytes> hash_file(int folder, const char* name, const struct stat& status)
     {
-        const std::string path = fmt::format("{}/{}", kernel::path_of_descriptor(folder), name);
+        const FileDigest* known = known_.find(status);
+        FileDigest made;
+        if (!known) {
+            Fd file = TRY(open_at(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+            made = TRY(hasher_.digest_file(file.get(), status, go_on_), fmt::format("'{}'", printable(name)));
+        }
+        const FileDigest& digest = known ? *known : made;
+        summary_.size += digest.size;
+        return digest.hash;
+    }
+
+    Result<> add_special(Sha256& hash, int folder, const char* name, const struct stat& status)
+    {
         if (S_ISLNK(status.st_mode)) {
             add_status(hash, 'l', status);
             std::string target(PATH_MAX, '\0');
@@ -100,68 +94,10 @@ private:
             hash.add({target.data(), static_cast<size_t>(size)});
             return {};
         }
-        const char type = S_ISREG(status.st_mode) ? 'f' : S_ISFIFO(status.st_mode) ? 'p' : S_ISBLK(status.st_mode) ? 'b' : 'c';
+        const char type = S_ISFIFO(status.st_mode) ? 'p' : S_ISBLK(status.st_mode) ? 'b' : 'c';
         add_status(hash, type, status);
-        TRY(add_attributes(hash, path, false));
-        if (type == 'b' || type == 'c') hash.add(fmt::format("{}:{}", major(status.st_rdev), minor(status.st_rdev)));
-        if (type == 'f') TRY(add_content(hash, folder, name, static_cast<uint64_t>(status.st_size)));
-        return {};
-    }
-
-    Result<> add_content(Sha256& hash, int folder, const char* name, uint64_t size)
-    {
-        hash.add_number(size);
-        if (size == 0) return {};
-        Fd file = TRY(open_at(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
-        ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-        for (uint64_t at = 0; at < size;) {
-            const off_t data = ::lseek(file.get(), static_cast<off_t>(at), SEEK_DATA);
-            if (data < 0 && errno == ENXIO) break;
-            if (data > static_cast<off_t>(at)) at = static_cast<uint64_t>(data) / block * block;
-            const ssize_t got = ::pread(file.get(), buffer_.get(), piece, static_cast<off_t>(at));
-            if (got < 0) return sys_error("cannot read '{}'", printable(name));
-            if (got == 0) break;
-            add_blocks(hash, static_cast<size_t>(got), at);
-            summary_.size += static_cast<uint64_t>(got);
-            at += static_cast<uint64_t>(got);
-            TRY(go_on_(static_cast<uint64_t>(got)));
-        }
-        return {};
-    }
-
-    // The blocks of the buffer that have something in them; `at`: where it begins in the file.
-    void add_blocks(Sha256& hash, size_t size, uint64_t at)
-    {
-        for (size_t from = 0; from < size; from += block) {
-            const size_t length = std::min(block, size - from);
-            if (is_zero(buffer_.get() + from, length)) continue;
-            hash.add_number(at + from);
-            hash.add({buffer_.get() + from, length});
-        }
-    }
-
-    // Of a folder the path is a link to it (/proc/self/fd), which is followed; of a file it is the file itself.
-    Result<> add_attributes(Sha256& hash, const std::string& path, bool follow)
-    {
-        const ssize_t size =
-            follow ? ::listxattr(path.c_str(), names_.get(), XATTR_LIST_MAX) : ::llistxattr(path.c_str(), names_.get(), XATTR_LIST_MAX);
-        if (size <= 0) {
-            if (size == 0 || errno == EOPNOTSUPP) return {};
-            return sys_error("cannot list extended attributes");
-        }
-        std::vector<std::string_view> sorted = split({names_.get(), static_cast<size_t>(size)}, '\0');
-        std::ranges::sort(sorted);
-        for (std::string_view name : sorted) {
-            if (!is_hashed_attribute(name)) continue;
-            std::string value(XATTR_SIZE_MAX, '\0');
-            const std::string key(name);
-            const ssize_t got = follow ? ::getxattr(path.c_str(), key.c_str(), value.data(), value.size())
-                                       : ::lgetxattr(path.c_str(), key.c_str(), value.data(), value.size());
-            if (got < 0) return sys_error("cannot read the extended attribute '{}'", key);
-            hash.add({key.c_str(), key.size() + 1});
-            hash.add_number(static_cast<uint64_t>(got));
-            hash.add({value.data(), static_cast<size_t>(got)});
-        }
+        TRY(hasher_.add_attributes(hash, folder, name));
+        if (type != 'p') hash.add(fmt::format("{}:{}", major(status.st_rdev), minor(status.st_rdev)));
         return {};
     }
 
@@ -176,7 +112,8 @@ private:
     }
 
     const GoOn& go_on_;
-    std::unique_ptr<char[]> buffer_, names_;
+    const HashedFiles& known_;
+    FileHasher hasher_;
     std::unordered_map<uint64_t, std::pair<uint64_t, nlink_t>> links_;  // by inode: the number of the first name, names to come
     size_t held_ = 0;                                                   // bytes of names
     Summary summary_;
@@ -184,9 +121,9 @@ private:
 
 }  // namespace
 
-Result<Summary> digest_layer(int tree, const GoOn& go_on)
+Result<Summary> digest_layer(int tree, const GoOn& go_on, const HashedFiles& known)
 {
-    return Digest(go_on).run(tree);
+    return Digest(go_on, known).run(tree);
 }
 
 }  // namespace holm::image

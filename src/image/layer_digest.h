@@ -8,10 +8,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 #include "base/error.h"
+#include "image/file_hash.h"
+#include "image/hashed_files.h"
 
 namespace holm::image {
 
@@ -23,8 +24,7 @@ struct Summary {
 
 inline constexpr unsigned max_depth = 1000;  // folders within each other
 
-// `go_on` is asked between files, with the bytes that were read since. Errors: its own; Invalid (nested deeper than max_depth).
-using GoOn = std::function<Result<>(uint64_t bytes)>;
-Result<Summary> digest_layer(int tree, const GoOn& go_on);
+// `known`: of files that need not be read again. Errors: those of `go_on`; Invalid (nested deeper than max_depth).
+Result<Summary> digest_layer(int tree, const GoOn& go_on, const HashedFiles& known = {});
 
 }  // namespace holm::image

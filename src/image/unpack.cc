@@ -13,6 +13,7 @@
 #include "image/attributes.h"
 #include "image/entry_attributes.h"
 #include "image/entry_path.h"
+#include "image/hashed_files.h"
 #include "image/later.h"
 #include "image/tar_input.h"
 #include "kernel/path.h"
@@ -34,7 +35,8 @@ public:
     explicit Unpacker(const UnpackInput& input)
         : input_(input),
           archive_(input.archive, input.whiteouts == Whiteouts::Oci ? TarInput::Digests::Both : TarInput::Digests::None),
-          later_(input.later)
+          later_(input.later),
+          whole_(input.names)
     {
     }
 
@@ -205,6 +207,7 @@ private:
         result_.attributes += TRY(apply_attributes(entry, file.get(), Of::File));
         const auto times = both(time_of(entry));
         if (::futimens(file.get(), times.data())) return failed("set the times of");
+        whole_.add(path_, static_cast<uint64_t>(archive_entry_size(entry)));
         return {};
     }
 
@@ -306,6 +309,7 @@ private:
     const UnpackInput& input_;
     TarInput archive_;
     LaterWriter later_;
+    WholeFiles whole_;
     Unpacked result_;
     uint64_t reported_ = 0;
     std::string path_, name_;  // of the entry at hand

@@ -28,6 +28,7 @@ struct UnpackInput {
     uint64_t most_bytes = 0;  // of all files
     uint64_t most_entries = 0;
     std::function<void(uint64_t bytes)> progress;                       // of the archive read so far; at most every few MiB
+    int names = -1;                                                     // where image::WholeFiles tells of files; -1: nowhere
     std::function<Result<>(std::string_view compression)> opened = {};  // once it is known; before anything is unpacked
 };
 

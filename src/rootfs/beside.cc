@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "base/undo.h"
+#include "kernel/subvolume.h"
 #include "rootfs/copy_tree.h"
 #include "rootfs/descent.h"
 #include "rootfs/remove.h"
@@ -76,6 +77,10 @@ Result<> sync(int folder)
 Result<> copy_beside(int folder, const std::string& name, const std::string& to)
 {
     Fd from = TRY(open_at(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), name);
+    if (kernel::is_subvolume(from.get())) {
+        Fd own = TRY(open_at(folder, ".", O_RDONLY | O_DIRECTORY));
+        return kernel::snapshot_subvolume(from.get(), own.get(), to);
+    }
     const Half made = TRY(make_half(folder, to));
     Undo removal([&] { static_cast<void>(remove_tree(folder, made.name)); });
     TRY(copy_tree(from.get(), made.folder.get(), {}));

@@ -8,7 +8,7 @@
 
 namespace holm::rootfs {
 
-// The folder `name` as `to`, in the same folder. Errors: Exists; what fails leaves nothing.
+// The folder `name` as `to`, in the same folder; a subvolume of btrfs as a snapshot. Errors: Exists; what fails leaves nothing.
 Result<> copy_beside(int folder, const std::string& name, const std::string& to);
 // Takes a folder out of sight, and removes it. What is not there is no error.
 Result<> remove_beside(int folder, const std::string& name);

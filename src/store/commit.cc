@@ -70,7 +70,8 @@ Result<Part> part_of_sealed(const Job& job, const image::Store& store, const std
 Result<Part> part_of_folder(const Job& job, const image::Store& store, const std::string& path)
 {
     Incoming incoming = TRY(copy_layer(job, store, path));
-    NewLayer layer = TRY(digest_and_sync(job, incoming));
+    DigestChild digest = TRY(DigestChild::start(incoming));
+    NewLayer layer = TRY(digest.finish(job, incoming));
     Part part{.id = std::move(layer.id), .info = std::move(layer.info)};
     part.incoming.emplace(std::move(incoming));
     return part;

@@ -86,8 +86,9 @@ Result<Received> receive_layer(const Job& job, const image::Store& store, int st
     auto file = kernel::open_in_root(stage, file_of(hex), O_RDONLY | O_NONBLOCK | O_NOCTTY, kernel::Links::Refuse);
     if (!file) return error(Errc::Invalid, "the layer {} is neither here nor in what was sent", hex);
     Incoming incoming = TRY(Incoming::make(store));
-    TRY(unpack_confined(job, incoming, file->get(), image::Whiteouts::Oci));
-    NewLayer layer = TRY(digest_and_sync(job, incoming));
+    DigestChild digest = TRY(DigestChild::start(incoming));
+    TRY(unpack_confined(job, incoming, file->get(), image::Whiteouts::Oci, digest.names()));
+    NewLayer layer = TRY(digest.finish(job, incoming));
     if (layer.id != hex) return error(Errc::Invalid, "the layer {} has another content: its digest is {}", hex, layer.id);
     return Received{.layer = std::move(layer), .incoming = std::move(incoming)};
 }

@@ -1,15 +1,11 @@
 #include "store/finish_image.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
-#include <unistd.h>
-#include <csignal>
+
 #include <ctime>
 
 #include "image/identifiers.h"
-#include "image/layer_digest.h"
 #include "kernel/path.h"
-#include "kernel/process.h"
 #include "machine/os_release.h"
 #include "store/unnamed.h"
 
@@ -32,23 +28,6 @@ Result<> check_target(const image::Store& store, const Target& target)
     if (old && old->read_only) return error(Errc::Denied, "image '{}' is read-only", target.name);
     if (!old && old.error().code == Errc::NotFound) return free;  // a plain folder, which is nobody's to replace
     return {};
-}
-
-Result<NewLayer> digest_and_sync(const Job& job, const Incoming& incoming)
-{
-    kernel::Child child = TRY(kernel::clone_process(0));
-    if (child.pid == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        // Without the lock of the folder: it may be at its syncfs for a while yet when its parent has been killed.
-        const bool alone = kernel::close_descriptors_but({incoming.tree()}).has_value();
-        ::_exit(!alone || ::syncfs(incoming.tree()) ? 1 : 0);
-    }
-    auto summary = image::digest_layer(incoming.tree(), [&](uint64_t) { return job.go_on(); });
-    if (!summary) static_cast<void>(kernel::signal_process(child.pidfd.get(), SIGKILL));
-    const kernel::Exit synced = TRY(kernel::wait_exit(child.pidfd.get()));
-    if (!summary) return summary.error();
-    if (synced.by_signal || synced.value) return error(Errc::Failed, "the new layer cannot be written to disk");
-    return NewLayer{.id = summary->hex, .info = {.digest = "sha256:" + summary->hex, .size = summary->size, .entries = summary->entries}};
 }
 
 std::map<std::string, std::string> read_os_release(int tree)
@@ -80,9 +59,9 @@ Result<std::string> name_image(const image::Store& store, const Target& target, 
     return digest;
 }
 
-Result<kernel::Message> finish_layer(const Job& job, const image::Store& store, const Target& target, Incoming incoming)
+Result<kernel::Message> finish_layer(const Job& job, const image::Store& store, const Target& target, Incoming incoming, DigestChild digest)
 {
-    const NewLayer layer = TRY(digest_and_sync(job, incoming));
+    const NewLayer layer = TRY(digest.finish(job, incoming));
     image::Manifest manifest{.layers = {layer.id}, .origin = std::string(job.request().get("origin")), .size = layer.info.size};
     manifest.os_release = read_os_release(incoming.tree());
     auto hold = TRY(store.lock(image::Holding::Alone));

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "image/store.h"
+#include "store/digest_child.h"
 #include "store/job.h"
 #include "store/landing.h"
 
@@ -22,13 +23,6 @@ Result<Target> read_target(const kernel::Message& request);
 // Errors: Exists, where the name is another's and `force` is not set; Denied, where the other is read-only.
 Result<> check_target(const image::Store& store, const Target& target);
 
-struct NewLayer {
-    std::string id;
-    image::LayerInfo info;
-};
-// Hashes the tree while another process writes it to disk.
-Result<NewLayer> digest_and_sync(const Job& job, const Incoming& incoming);
-
 // os-release(5) of a root; empty where it has none.
 std::map<std::string, std::string> read_os_release(int tree);
 
@@ -40,6 +34,7 @@ std::map<std::string, std::string> read_os_release_of(const image::Store& store,
 Result<std::string> name_image(const image::Store& store, const Target& target, image::Manifest manifest);
 
 // The tree of `incoming` becomes a layer and an image of it. The answer to the job: digest, layer, size, entries.
-Result<kernel::Message> finish_layer(const Job& job, const image::Store& store, const Target& target, Incoming incoming);
+Result<kernel::Message> finish_layer(const Job& job, const image::Store& store, const Target& target, Incoming incoming,
+                                     DigestChild digest);
 
 }  // namespace holm::store

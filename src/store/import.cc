@@ -17,8 +17,9 @@ Result<kernel::Message> import_tar(const Job& job, const image::Store& store)
     const int archive = TRY(job.input());
     TRY(check_target(store, target));
     Incoming incoming = TRY(Incoming::make(store));
-    const image::Unpacked unpacked = TRY(unpack_confined(job, incoming, archive, image::Whiteouts::AsFiles));
-    kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming)));
+    DigestChild digest = TRY(DigestChild::start(incoming));
+    const image::Unpacked unpacked = TRY(unpack_confined(job, incoming, archive, image::Whiteouts::AsFiles, digest.names()));
+    kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming), std::move(digest)));
     done.add("devices", static_cast<int64_t>(unpacked.devices)).add("attributes", static_cast<int64_t>(unpacked.attributes));
     return done;
 }
@@ -37,7 +38,8 @@ Result<kernel::Message> import_folder(const Job& job, const image::Store& store)
     };
     const rootfs::CopyRules rules{.devices = rootfs::CopyRules::Devices::None, .keeps = image::is_kept_attribute, .synced = false};
     const rootfs::Copied left_out = TRY(rootfs::copy_tree(source.get(), incoming.tree(), progress, rules));
-    kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming)));
+    DigestChild digest = TRY(DigestChild::start(incoming));
+    kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming), std::move(digest)));
     done.add("devices", static_cast<int64_t>(left_out.devices)).add("attributes", static_cast<int64_t>(left_out.attributes));
     return done;
 }

@@ -41,11 +41,12 @@ Result<> check_layer(const LayerSource& source, const image::Unpacked& unpacked)
 Result<Part> make_part(const Job& job, const image::Store& store, const LayerSource& source, image::Unpacked& total)
 {
     Incoming incoming = TRY(Incoming::make(store));
-    const image::Unpacked unpacked = TRY(unpack_confined(job, incoming, source.file.get(), image::Whiteouts::Oci));
+    DigestChild digest = TRY(DigestChild::start(incoming));
+    const image::Unpacked unpacked = TRY(unpack_confined(job, incoming, source.file.get(), image::Whiteouts::Oci, digest.names()));
     TRY(check_layer(source, unpacked));
     total.devices += unpacked.devices;
     total.attributes += unpacked.attributes;
-    NewLayer layer = TRY(digest_and_sync(job, incoming));
+    NewLayer layer = TRY(digest.finish(job, incoming));
     layer.info.diff_id = source.diff_id;
     Part part{.id = std::move(layer.id), .info = std::move(layer.info)};
     part.incoming.emplace(std::move(incoming));

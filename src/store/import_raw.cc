@@ -155,7 +155,8 @@ Result<kernel::Message> import_raw(const Job& job, const image::Store& store)
     for (const Source& source : TRY(find_sources(job, incoming, disk.get()))) TRY(copy_source(job, incoming, disk.get(), source, left_out));
     disk.reset();
     if (::unlinkat(incoming.folder(), "source", AT_REMOVEDIR)) return sys_error("cannot remove a folder of the new layer");
-    kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming)));
+    DigestChild digest = TRY(DigestChild::start(incoming));
+    kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming), std::move(digest)));
     done.add("devices", static_cast<int64_t>(left_out.devices)).add("attributes", static_cast<int64_t>(left_out.attributes));
     return done;
 }

@@ -12,7 +12,7 @@ namespace holm::store {
 namespace {
 
 struct Work {
-    int archive, later;
+    int archive, later, names;
     image::Whiteouts whiteouts;
     Limits limits;
 };
@@ -28,6 +28,7 @@ Result<kernel::Message> unpack(const Work& work, const Told& progress)
                                    .most_bytes = work.limits.bytes,
                                    .most_entries = work.limits.entries,
                                    .progress = progress,
+                                   .names = work.names,
                                    .opened = image::bound_memory};
     const image::Unpacked unpacked = TRY(image::unpack_tar(input));
     TRY(image::set_folder_times(root.get(), work.later));
@@ -52,7 +53,7 @@ image::Unpacked unpacked_of(const kernel::Message& message)
 
 }  // namespace
 
-Result<image::Unpacked> unpack_confined(const Job& job, const Incoming& incoming, int archive, image::Whiteouts whiteouts)
+Result<image::Unpacked> unpack_confined(const Job& job, const Incoming& incoming, int archive, image::Whiteouts whiteouts, int names)
 {
     struct stat status;
     if (::fstat(archive, &status)) return sys_error("cannot look at the archive");
@@ -60,10 +61,10 @@ Result<image::Unpacked> unpack_confined(const Job& job, const Incoming& incoming
         return error(Errc::Invalid, "the archive is neither a file nor a pipe");
     Fd later = TRY(incoming.make_file());
     const Limits limits = TRY(observe_limits(incoming.tree()));
-    const Work work{.archive = archive, .later = later.get(), .whiteouts = whiteouts, .limits = limits};
+    const Work work{.archive = archive, .later = later.get(), .names = names, .whiteouts = whiteouts, .limits = limits};
     const uint64_t total = S_ISREG(status.st_mode) ? static_cast<uint64_t>(status.st_size) : 0;
-    const kernel::Message done =
-        TRY(work_confined(job, incoming, {archive, later.get()}, total, [&](const Told& progress) { return unpack(work, progress); }));
+    const kernel::Message done = TRY(
+        work_confined(job, incoming, {archive, later.get(), names}, total, [&](const Told& progress) { return unpack(work, progress); }));
     TRY(image::mark_opaque(incoming.tree(), later.get()));
     return unpacked_of(done);
 }

@@ -170,6 +170,42 @@ TEST_F(ChangesTest, AHolmdThatDiesLeavesNoHalf)
     }
 }
 
+// holmd goes on: what its child had begun is not left until it starts the next time.
+TEST_F(ChangesTest, AChildThatIsKilledLeavesNothing)
+{
+    std::string machine = stopped("i=0; while [ $i -lt 3000 ]; do echo $i > /f$i; i=$((i+1)); done");
+    const std::string tree = tree_of(machine);
+    const int holmd = holmd_pid();
+    int killed = 0;
+    for (int attempt = 0; attempt < count(40, 8); ++attempt) {
+        const bool renames = attempt % 4 == 3;
+        const std::string copy = name("copy"), when = fmt::format("attempt {}", attempt);
+        Process change({"holmctl", renames ? "rename" : "clone", machine, copy});
+        ASSERT_TRUE(eventually([&] { return change.ended() || sh(fmt::format("pgrep -x -P {} holmd", holmd)).code == 0; }));
+        sleep_for(milliseconds(attempt * (renames ? 1 : 7)));
+        sh(fmt::format("pkill -KILL -x -P {} holmd", holmd));
+        const bool done = change.wait().code == 0;
+        if (!done) ++killed;
+        EXPECT_EQ(exists(state_folder(copy)), done) << when;
+        EXPECT_EQ(exists(definition_file(copy)), done) << when;
+        EXPECT_EQ(exists(state_folder(machine)), !(renames && done)) << when;
+        EXPECT_EQ(exists(definition_file(machine)), !(renames && done)) << when;
+        if (renames && done) machine = copy;
+        EXPECT_EQ(tree_of(machine), tree) << when;
+        EXPECT_EQ(sh(fmt::format("cd {}; ls -Ad .[!.]* {}/renaming 2>/dev/null; ls /etc/holm/machines | grep -v 'toml$'",
+                                 "/var/lib/holm/machines", machine))
+                      .out,
+                  "")
+            << when;
+        if (!renames && done) {
+            EXPECT_TRUE(succeeds(holmctl({"remove", copy})));
+        }
+    }
+    EXPECT_GT(killed, 0);
+    EXPECT_EQ(holmd_pid(), holmd);
+    ASSERT_TRUE(succeeds(holmctl({"clone", machine, name("copy")})));
+}
+
 // -- snapshots and differences ----------------------------------------------------------------------------------------------------
 
 class SnapshotTest : public ChangesTest {
@@ -249,6 +285,26 @@ TEST_F(SnapshotTest, ARunningMachineStandsStillAndGoesOn)
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     EXPECT_EQ(snapshots(machine).size(), 2u);
     ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+TEST_F(SnapshotTest, ACopyThatIsKilledLeavesNothing)
+{
+    std::string machine = name();
+    define(machine, fmt::format("[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"dd if=/dev/urandom of=/large bs=1M "
+                                "count=150; touch /written; while :; do date > /now; sleep 1; done\"]\nstop_signal = "
+                                "\"SIGKILL\"\n[[network]]\nnetwork = \"none\"\n",
+                                busybox()));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    ASSERT_TRUE(eventually([&] { return exists(state_folder(machine) + "/upper/written"); }, 60s));
+    const std::string layers = state_folder(machine) + "/layers", list = fmt::format("ls -A {}", layers);
+    Process snapshot({"holmctl", "snapshot", machine, "killed"});
+    ASSERT_TRUE(eventually([&] { return snapshot.ended() || sh(list + " | grep -q '^[.]new-'").code == 0; }));
+    sh(fmt::format("pkill -KILL -x -P {} holmd", holmd_pid()));
+    EXPECT_NE(snapshot.wait().code, 0);
+    EXPECT_TRUE(eventually([&] { return sh(list).out.empty(); })) << sh(list).out;
+    EXPECT_EQ(snapshots(machine).size(), 0u);
+    EXPECT_EQ(machine_property(machine, "Frozen"), "b false");
+    ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "whole"})));
 }
 
 // The holmd that has frozen it is dead: the next one lets it go on.

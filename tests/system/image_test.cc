@@ -1,6 +1,7 @@
 // The image store: what goes in runs, is shared and goes again; what is bad is refused and leaves nothing.
 #include <sys/xattr.h>
 
+#include "archive.h"
 #include "base/text.h"
 #include "host.h"
 
@@ -112,6 +113,28 @@ TEST_F(ImageTest, AFolderAndATarOfItAreOneLayer)
     EXPECT_EQ(run_image(second, {"/bin/echo", "there"}).out, "there\n");
     EXPECT_TRUE(succeeds(holmctl({"remove-image", second})));
     expect_empty_store();
+}
+
+// A file is hashed once it is whole, while others still come: what an archive then does to it counts.
+TEST_F(ImageTest, WhatAnArchiveTakesBackIsNotInItsDigest)
+{
+    const std::string first = image(), second = image(), path = folder() + "/twice.tar";
+    std::vector<Member> members;
+    auto add = [&](const std::string& word) {
+        for (int i = 0; i < 200; ++i) members.push_back({.name = fmt::format("file{}", i), .content = word + std::string(100'000, 'x')});
+    };
+    add("first");
+    members.push_back({.name = "link", .type = '1', .content = "", .link = "file7"});
+    add("second");
+    members.push_back({.name = "last", .type = '1', .content = "", .link = "file8"});
+    write_file(path, tar_of(members));
+    ASSERT_TRUE(succeeds(holmctl({"import-tar", path, first})));
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+    const std::string tree = std::string(trim(sh("echo /var/lib/holm/layers/*/tree").out));
+    EXPECT_TRUE(content_of(tree + "/file7").starts_with("second"));
+    EXPECT_TRUE(content_of(tree + "/link").starts_with("first"));
+    ASSERT_TRUE(succeeds(holmctl({"import-fs", tree, second})));
+    EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "1");
 }
 
 TEST_F(ImageTest, StandardInputAndEveryCompressionAreTaken)

@@ -108,6 +108,23 @@ TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
 }
 
 // As `umoci insert` of Debian 12 writes them: without the blocks that end an archive, and without what fills the last one up.
+// Of a skopeo that fails the first time, when it has fetched one file.
+TEST_F(OciTest, APullGoesOnFromWhereItFailed)
+{
+    const std::string source = layout("source", two_layers(busybox_)), tools = folder() + "/tools";
+    make_folder(tools);
+    write_file(
+        tools + "/skopeo",
+        fmt::format("#!/bin/sh\nto=${{4#oci:}}\n[ -e $to/fetched ] && exec cp -a {}/. $to\nmkdir -p $to && touch $to/fetched\nexit 1\n",
+                    source),
+        0755);
+    const std::string pull = fmt::format("PATH={}:$PATH holmctl pull-oci example.org/web first", tools);
+    EXPECT_TRUE(has(sh(pull).err, "skopeo could not fetch"));
+    EXPECT_TRUE(succeeds(sh(pull)));
+    EXPECT_EQ(sh("ls -d /var/tmp/holm-pull-* 2>/dev/null").out, "");
+    EXPECT_TRUE(has(holmctl({"run", "--rm", "--image=first", "--network=none"}).out, "web\n/srv\nhello"));
+}
+
 TEST_F(OciTest, ALayerMayEndBehindItsLastByte)
 {
     Layout image = two_layers(busybox_);

@@ -71,6 +71,27 @@ TEST_F(PlainImageTest, WhatIsCutOffLeavesNothing)
     sh(fmt::format("rm {}/.mine.half-0123", place));
 }
 
+// A subvolume of btrfs is copied as one: by a snapshot.
+TEST_F(PlainImageTest, ASubvolumeIsCopiedAsASnapshot)
+{
+    const std::string disk = folder() + "/disk", at = folder() + "/btrfs", copy = image(), from = image();
+    if (sh("which mkfs.btrfs btrfs").code != 0) GTEST_SKIP() << "no btrfs-progs here";
+    make_folder(at);
+    ASSERT_EQ(sh(fmt::format("truncate -s 256M {0} && mkfs.btrfs -q {0} 2>/dev/null", disk)).code, 0);
+    if (sh(fmt::format("mount -o loop {} {}", disk, at)).code != 0) GTEST_SKIP() << "no loop device or no btrfs here";
+    ASSERT_TRUE(
+        succeeds(sh(fmt::format("btrfs subvolume create {0}/{1} && cp -a {2}/. {0}/{1} && mkdir {0}/.manifests && mount --bind {0} {3}", at,
+                                from, busybox(), place))));
+    EXPECT_TRUE(succeeds(holmctl({"clone-image", from, copy})));
+    EXPECT_TRUE(succeeds(sh(fmt::format("btrfs subvolume show {}/{}", at, copy))));
+    EXPECT_TRUE(has(sh(fmt::format("btrfs subvolume show {}/{}", at, from)).out, copy)) << "it is told as a snapshot of it";
+    EXPECT_TRUE(succeeds(sh(fmt::format("diff -r --no-dereference {0}/{1} {0}/{2}", at, from, copy))));
+    EXPECT_TRUE(refuses(holmctl({"clone-image", from, copy}), 1, copy));
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", copy})));
+    EXPECT_EQ(trim(sh(fmt::format("btrfs subvolume list {} | wc -l", at)).out), "1");
+    EXPECT_TRUE(succeeds(sh(fmt::format("umount {} && umount {}", place, at))));
+}
+
 // Whoever comes first, what runs has its files.
 TEST_F(PlainImageTest, ARemovalAndAStartDoNotMeet)
 {

@@ -1,6 +1,7 @@
 // Named volumes.
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "host.h"
 
 namespace holm::test {
@@ -97,8 +98,38 @@ TEST_F(VolumesTest, ASizeIsKeptOrRefused)
     EXPECT_EQ(sh("umount " + store).code, 0);
 }
 
+// On btrfs: a subvolume with a quota group.
+TEST_F(VolumesTest, ASizeIsKeptOnBtrfs)
+{
+    const std::string disk = folder() + "/disk", store = "/var/lib/holm/volumes", data = name("volume");
+    make_folder(store);
+    if (sh("which mkfs.btrfs btrfs").code != 0) GTEST_SKIP() << "no btrfs-progs here";
+    ASSERT_EQ(sh(fmt::format("truncate -s 256M {0} && mkfs.btrfs -q {0} 2>/dev/null", disk)).code, 0);
+    if (sh(fmt::format("mount -o loop {} {}", disk, store)).code != 0) GTEST_SKIP() << "no loop device or no btrfs here";
+    EXPECT_TRUE(refuses(holmctl({"volume-create", "--size=8M", data}), 1, "btrfs quota enable"));
+    EXPECT_EQ(sh("ls -A " + store).out, "") << "nothing is left";
+    ASSERT_EQ(sh("btrfs quota enable " + store).code, 0);
+    volumes_.push_back(data);
+    ASSERT_TRUE(succeeds(holmctl({"volume-create", "--size=8M", data})));
+    EXPECT_EQ(trim(sh(fmt::format("stat -c %a:%u {}/{}/data", store, data)).out), "755:0");
+    const std::string root = busybox();
+    auto write = [&](const std::string& file, const std::string& megabytes) {
+        return holmctl({"run", "--rm", "--network=none", "--root=" + root, "--volume=" + data + ":/data", "--", "/bin/dd", "if=/dev/zero",
+                        "of=/data/" + file, "bs=1M", "count=" + megabytes, "conv=fsync"});
+    };
+    EXPECT_TRUE(exits(write("first", "4"), 0));
+    const Outcome full = write("second", "8");
+    EXPECT_NE(full.code, 0);
+    EXPECT_TRUE(has(full.err, "uota exceeded"));
+    const std::string groups = fmt::format("btrfs qgroup show --raw {} | grep -c ^0/", store);
+    EXPECT_EQ(trim(sh(groups).out), "2");
+    EXPECT_TRUE(succeeds(holmctl({"volume-remove", data})));
+    EXPECT_EQ(trim(sh(groups).out), "1");
+    EXPECT_EQ(sh("umount " + store).code, 0);
+}
+
 // A file system with project quotas, which takes a loop device: the host in namespaces may have none.
-class VmQuotaTest : public SystemTest {
+class VmQuotaTest : public SystemTest, public testing::WithParamInterface<const char*> {
 protected:
     void SetUp() override
     {
@@ -106,7 +137,7 @@ protected:
         const std::string disk = folder() + "/disk";
         at_ = folder() + "/mounted";
         make_folder(at_);
-        ASSERT_TRUE(succeeds(sh(fmt::format("truncate -s 128M {0} && mkfs.ext4 -q -O quota,project -E quotatype=prjquota {0}", disk))));
+        ASSERT_TRUE(succeeds(sh(fmt::format("truncate -s 400M {0} && {1} {0}", disk, GetParam()))));
         mounted_ = sh(fmt::format("mount -o loop,prjquota {} {}", disk, at_)).code == 0;
         if (!mounted_) GTEST_SKIP() << "no loop device or no quotas here";
         busybox_ = busybox();
@@ -143,7 +174,10 @@ protected:
     std::vector<std::string> mine_;
 };
 
-TEST_F(VmQuotaTest, AnUpperOnDiskIsCapped)
+INSTANTIATE_TEST_SUITE_P(FileSystems, VmQuotaTest, testing::Values("mkfs.ext4 -q -O quota,project -E quotatype=prjquota", "mkfs.xfs -q"),
+                         [](const auto& of) { return std::string(of.param).substr(5, of.param[5] == 'e' ? 4 : 3); });
+
+TEST_P(VmQuotaTest, AnUpperOnDiskIsCapped)
 {
     const std::string web = machine();
     start(web, "size = \"8M\"\n");
@@ -156,7 +190,7 @@ TEST_F(VmQuotaTest, AnUpperOnDiskIsCapped)
     EXPECT_EQ(write(web, "/third", 24), 0) << "without one there is none";
 }
 
-TEST_F(VmQuotaTest, WhatAnUpperHasAlreadyCounts)
+TEST_P(VmQuotaTest, WhatAnUpperHasAlreadyCounts)
 {
     const std::string web = machine();
     ASSERT_TRUE(succeeds(

@@ -1,6 +1,8 @@
 // import-tar, import-raw, import-fs, import-oci, pull-oci: files and folders that become images. What is opened here is read by holmd's
 // store, with our rights to it.
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "base/undo.h"
 #include "cli/definition.h"
 #include "cli/exit_status.h"
 #include "cli/image_job.h"
@@ -17,6 +20,7 @@
 #include "cli/properties.h"
 #include "cli/verbs/verbs.h"
 #include "image/identifiers.h"
+#include "network/stable_hash.h"
 
 namespace holm::cli::verbs {
 
@@ -62,30 +66,36 @@ Result<int> import(const Invocation& call, Import import)
     return exit_done;
 }
 
-// Where skopeo puts what it fetches; gone with this.
+// Where skopeo puts what it fetches, one folder for each user and reference: what was fetched before a pull failed or was cut off is not
+// fetched again. Nobody else can have made it, and one pull at a time has it.
 class Scratch {
 public:
-    static Result<Scratch> make()
+    static Result<Scratch> make(const std::string& reference)
     {
         Scratch scratch;
-        scratch.path_ = "/var/tmp/holm-pull-XXXXXX";
-        if (!::mkdtemp(scratch.path_.data())) return sys_error("cannot make a folder in /var/tmp");
-        scratch.made_ = true;
+        scratch.path_ = fmt::format("/var/tmp/holm-pull-{}-{:016x}", ::geteuid(), network::stable_hash({reference}));
+        if (::mkdir(scratch.path_.c_str(), 0700) && errno != EEXIST) return sys_error("cannot make '{}'", scratch.path_);
+        scratch.folder_ = TRY(open_file(scratch.path_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+        struct stat status;
+        if (::fstat(scratch.folder_.get(), &status)) return sys_error("cannot look at '{}'", scratch.path_);
+        if (status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
+            return error(Errc::Denied, "'{}' is somebody else's: remove it", scratch.path_);
+        if (::flock(scratch.folder_.get(), LOCK_EX | LOCK_NB))
+            return error(Errc::Busy, "'{}' is being pulled already: wait for the end of that", printable(reference));
         return scratch;
     }
-    Scratch(Scratch&& other) noexcept : path_(std::move(other.path_)), made_(std::exchange(other.made_, false)) {}
-    Scratch& operator=(Scratch&&) = delete;
-    ~Scratch()
+    const std::string& path() const { return path_; }
+
+    void remove() const
     {
         std::error_code ignored;
-        if (made_) std::filesystem::remove_all(path_, ignored);
+        std::filesystem::remove_all(path_, ignored);
     }
-    const std::string& path() const { return path_; }
 
 private:
     Scratch() = default;
     std::string path_;
-    bool made_ = false;
+    Fd folder_;
 };
 
 // Its output is the user's to see, but for standard output, which has only our results.
@@ -165,9 +175,11 @@ Result<int> pull_oci(const Invocation& call)
     const std::string reference = given.contains("://") ? given : "docker://" + given;
     auto name = image::parse_image_name(call.operands.size() > 1 ? call.operands[1] : given.substr(given.rfind('/') + 1));
     if (!name) return usage_error(name.error());
-    const Scratch scratch = TRY(Scratch::make());
+    const Scratch scratch = TRY(Scratch::make(reference));
     const std::string layout = scratch.path() + "/layout";
+    ::unlink((layout + "/index.json").c_str());  // of one that was cut off behind its last blob
     TRY(fetch(reference, layout), fmt::format("cannot pull image '{}'", *name));
+    const Undo removal([&] { scratch.remove(); });  // whole, or damaged: then the next one fetches all of it
     Fd source = TRY(open_file(layout, O_RDONLY | O_DIRECTORY));
     return import(call, {.method = "ImportOci", .source = std::move(source), .name = std::move(*name), .more = {""}});
 }
