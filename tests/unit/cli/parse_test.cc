@@ -16,13 +16,27 @@ Invocation parsed(const Words& words)
     return call ? *call : Invocation{};
 }
 
-std::string refused(const Words& words, Errc code = Errc::Invalid)
+std::string refusal(const Words& words, Errc code = Errc::Invalid)
 {
     auto call = parse_command_line(words);
     EXPECT_FALSE(call.has_value());
     if (call) return {};
     EXPECT_EQ(call.error().code, code);
     return call.error().text;
+}
+
+// Without where to read on.
+std::string refused(const Words& words, Errc code = Errc::Invalid)
+{
+    const std::string text = refusal(words, code);
+    return text.substr(0, text.find("; see 'holmctl help"));
+}
+
+TEST(Parse, ARefusalNamesTheHelp)
+{
+    EXPECT_EQ(refusal({"strt", "web"}), "unknown verb 'strt' (did you mean 'start'?); see 'holmctl help'");
+    EXPECT_EQ(refusal({"poweroff", "--x", "web"}), "unknown option '--x'; see 'holmctl help stop'");
+    EXPECT_EQ(refusal({"start"}), "too few words: holmctl start [OPTION…] NAME…; see 'holmctl help start'");
 }
 
 TEST(Parse, WithoutAVerbMachinesAreListed)
