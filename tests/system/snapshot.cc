@@ -123,7 +123,8 @@ Lines descriptors_of_holmd()
     int pid = holmd_pid();
     if (pid == 0) return {"holmd does not run"};
     for (const auto& entry : fs::directory_iterator(fmt::format("/proc/{}/fd", pid), error)) {
-        std::string target = fs::read_symlink(entry.path(), error).string();
+        const std::string target = fs::read_symlink(entry.path(), error).string();
+        if (error) continue;  // it has just been closed
         found.push_back(target.substr(0, target.find_first_of('[')));
     }
     return found;
