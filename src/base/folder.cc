@@ -1,6 +1,7 @@
 #include "base/folder.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -16,6 +17,12 @@ std::vector<std::string> names_in(const std::string& folder)
         if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
     std::ranges::sort(names);
     return names;
+}
+
+bool exists(const std::string& path)
+{
+    struct stat status;
+    return ::lstat(path.c_str(), &status) == 0;
 }
 
 }  // namespace holm

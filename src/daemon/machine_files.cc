@@ -11,6 +11,7 @@
 
 #include "api/limits.h"
 #include "api/names.h"
+#include "base/folder.h"
 #include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -37,12 +38,6 @@ using rootfs::Copied;
 
 constexpr const char* stack_file = "/stack.toml";
 const std::string definitions = fmt::format("{}/machines", api::etc_folder);
-
-bool exists(const std::string& path)
-{
-    struct stat status;
-    return ::lstat(path.c_str(), &status) == 0;
-}
 
 Result<> sync_folder(const std::string& path)
 {

@@ -10,6 +10,7 @@
 #include "daemon/network_files.h"
 #include "daemon/network_view.h"
 #include "daemon/planner_child.h"
+#include "daemon/worker.h"
 #include "network/frr.h"
 
 namespace holm::daemon {
@@ -195,7 +196,7 @@ void ManagerObject::change_networks(Reply reply, const char* verb, const std::st
             auto ended = std::move(*place);
             workers_.erase(place);
             host_.catalogue.forget(name);
-            if (!plan && plan.error().code == Errc::Failed) return settle_networks(std::move(granted), name, plan.error());
+            if (!plan && ended_without_a_word(plan.error())) return settle_networks(std::move(granted), name, plan.error());
             if (!plan) return granted.fail(plan.error());
             if (*plan) lifecycle_.networks_changed(name, std::move(**plan));
             lifecycle_.note(api::MachineEvent::Changed, name, fmt::format("networks of machine '{}' were changed: {}", name.text(), what));
@@ -206,7 +207,7 @@ void ManagerObject::change_networks(Reply reply, const char* verb, const std::st
     authorise(std::move(reply), Privilege::Networks, verb, text, std::move(change));
 }
 
-// The process that did it may have been killed half way: what the host does is what the plan says, whichever of the two it had come to.
+// The process that did it was killed half way: what the host does is what the plan says, whichever of the two it had come to.
 void ManagerObject::settle_networks(Reply reply, const MachineName& name, Error why)
 {
     auto place = workers_.emplace(workers_.end());

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "api/names.h"
 #include "base/fd.h"
+#include "base/folder.h"
 #include "base/handle.h"
 #include "base/text.h"
 #include "base/undo.h"
@@ -156,12 +156,6 @@ void remove_stale_locks(std::span<const Ended> machines, std::span<const Result<
         if (entry->d_name[0] != '.') kernel::remove_stale_lock_file(fmt::format("{}/{}", api::locks_folder, entry->d_name), is_holder);
 }
 
-bool exists(const std::string& path)
-{
-    struct stat status;
-    return lstat(path.c_str(), &status) == 0;
-}
-
 Result<NetworkRequest> network_request(const PlanRequest& request, const launch::Facts& facts)
 {
     const machine::Settings& settings = request.settings;
@@ -294,11 +288,21 @@ Result<Draft> plan_observed(const PlanRequest& request, Observed seen)
     return Draft{std::move(plan), std::move(seen.facts.network)};
 }
 
+// All of them at once; what this cannot do, each release finds still there.
+void remove_ends(const std::vector<Result<launch::Plan>>& plans)
+{
+    std::vector<const network::Plan*> networks;
+    for (const Result<launch::Plan>& plan : plans)
+        if (plan && !plan->network.endpoints.empty()) networks.push_back(&plan->network);
+    if (networks.size() > 1) (void)network::remove_ended(networks);
+}
+
 Result<> release_planned(const Ended& machine, const Result<launch::Plan>& plan)
 {
     Result<> left;
     if (plan && !plan->network.endpoints.empty()) {
-        Result<> removed = network::remove_ended(plan->network);  // of names that are this machine's: no other start waits for it
+        const network::Plan* network = &plan->network;
+        Result<> removed = network::remove_ended({&network, 1});  // of names that are this machine's: no other start waits for it
         Fd lock = TRY(lock_networks());
         left = leave_networks(machine.name, plan->network);
         if (!removed) left = removed;
@@ -370,6 +374,7 @@ std::vector<Result<>> release(std::span<const Ended> machines)
     std::vector<Result<launch::Plan>> plans;
     for (const Ended& machine : machines) plans.push_back(read_plan_of(machine.name));
     remove_stale_locks(machines, plans);
+    remove_ends(plans);
     std::vector<Result<>> results;
     for (size_t number = 0; number < machines.size(); ++number) results.push_back(release_planned(machines[number], plans[number]));
     return results;

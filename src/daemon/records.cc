@@ -11,6 +11,7 @@
 #include "api/limits.h"
 #include "api/names.h"
 #include "base/fd.h"
+#include "base/folder.h"
 #include "base/handle.h"
 #include "base/log.h"
 
@@ -20,12 +21,6 @@ namespace {
 
 constexpr const char* record_file = "/record.toml";
 constexpr const char* last_run_file = "/last-run";
-
-bool exists(const std::string& path)
-{
-    struct stat status;
-    return ::lstat(path.c_str(), &status) == 0;
-}
 
 std::vector<machine::MachineName> machines_with(const char* file)
 {

@@ -2,11 +2,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/names.h"
 #include "base/fd.h"
+#include "base/folder.h"
 #include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -20,13 +20,7 @@ namespace holm::daemon {
 
 namespace {
 
-bool exists(const std::string& path)
-{
-    struct stat status;
-    return ::lstat(path.c_str(), &status) == 0;
-}
-
-std::vector<std::string> names_in(const char* path)
+std::vector<std::string> all_names_in(const char* path)
 {
     std::vector<std::string> names;
     Handle<DIR, ::closedir> folder(::opendir(path));
@@ -50,7 +44,7 @@ void settle(const std::string& machine)
 void remove_half_written(const std::string& folder)
 {
     const std::string suffix = ".toml.new";
-    for (const std::string& name : names_in(folder.c_str())) {
+    for (const std::string& name : all_names_in(folder.c_str())) {
         const std::string path = fmt::format("{}/{}", folder, name);
         if (name.ends_with(".toml.d")) remove_half_written(path);
         if (name.ends_with(suffix) && ::unlink(path.c_str())) log_error("cannot remove '{}'", printable(path));
@@ -62,7 +56,7 @@ void remove_half_written(const std::string& folder)
 void finish_changes()
 {
     for (const char* kind : {"machines", "networks"}) remove_half_written(fmt::format("{}/{}", api::etc_folder, kind));
-    for (const std::string& folder : names_in(api::state_machines_folder)) {
+    for (const std::string& folder : all_names_in(api::state_machines_folder)) {
         if (machine::parse_name(folder)) settle(folder);
         if (!exists(fmt::format("{}/{}{}", api::state_machines_folder, folder, renaming_file))) continue;
         log_info("machine '{}': its renaming is brought to its end", printable(folder));
@@ -74,7 +68,7 @@ void finish_changes()
 std::vector<std::string> list_unfinished()
 {
     std::vector<std::string> unfinished;
-    for (const std::string& machine : names_in(api::state_machines_folder)) {
+    for (const std::string& machine : all_names_in(api::state_machines_folder)) {
         if (machine.starts_with(new_prefix)) unfinished.push_back(machine);
         if (!machine::parse_name(machine)) continue;
         for (std::string& layer : rootfs::list_unfinished_layers(fmt::format("{}/{}/layers", api::state_machines_folder, machine)))

@@ -58,8 +58,9 @@ Result<std::string> own_cgroup()
 
 Result<std::string> cgroup_mount()
 {
+    static std::string found;  // asked for with each machine of a list
+    if (!found.empty()) return found;
     const std::string content = TRY(read_regular_file("/proc/self/mounts", 16 << 20));
-    std::string found;
     for (std::string_view line : split(content, '\n')) {
         auto fields = split(line, ' ');
         if (fields.size() > 2 && fields[2] == "cgroup2" && fields[1].starts_with("/sys/fs/cgroup")) found = fields[1];

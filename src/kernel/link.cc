@@ -11,6 +11,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <set>
 #include <system_error>
 #include <thread>
 
@@ -21,6 +22,8 @@ namespace holm::kernel {
 namespace {
 
 constexpr std::chrono::microseconds removal_pause{300};
+// A group that nobody else has links in: "holm".
+constexpr uint32_t removal_group = 0x686f6c6d;
 constexpr uint16_t make_new = NLM_F_CREATE | NLM_F_EXCL;
 
 Link read_link(const NetlinkAnswer& answer)
@@ -33,6 +36,7 @@ Link read_link(const NetlinkAnswer& answer)
               .alias = attributes.text(IFLA_IFALIAS),
               .master = attributes.number<int>(IFLA_MASTER),
               .mtu = attributes.number<uint32_t>(IFLA_MTU),
+              .group = attributes.number<uint32_t>(IFLA_GROUP),
               .up = (body.ifi_flags & IFF_UP) != 0,
               .operational = attributes.number<uint8_t>(IFLA_OPERSTATE) == IF_OPER_UP};
     std::string_view mac = attributes.find(IFLA_ADDRESS).value_or("");
@@ -44,6 +48,43 @@ void put_common(NetlinkRequest& request, const std::string& name, uint32_t mtu)
 {
     request.put_text(IFLA_IFNAME, name);
     if (mtu) request.put_number(IFLA_MTU, mtu);
+}
+
+bool is_gone(const Result<>& done)
+{
+    return !done && done.error().sys_errno == ENODEV;
+}
+
+// False: somebody else has a link in that group.
+Result<bool> put_into_removal_group(Netlink& netlink, const std::vector<Link>& links)
+{
+    std::set<int> ours;
+    for (const Link& link : links) ours.insert(link.index);
+    for (const Link& link : TRY(list_links(netlink)))
+        if (link.group == removal_group && !ours.contains(link.index)) return false;
+    std::vector<NetlinkRequest> requests;
+    for (const Link& link : links) {
+        requests.emplace_back(RTM_SETLINK, 0, ifinfomsg{.ifi_index = link.index},
+                              fmt::format("cannot put interface '{}' into a group", link.name));
+        requests.back().put_number(IFLA_GROUP, removal_group);
+    }
+    auto grouped = netlink.change(requests);
+    if (!grouped && !is_gone(grouped)) return grouped.error();
+    return true;
+}
+
+Result<> remove_group(Netlink& netlink)
+{
+    NetlinkRequest request(RTM_DELLINK, 0, ifinfomsg{}, "cannot remove a group of interfaces");
+    request.put_number(IFLA_GROUP, removal_group);
+    auto removed = netlink.change(request);
+    return is_gone(removed) ? Result<>() : removed;
+}
+
+Result<> remove_each(Netlink& netlink, const std::vector<Link>& links)
+{
+    for (const Link& link : links) TRY(remove_link(netlink, link));
+    return {};
 }
 
 }  // namespace
@@ -156,25 +197,30 @@ Result<> remove_link(Netlink& netlink, const Link& link)
 {
     NetlinkRequest request(RTM_DELLINK, 0, ifinfomsg{.ifi_index = link.index}, fmt::format("cannot remove interface '{}'", link.name));
     auto removed = netlink.change(request);
-    if (!removed && removed.error().sys_errno == ENODEV) return {};
-    return removed;
+    return is_gone(removed) ? Result<>() : removed;
 }
 
-Result<> remove_link_from_sight(Netlink& netlink, const Link& link)
+Result<> remove_links_from_sight(Netlink& netlink, const std::vector<Link>& links)
 {
+    if (links.empty()) return {};
+    const bool grouped = links.size() > 1 && TRY(put_into_removal_group(netlink, links));
     auto socket = std::make_shared<Netlink>(TRY(open_netlink()));
     auto removed = std::make_shared<std::promise<Result<>>>();
     std::future<Result<>> answer = removed->get_future();
+    auto remove = [=] { return grouped ? remove_group(*socket) : remove_each(*socket, links); };
     try {
-        std::thread([=] { removed->set_value(remove_link(*socket, link)); }).detach();
+        std::thread([=] { removed->set_value(remove()); }).detach();
     } catch (const std::system_error&) {
-        return remove_link(netlink, link);
+        return remove();
     }
-    while (answer.wait_for(removal_pause) != std::future_status::ready) {
-        auto there = TRY(find_link(netlink, link.name));
-        if (!there || there->index != link.index) return {};
+    for (const Link& link : links) {
+        while (answer.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+            auto there = TRY(find_link(netlink, link.name));
+            if (!there || there->index != link.index) break;
+            answer.wait_for(removal_pause);
+        }
     }
-    return answer.get();
+    return answer.wait_for(std::chrono::seconds(0)) == std::future_status::ready ? answer.get() : Result<>();
 }
 
 }  // namespace holm::kernel

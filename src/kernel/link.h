@@ -21,6 +21,7 @@ struct Link {
     std::string alias;
     int master = 0;
     uint32_t mtu = 0;
+    uint32_t group = 0;
     bool up = false;
     bool operational = false;  // up, and packets go through: the kernel finds that out some moment after
     HardwareAddress mac{};
@@ -86,8 +87,9 @@ NetlinkRequest link_request(const LinkChange& change);
 
 // One that is not there (any more) is no error.
 Result<> remove_link(Netlink& netlink, const Link& link);
-// The same, until nobody can see it and its name is free. What the kernel does after that takes tens of milliseconds (rcu_barrier in
-// netdev_run_todo of net/core/dev.c), for which a thread of this process stays: for one that is about to end, and makes no other.
-Result<> remove_link_from_sight(Netlink& netlink, const Link& link);
+// The same of some, until nobody can see them and their names are free: all at once, since each removal waits for RCU. What the kernel
+// does after that takes tens of milliseconds (rcu_barrier in netdev_run_todo of net/core/dev.c), for which a thread of this process stays:
+// for one that is about to end, and makes no other.
+Result<> remove_links_from_sight(Netlink& netlink, const std::vector<Link>& links);
 
 }  // namespace holm::kernel

@@ -306,15 +306,18 @@ Result<> remove_outside(const Endpoint& endpoint)
     return {};
 }
 
-Result<> remove_ended(const Plan& plan)
+Result<> remove_ended(std::span<const Plan* const> plans)
 {
     Netlink host = TRY(kernel::open_netlink());
-    for (const Endpoint& endpoint : plan.endpoints) {
-        if (endpoint.host_interface.empty()) continue;
-        auto end = TRY(kernel::find_link(host, endpoint.host_interface), describe_endpoint(endpoint));
-        if (end && end->kind == "veth") TRY(kernel::remove_link_from_sight(host, *end), describe_endpoint(endpoint));
+    std::vector<kernel::Link> ends;
+    for (const Plan* plan : plans) {
+        for (const Endpoint& endpoint : plan->endpoints) {
+            if (endpoint.host_interface.empty()) continue;
+            auto end = TRY(kernel::find_link(host, endpoint.host_interface), describe_endpoint(endpoint));
+            if (end && end->kind == "veth") ends.push_back(std::move(*end));
+        }
     }
-    return {};
+    return kernel::remove_links_from_sight(host, ends);
 }
 
 Result<> remove_inside(const Endpoint& endpoint, int network_namespace)

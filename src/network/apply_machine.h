@@ -2,6 +2,8 @@
 // Applies.
 #pragma once
 
+#include <span>
+
 #include "base/error.h"
 #include "network/plan.h"
 
@@ -17,9 +19,9 @@ Result<> apply_outside(const Plan& plan, int pid, int network_namespace);
 // is no error, nor is an endpoint without an end on the host: that goes by remove_inside, in the machine's network namespace, but for a
 // physical one.
 Result<> remove_outside(const Endpoint& endpoint);
-// The same of all endpoints of a machine that has ended, by a process that ends soon and makes no other: it returns when they are gone from
+// The same of all endpoints of machines that have ended, by a process that ends soon and makes no other: it returns when they are gone from
 // sight.
-Result<> remove_ended(const Plan& plan);
+Result<> remove_ended(std::span<const Plan* const> plans);
 Result<> remove_inside(const Endpoint& endpoint, int network_namespace);
 // Outside: a machine that publishes ports reaches them itself.
 Result<> allow_hairpin(const Endpoint& endpoint);

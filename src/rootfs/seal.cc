@@ -10,6 +10,7 @@
 #include <iterator>
 #include <tuple>
 
+#include "base/folder.h"
 #include "base/text.h"
 #include "base/undo.h"
 #include "kernel/attributes.h"
@@ -28,12 +29,6 @@ constexpr const char* new_prefix = ".new-";     // of one that is not whole yet
 std::string layer_path(const UpperPlace& place, const std::string& id)
 {
     return layers_folder(place) + "/" + id;
-}
-
-bool exists(const std::string& path)
-{
-    struct stat status;
-    return ::lstat(path.c_str(), &status) == 0;
 }
 
 Result<Fd> open_folder(const std::string& path)

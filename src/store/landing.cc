@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "base/folder.h"
 #include "base/handle.h"
 #include "base/text.h"
 #include "image/sha256.h"
@@ -35,12 +36,6 @@ Result<> sync_path(const std::string& path)
     Fd folder = TRY(open_file(path, O_RDONLY | O_DIRECTORY));
     if (::fsync(folder.get())) return sys_error("cannot sync '{}'", path);
     return {};
-}
-
-bool exists(const std::string& path)
-{
-    struct stat status;
-    return ::lstat(path.c_str(), &status) == 0;
 }
 
 bool is_link(const std::string& path)

@@ -1,0 +1,6 @@
+// What nearly every test includes, parsed once for those of a program.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "../../src/precompiled/standard.h"
