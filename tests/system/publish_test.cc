@@ -2,6 +2,8 @@
 // {single, range} connects for real, or is refused where it is to be.
 #include <map>
 
+#include <nlohmann/json.hpp>
+
 #include "network_fixture.h"
 
 namespace holm::test {
@@ -242,6 +244,35 @@ TEST_F(PublishTest, APortOfAProgramOfTheHost)
     EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
     EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, "at port 20000 of 192.0.2.1"));
     end();
+}
+
+// As they are now where it runs, else as they are defined.
+TEST_F(PublishTest, StatusTellsPortsAndLimits)
+{
+    const std::string machine = name("shown");
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n[[network]]\nnetwork = "
+                                "\"holm0\"\npublish = [\"20000:7\", \"127.0.0.1:20001:8/udp\"]\n[resources]\nMemoryMax = \"64M\"\n",
+                                busybox()));
+    auto shown = [&] { return nlohmann::json::parse(holmctl({"--json=short", "status", machine}).out, nullptr, false); };
+    auto published = [&] { return shown().value("Published", nlohmann::json()); };
+    auto limits = [&] { return shown().value("Limits", nlohmann::json()); };
+    using Json = nlohmann::json;
+    const Json defined = {"20000:7/tcp", "127.0.0.1:20001:8/udp"}, set = {{"MemoryMax", "64M"}, {"TasksMax", "4096"}};
+    EXPECT_EQ(published(), defined);
+    EXPECT_EQ(limits(), set);
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_EQ(published(), defined);
+    EXPECT_EQ(limits(), set);
+    ASSERT_TRUE(succeeds(holmctl({"publish", "--runtime", machine, "20002:9"})));
+    ASSERT_TRUE(succeeds(holmctl({"set", "--runtime", machine, "MemoryMax=48M", "CPUQuota=50%"})));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "   Published: 20000:7/tcp 127.0.0.1:20001:8/udp 20002:9/tcp\n"));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "      Limits: CPUQuota=50% MemoryMax=48M TasksMax=4096\n"));
+    EXPECT_EQ(holmctl({"show", "--value", "-p", "Published", machine}).out, "20000:7/tcp 127.0.0.1:20001:8/udp 20002:9/tcp\n");
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_EQ(published(), defined) << "the rest held until now";
+    EXPECT_EQ(limits(), set);
+    const std::string bare = background();
+    EXPECT_FALSE(holmctl({"status", bare}).out.contains("Published"));
 }
 
 // Much in both directions, and an end of one of them.
