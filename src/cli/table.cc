@@ -156,7 +156,8 @@ std::string describe_table(const Table& table, const TableStyle& style)
     std::string out;
     for (const Line& line : lines)
         for (const Line& part : wrapped(line, columns, widths)) put_line(out, part, widths, style.colour);
-    if (style.legend && table.rows.empty()) out += fmt::format("No {}s.\n", style.noun);
+    if (style.legend && table.rows.empty())
+        out += table.when_empty.empty() ? fmt::format("No {}s.\n", style.noun) : table.when_empty + "\n";
     else if (style.legend) out += fmt::format("\n{} {}{} listed.\n", table.rows.size(), style.noun, table.rows.size() == 1 ? "" : "s");
     return out;
 }

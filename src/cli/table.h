@@ -28,6 +28,7 @@ struct Column {
 struct Table {
     std::vector<Column> columns;
     std::vector<std::vector<Cell>> rows;
+    std::string when_empty = {};  // said instead of "No machines."
 };
 
 struct TableStyle {

@@ -55,6 +55,7 @@ Result<launch::HostFacts> observe_host(const machine::Spec& spec)
     facts.memory = uint64_t{memory.totalram} * memory.mem_unit;
     struct statfs cgroup;
     facts.unified_cgroup = statfs("/sys/fs/cgroup", &cgroup) == 0 && cgroup.f_type == CGROUP2_SUPER_MAGIC;
+    if (facts.unified_cgroup) facts.controllers = text_of(launch::controllers_file);
     facts.apparmor = text_of("/sys/module/apparmor/parameters/enabled").starts_with('Y');
     facts.selinux = ::access("/sys/fs/selinux/enforce", F_OK) == 0;
     facts.runtime = find_runtime(machine::runtime_of(spec.security));

@@ -114,8 +114,7 @@ Result<Fd> resolve_image_mounts(machine::Spec& spec)
 
 const std::vector<std::string>& image_places()
 {
-    static const std::vector<std::string> places = {api::state_images_folder, "/var/lib/machines"};
-    return places;
+    return image::plain_places();
 }
 
 bool is_image(const std::string& name)

@@ -29,6 +29,9 @@
 
 namespace holm::daemon {
 
+// The machines' time for a shutdown of the host has passed: made by holm-shutdown.service.
+inline constexpr const char* shutdown_mark = "/run/holm/shutdown-deadline";
+
 // What the lifecycle works with; all of it outlives it.
 struct Host {
     systemd::Loop& loop;
@@ -247,6 +250,7 @@ private:
     void on_state(const machine::MachineName& name, const SupervisorState& state);
     void on_lost(const machine::MachineName& name);
     void drop_control(MachineEntry& machine);
+    std::string describe_loss() const;
     bool meet_supervisor(const machine::MachineName& name);
     void meet_again(const machine::MachineName& name, unsigned attempt);
     bool end_as_written(MachineEntry& machine);

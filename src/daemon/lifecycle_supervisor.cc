@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/lifecycle.h"
 #include "daemon/process_facts.h"
+#include "machine/grammar.h"
 
 namespace holm::daemon {
 
@@ -143,6 +144,16 @@ void Lifecycle::drop_control(MachineEntry& machine)
     answer_change(machine, error(Errc::Unavailable, "its supervisor is gone"));
 }
 
+// What has killed it, where that is known: holm-shutdown.service.
+std::string Lifecycle::describe_loss() const
+{
+    if (::access(shutdown_mark, F_OK)) return "";
+    return fmt::format(
+        "the host shut down, and it did not stop within the {} that all machines have for that: [daemon] shutdown_timeout of {}/"
+        "holm.toml",
+        machine::describe_duration(host_.settings.shutdown_timeout), api::etc_folder);
+}
+
 // The supervisor is gone. The life ends when its unit is gone too: until then the unit's name is taken.
 void Lifecycle::on_lost(const MachineName& name)
 {
@@ -155,7 +166,7 @@ void Lifecycle::on_lost(const MachineName& name)
             if (auto outcome = parse_outcome(*text)) take_last_word(*machine, std::move(*outcome));
     // One that is there has been cut off by an error of ours.
     if (!machine->ended && std::exchange(machine->heard, false) && connect(*machine)) return;
-    if (!machine->ended) return handle(name, {.kind = EventKind::SupervisorLost});
+    if (!machine->ended) return handle(name, {.kind = EventKind::SupervisorLost, .why = describe_loss()});
     if (machine->life.unit == UnitForm::Service || machine->unit_gone || !host_.bus.connected()) return end_life(*machine);
     stop_empty_scope(*machine);
     auto deadline = host_.loop.after(unit_deadline, [this, name] {
@@ -212,7 +223,7 @@ void Lifecycle::meet_again(const MachineName& name, unsigned attempt)
             return;
         }
     if (there) kill_unit(machine);
-    handle(name, {.kind = EventKind::SupervisorLost});
+    handle(name, {.kind = EventKind::SupervisorLost, .why = describe_loss()});
 }
 
 // False: it cannot be reached. Perhaps it has come and gone, and has left no word. What a short command leaves is the file: it may end

@@ -17,6 +17,7 @@
 #include "network/apply_flows.h"
 #include "network/apply_host.h"
 #include "network/apply_machine.h"
+#include "network/observe.h"
 #include "network/physical.h"
 #include "network/publication.h"
 
@@ -114,7 +115,9 @@ Result<network::Facts> draw_endpoint(const Work& work, const launch::Plan& befor
     NetworkRequest wanted{.name = work.name, .uuid = before.uuid, .places = work.request.places, .pool = {}};
     if (work.request.settings.origins.contains("network.pool")) wanted.pool = TRY(network::parse_cidr(work.request.settings.network.pool));
     std::vector<std::string> warnings;  // said at the machine's start
-    return draw_networks(wanted, spec, warnings);
+    network::Facts facts = TRY(draw_networks(wanted, spec, warnings));
+    facts.listeners = TRY(network::observe_listeners(spec, before.network));
+    return facts;
 }
 
 // A change that was cut off leaves an endpoint whose link is not there, or not up at both ends.
@@ -216,6 +219,8 @@ Result<Unchanged> publish(const Work& work)
     if (TRY(check_own(work, before.network, wanted)))
         return fmt::format("machine '{}' publishes '{}' already", work.name.text(), network::describe(wanted));
     const Endpoint& publisher = *TRY(find_publisher(before.network, wanted));
+    const auto listeners = TRY(network::observe_listeners({&wanted, 1}));
+    TRY(network::check_free(wanted, listeners, ""));
     launch::Plan after = before;
     Endpoint& endpoint = *std::ranges::find(after.network.endpoints, publisher.interface, &Endpoint::interface);
     endpoint.published.push_back(wanted);

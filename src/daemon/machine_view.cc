@@ -6,6 +6,8 @@
 #include "api/names.h"
 #include "daemon/process_facts.h"
 #include "daemon/unit_limits.h"
+#include "launch/limits.h"
+#include "launch/unit_properties.h"
 
 namespace holm::daemon {
 
@@ -103,6 +105,41 @@ std::optional<MachineView> find_view(const Lifecycle& lifecycle, Catalogue& cata
         if (view.last.failed) view.state = machine::State::Failed;
     }
     return view;
+}
+
+namespace {
+
+const launch::Plan* find_running_plan(const Lifecycle& lifecycle, const MachineName& name)
+{
+    const MachineEntry* machine = lifecycle.find(name);
+    return machine && is_active(machine->life) && machine->plan ? &*machine->plan : nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> find_published(const Host& host, const Lifecycle& lifecycle, const MachineName& name)
+{
+    std::vector<std::string> all;
+    if (const launch::Plan* plan = find_running_plan(lifecycle, name)) {
+        for (const network::Endpoint& endpoint : plan->network.endpoints)
+            for (const network::Publication& published : endpoint.published) all.push_back(describe(published));
+        return all;
+    }
+    const Known* known = host.catalogue.find(name);
+    if (!known || !known->spec) return all;
+    for (const machine::NetworkSpec& entry : known->spec->networks)
+        for (const std::string& text : entry.publish)
+            if (auto published = network::parse_published(text)) all.push_back(describe(*published));
+    return all;
+}
+
+systemd::Labels find_limits(const Host& host, const Lifecycle& lifecycle, const MachineName& name)
+{
+    if (const launch::Plan* plan = find_running_plan(lifecycle, name)) return launch::limits_of(plan->unit.properties);
+    const Known* known = host.catalogue.find(name);
+    if (!known || !known->spec) return {};
+    auto planned = launch::plan_resources(*known->spec, {.resources = host.settings.resources});
+    return planned ? launch::limits_of(*planned) : systemd::Labels();
 }
 
 std::vector<MachineView> list_views(const Lifecycle& lifecycle, Catalogue& catalogue)

@@ -38,6 +38,10 @@ struct MachineView {
 
 // Empty: there is no such machine.
 std::optional<MachineView> find_view(const Lifecycle& lifecycle, Catalogue& catalogue, const machine::MachineName& name);
+// What the machine publishes, as a definition has it, and the limits of [resources] that are set: of one that runs, now; of another, as it
+// is defined.
+std::vector<std::string> find_published(const Host& host, const Lifecycle& lifecycle, const machine::MachineName& name);
+systemd::Labels find_limits(const Host& host, const Lifecycle& lifecycle, const machine::MachineName& name);
 // All that exist, sorted by name.
 std::vector<MachineView> list_views(const Lifecycle& lifecycle, Catalogue& catalogue);
 

@@ -1,5 +1,6 @@
 // ManagerObject: machines made, defined and planned.
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "api/limits.h"
 #include "api/names.h"
@@ -28,6 +29,13 @@ Result<MachineName> draw_name(const machine::RootSpec& root)
     if (::getrandom(&number, sizeof number, 0) != sizeof number) return sys_error("cannot draw a name");
     constexpr size_t suffix = 5;
     return machine::parse_name(fmt::format("{}-{:04x}", machine::name_from_text(path.substr(path.rfind('/') + 1), 64 - suffix), number));
+}
+
+// Whether systemd starts it with holm.target.
+bool is_enabled(const MachineName& name)
+{
+    struct stat status;
+    return ::lstat(fmt::format("/etc/systemd/system/holm.target.wants/{}", api::service_name(name)).c_str(), &status) == 0;
 }
 
 // What RunMachine is asked, but for the reply. Errors: Invalid.
@@ -215,23 +223,32 @@ void ManagerObject::enable(Reply reply, const std::string& text, bool now)
         if (known)
             return granted.fail(
                 error(Errc::Invalid, "machine '{}' was made by 'run': only one with a definition can be enabled", name.text()));
-        // It may be an image: planning it tells.
-        auto place = workers_.emplace(workers_.end());
-        PlanRequest request{.name = name, .unit = launch::UnitKind::Service, .settings = host_.settings};
-        auto described = [this, place, name, now, granted = std::move(granted)](const Result<std::string>& plan) mutable {
-            auto ended = std::move(*place);
-            workers_.erase(place);
-            if (plan) change_files(std::move(granted), name, systemd::UnitFiles::Enable, now);
-            else granted.fail(plan.error().code == Errc::NotFound ? lifecycle_.unknown(name) : plan.error());
-        };
-        *place = start_describing(host_.loop, std::move(request), std::move(described));
+        change_files_of_image(std::move(granted), name, systemd::UnitFiles::Enable, now);
     });
+}
+
+// It may be an image: planning it tells.
+void ManagerObject::change_files_of_image(Reply reply, const MachineName& name, systemd::UnitFiles change, bool now)
+{
+    auto place = workers_.emplace(workers_.end());
+    PlanRequest request{.name = name, .unit = launch::UnitKind::Service, .settings = host_.settings};
+    auto described = [this, place, name, change, now, reply = std::move(reply)](const Result<std::string>& plan) mutable {
+        auto ended = std::move(*place);
+        workers_.erase(place);
+        if (!plan && plan.error().code == Errc::NotFound) return reply.fail(lifecycle_.unknown(name));
+        if (!plan && change == systemd::UnitFiles::Enable) return reply.fail(plan.error());
+        change_files(std::move(reply), name, change, now);
+    };
+    *place = start_describing(host_.loop, std::move(request), std::move(described));
 }
 
 void ManagerObject::disable(Reply reply, const std::string& text, bool now)
 {
     authorise(std::move(reply), Privilege::Manage, "disable", text, [this, now](Reply granted, const MachineName& name) {
-        change_files(std::move(granted), name, systemd::UnitFiles::Disable, now);
+        // Of a definition that is gone the link may be left.
+        const bool is_known = host_.catalogue.find(name) || is_enabled(name);
+        if (is_known) change_files(std::move(granted), name, systemd::UnitFiles::Disable, now);
+        else change_files_of_image(std::move(granted), name, systemd::UnitFiles::Disable, now);
     });
 }
 

@@ -109,6 +109,7 @@ private:
     void enable(Reply reply, const std::string& name, bool now);
     void disable(Reply reply, const std::string& name, bool now);
     void change_files(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
+    void change_files_of_image(Reply reply, const machine::MachineName& name, systemd::UnitFiles change, bool now);
     void reload(Reply reply);
 
     // as it runs (manager_apply.cc)

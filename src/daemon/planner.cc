@@ -33,6 +33,7 @@
 #include "launch/payload.h"
 #include "launch/plan_file.h"
 #include "network/apply_machine.h"
+#include "network/observe.h"
 #include "rootfs/observe.h"
 #include "rootfs/observe_devices.h"
 #include "rootfs/remove.h"
@@ -222,6 +223,7 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
     facts.identity = TRY(choose_identity(identity_request(request, spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     const NetworkRequest wanted = TRY(network_request(request, facts));
     facts.network = TRY(draw_networks(wanted, spec, seen.warnings));
+    facts.network.listeners = TRY(network::observe_listeners(spec, {}));
     launch::Plan plan = TRY(complete_plan(request, spec, facts, seen.warnings));
     warn_of_stale_unit(request, spec, plan);
     TRY(check_published(request.name, plan.network));  // before anything is made that its removal would have to tell from the other's
@@ -274,14 +276,15 @@ Result<Observed> observe(const PlanRequest& request)
     return seen;
 }
 
-// What a start would draw, and nothing written.
-Result<Draft> plan_observed(const PlanRequest& request, Observed seen)
+// What a start would draw, and nothing written. `running`: of the machine.
+Result<Draft> plan_observed(const PlanRequest& request, Observed seen, const network::Plan& running)
 {
     looking_at(request, "users of the host");
     seen.facts.identity =
         TRY(choose_identity(identity_request(request, seen.spec)), fmt::format("user ids of machine '{}'", request.name.text()));
     const NetworkRequest wanted = TRY(network_request(request, seen.facts));
     seen.facts.network = TRY(draw_networks(wanted, seen.spec, seen.warnings));
+    seen.facts.network.listeners = TRY(network::observe_listeners(seen.spec, running));
     for (const machine::Overridden& overridden : TRY(observe_overridden(request)))
         seen.warnings.push_back(fmt::format("{}: {} does not hold: it was set to {}", overridden.key, overridden.below, overridden.above));
     launch::Plan plan = TRY(complete_plan(request, seen.spec, seen.facts, seen.warnings));
@@ -321,7 +324,7 @@ Result<launch::Plan> prepare(const PlanRequest& request)
 {
     Observed seen = TRY(observe(request));
     if (request.mode == PlanRequest::Mode::Claim) return claim(request, std::move(seen));
-    Draft made = TRY(plan_observed(request, std::move(seen)));
+    Draft made = TRY(plan_observed(request, std::move(seen), {}));
     return std::move(made.plan);
 }
 
@@ -334,7 +337,7 @@ Result<Draft> draft(PlanRequest request, const launch::Plan& running)
     if (term != running.payload.environment.end()) request.term = term->second;
     Observed seen = TRY(observe(request));
     seen.facts.fresh_id = running.uuid;
-    return plan_observed(request, std::move(seen));
+    return plan_observed(request, std::move(seen), running.network);
 }
 
 Result<> save_plan(const launch::Plan& plan)

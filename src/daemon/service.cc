@@ -93,6 +93,7 @@ Result<> Service::start()
     // A bad file at start: the defaults serve, and systemctl status says why.
     if (auto read = read_settings(); !read) log_error("{}; the defaults are used", read.error().text);
     TRY(watch_signals());
+    ::unlink(shutdown_mark);  // of a shutdown that left /run
     prepare_planning();
     TRY(make_folders(api::runtime_machines_folder, 0700));
     TRY(make_folders(network::relay_folder));

@@ -132,4 +132,10 @@ Result<std::vector<std::string>> Store::trees(const std::vector<std::string>& la
     return trees;
 }
 
+const std::vector<std::string>& plain_places()
+{
+    static const std::vector<std::string> places = {api::state_images_folder, "/var/lib/machines"};
+    return places;
+}
+
 }  // namespace holm::image

@@ -73,4 +73,7 @@ private:
     std::string state_;
 };
 
+// Where plain images, folders and files, are looked for by name; machinectl's are ours too.
+const std::vector<std::string>& plain_places();
+
 }  // namespace holm::image

@@ -23,9 +23,14 @@ using ResolverFiles = std::array<ResolverFile, 4>;  // by machine::Resolver
 // Where a host may have the program of an OCI runtime.
 inline constexpr std::array runtime_folders = {"/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin"};
 
+// Which controllers cgroup v2 has, and those of a host that has all that systemd sets limits with.
+inline constexpr const char* controllers_file = "/sys/fs/cgroup/cgroup.controllers";
+inline constexpr const char* all_controllers = "cpuset cpu io memory pids";
+
 struct HostFacts {
-    uint64_t memory = 0;                     // bytes of RAM
-    bool unified_cgroup = true;              // cgroup v2 at /sys/fs/cgroup
+    uint64_t memory = 0;         // bytes of RAM
+    bool unified_cgroup = true;  // cgroup v2 at /sys/fs/cgroup
+    std::string controllers = all_controllers;
     bool apparmor = false, selinux = false;  // the kernel has it, and it is on
     std::string runtime;                     // program of the OCI runtime that the machine asks for; "": none, or it is not installed
     std::string os_release;                  // content of /etc/os-release

@@ -46,8 +46,10 @@ Result<> plan_named_zone(const Spec& spec, const Facts& facts, Plan& plan)
         return {};
     }
     if (!facts.host.has_zone)
-        return error(Errc::NotFound, "neither the root nor this host has the time zone '{}'{}", printable(zone),
-                     describe_origin(spec, "identity.timezone"));
+        return error(Errc::NotFound,
+                     "neither the root nor this host has the time zone '{}'{}: 'timedatectl list-timezones' lists those of the host, the "
+                     "package tzdata has them",
+                     printable(zone), describe_origin(spec, "identity.timezone"));
     bind_file(plan, folder + zone, localtime_path, "identity.timezone");
     return {};
 }

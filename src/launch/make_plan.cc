@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "launch/credential.h"
 #include "launch/guest_files.h"
+#include "launch/limits.h"
 #include "launch/payload.h"
 #include "launch/unit_properties.h"
 
@@ -127,6 +128,8 @@ Result<Plan> make_plan(const Spec& spec, const Facts& facts, const Request& requ
     plan.rootfs = TRY(rootfs::plan_rootfs(spec, facts.rootfs, input, plan.warnings));
     plan.rootfs.context = spec.security.selinux_mounts;
     plan.unit = TRY(plan_unit(spec, request, plan.payload, plan.rootfs));
+    const std::vector<std::string> unenforced = find_unenforced(spec, request.defaults, facts.host.controllers);
+    plan.warnings.insert(plan.warnings.end(), unenforced.begin(), unenforced.end());
     TRY(plan_guest_files(spec, facts, plan));
     plan.rootfs.host_files = plan_host_files(facts, plan);
     plan.credentials = plan_credentials(spec);

@@ -12,15 +12,6 @@ namespace {
 
 constexpr const char* default_tasks_max = "4096";
 
-// Those of the definition after holm.toml's after holm's own: the last of a name wins, lists add up.
-Result<std::vector<UnitProperty>> asked_resources(const machine::Spec& spec, const Defaults& defaults)
-{
-    std::vector<std::pair<std::string, std::string>> assignments = {{"TasksMax", default_tasks_max}};
-    assignments.insert(assignments.end(), defaults.resources.begin(), defaults.resources.end());
-    assignments.insert(assignments.end(), spec.resources.begin(), spec.resources.end());
-    return machine::parse_resources(assignments);
-}
-
 void append_resources(std::vector<UnitProperty>& properties, UnitKind kind, std::vector<UnitProperty> asked)
 {
     if (kind == UnitKind::Service) {
@@ -76,6 +67,14 @@ void append_scope(std::vector<UnitProperty>& properties, const machine::Spec& sp
 
 }  // namespace
 
+Result<std::vector<UnitProperty>> plan_resources(const machine::Spec& spec, const Defaults& defaults)
+{
+    std::vector<std::pair<std::string, std::string>> assignments = {{"TasksMax", default_tasks_max}};
+    assignments.insert(assignments.end(), defaults.resources.begin(), defaults.resources.end());
+    assignments.insert(assignments.end(), spec.resources.begin(), spec.resources.end());
+    return machine::parse_resources(assignments);
+}
+
 std::string describe_unit(const machine::Spec& spec)
 {
     const std::string name = "Machine " + spec.name.text();
@@ -89,7 +88,7 @@ Result<std::vector<UnitProperty>> plan_unit_properties(const machine::Spec& spec
     properties.push_back({"Description", describe_unit(spec)});
     if (request.unit == UnitKind::Scope) append_scope(properties, spec, stop_timeout);
     append_devices(properties, request.unit, spec.security.users.kind, root);
-    append_resources(properties, request.unit, TRY(asked_resources(spec, request.defaults)));
+    append_resources(properties, request.unit, TRY(plan_resources(spec, request.defaults)));
     // systemd 252 writes a drop-in for each of a service's and asks for a daemon-reload where they were not set in the order of those
     // files' names. Of two of one name the later wins, so their order is kept.
     std::ranges::stable_sort(properties, {}, &UnitProperty::name);

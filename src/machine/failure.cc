@@ -93,11 +93,14 @@ std::vector<std::string> find_hints(const Failure& failure, std::string_view mac
         hints.push_back(fmt::format("ask the machine: holmctl exec {} systemctl status {}", machine, failure.guest_unit));
     if (failure.sys_errno == EPERM || failure.sys_errno == EACCES) hints.push_back(hint_of_refusal(failure));
     for (const OfErrno& one : of_errno)
-        if (one.number == failure.sys_errno) hints.emplace_back(one.hint);
+        if (one.number == failure.sys_errno && !has(failure.why, "which is refused")) hints.emplace_back(one.hint);
     if (failure.step == "ready")
         hints.push_back(fmt::format("see payload.ready and payload.start_timeout of its definition, and 'holmctl logs {}'", machine));
     if (has(failure.why, "did not stop within"))
         hints.emplace_back("see payload.stop_signal and payload.stop_timeout: the payload may not take notice of the signal");
+    if (has(failure.why, "shutdown_timeout"))
+        hints.emplace_back(
+            "see payload.stop_signal: the payload may not take notice of the signal; or give machines more time for a shutdown");
     if (has(failure.why, "restart_limit")) hints.push_back(fmt::format("'holmctl logs {}' has what each of its boots has said", machine));
     return hints;
 }

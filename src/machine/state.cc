@@ -37,7 +37,7 @@ public:
     void ready(const Event& event);
     void stopping(const Event& event);
     void ended(const Event& event);
-    void supervisor_lost();
+    void supervisor_lost(const Event& event);
     void found_dead(const Event& event);
     void freeze(bool frozen);
     void stop_requested();
@@ -273,11 +273,11 @@ void Transition::ended(const Event& event)
     end(good ? Stage::Stopped : Stage::Failed, event.why);
 }
 
-void Transition::supervisor_lost()
+void Transition::supervisor_lost(const Event& event)
 {
     if (idle() || is_planning()) return;
     if (life_.unit == UnitForm::Scope) act({Action::Terminate});  // of a service systemd kills what is left itself
-    lost("its supervisor ended unexpectedly");
+    lost(event.why.empty() ? "its supervisor ended unexpectedly" : event.why);
 }
 
 void Transition::found_dead(const Event& event)
@@ -385,7 +385,7 @@ Step step(const Life& life, const Event& event)
     case EventKind::Ready: transition.ready(event); break;
     case EventKind::Stopping: transition.stopping(event); break;
     case EventKind::Ended: transition.ended(event); break;
-    case EventKind::SupervisorLost: transition.supervisor_lost(); break;
+    case EventKind::SupervisorLost: transition.supervisor_lost(event); break;
     case EventKind::FoundDead: transition.found_dead(event); break;
     case EventKind::Frozen: transition.freeze(true); break;
     case EventKind::Thawed: transition.freeze(false); break;

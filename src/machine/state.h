@@ -52,7 +52,7 @@ enum class EventKind {
     Ready,               // the ready gate is passed
     Stopping,            // the supervisor shuts the payload down: asked by us, by systemd, from inside or by a deadline
     Ended,               // the supervisor's last word {result, status, why}
-    SupervisorLost,      // the supervisor is gone without a last word
+    SupervisorLost,      // the supervisor is gone without a last word {why, where it is known}
     FoundDead,           // when holmd starts: a plan in /run and no supervisor {its last word; result = Failed where there is none}
     Frozen,
     Thawed,

@@ -1,11 +1,13 @@
 // What of the host's network decides plans. Observes; outside.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "kernel/definition_files.h"
+#include "network/plan.h"
 #include "network/segment.h"
 
 namespace holm::network {
@@ -22,5 +24,10 @@ std::vector<Definition> observe_definitions(const kernel::Places& places);
 // interface its frames leave: that of the route to the first peer, else that which has the local address. None where no route leads to the
 // peers. Errors: NotFound, where no interface has the local address.
 Result<std::optional<Underlay>> observe_underlay(const Definition& definition);
+
+// The programs of the host that are at any of these ports, or of those that the spec publishes, but for what the machine that runs
+// publishes already. Holm's own are none.
+Result<std::vector<Listener>> observe_listeners(std::span<const Publication> published);
+Result<std::vector<Listener>> observe_listeners(const machine::Spec& spec, const Plan& running);
 
 }  // namespace holm::network

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "base/text.h"
 #include "network/physical.h"
@@ -44,13 +45,14 @@ uint64_t bits_per_second(const std::string& rate)
     return bits;
 }
 
-Result<std::vector<Publication>> plan_published(const Entry& entry, const Endpoint& endpoint)
+Result<std::vector<Publication>> plan_published(const Entry& entry, const Endpoint& endpoint, std::span<const Listener> listeners)
 {
     std::vector<Publication> all;
     for (const std::string& text : entry.wanted.publish) {
         const std::string key = fmt::format("publish[{}]", all.size());
         Publication published = TRY(parse_published(text));
         TRY(check_published(endpoint, published, entry.origin(key)));
+        TRY(check_free(published, listeners, entry.origin(key)));
         all.push_back(std::move(published));
     }
     return all;
@@ -124,7 +126,7 @@ Result<Endpoint> plan_on_segment(const Entry& entry, const Facts& facts, Endpoin
     endpoint.domain = segment->second.domain;
     if (endpoint.mtu == 0) endpoint.mtu = segment->second.mtu;
     join_subnets(segment->second, lease->second, endpoint);
-    endpoint.published = TRY(plan_published(entry, endpoint));
+    endpoint.published = TRY(plan_published(entry, endpoint, facts.listeners));
     return endpoint;
 }
 

@@ -78,18 +78,28 @@ struct FoundLink {
     bool operator==(const FoundLink&) const = default;
 };
 
+// A program of the host that waits at a port.
+struct Listener {
+    std::string protocol, address;  // as of a Publication
+    uint16_t port = 0;
+    bool operator==(const Listener&) const = default;
+};
+
 // What plan_network needs to know: the segments of the networks that the spec names, the leases drawn on them, and the links of the host
-// that it moves, by index of [[network]]; absent where the entry needs none.
+// that it moves, by index of [[network]], absent where the entry needs none; and who is at the ports that the spec publishes.
 struct Facts {
     std::map<size_t, Segment> segments;
     std::map<size_t, Lease> leases;
     std::map<size_t, FoundLink> links;
+    std::vector<Listener> listeners = {};
     bool operator==(const Facts&) const = default;
 };
 
 // `uuid` of the machine: what MACs are derived of where no lease has them (bridge:X). Errors: NotSupported (a kind that is not there yet, a
-// port of the loopback), NotFound (a network without segment or lease), Invalid ("network 'x'" twice with one interface name, names over 15
-// characters, two default routes asked for, …); each names the origin in the spec.
+// port of the loopback), Busy (a program of the host is at a port that is published), NotFound (a network without segment or lease),
+// Invalid
+// ("network 'x'" twice with one interface name, names over 15 characters, two default routes asked for, …); each names the origin in the
+// spec.
 Result<Plan> plan_network(const machine::Spec& spec, const Facts& facts, std::string_view uuid);
 
 // "[ADDRESS:]PORT[-PORT]:PORT[-PORT][/tcp|/udp]" as machine::parse_publication takes it. Errors: Invalid.

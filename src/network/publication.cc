@@ -76,6 +76,27 @@ bool collide(const Publication& left, const Publication& right)
            right.host_first <= left.host_last;
 }
 
+bool collide(const Publication& published, const Listener& listener)
+{
+    return published.protocol == listener.protocol && share_address(published.address, listener.address) &&
+           published.host_first <= listener.port && listener.port <= published.host_last;
+}
+
+Result<> check_free(const Publication& published, std::span<const Listener> listeners, const std::string& origin)
+{
+    auto taken = std::ranges::find_if(listeners, [&](const Listener& one) { return collide(published, one); });
+    if (taken == listeners.end()) return {};
+    const std::string where = taken->address.empty()         ? "all addresses"
+                              : taken->address.contains(':') ? fmt::format("[{}]", taken->address)
+                                                             : taken->address;
+    Error busy = error(Errc::Busy,
+                       "the published port '{0}'{1} is in use: a program of the host listens at port {2} of {3} ({4}); stop it ('ss -lnp "
+                       "sport = :{2}' as root names it), or publish another port",
+                       describe(published), origin, taken->port, where, taken->protocol);
+    busy.sys_errno = EADDRINUSE;
+    return busy;
+}
+
 Result<> check_published(const Endpoint& endpoint, const Publication& published, const std::string& origin)
 {
     const std::string text = describe(published);

@@ -118,6 +118,14 @@ Result<> attach_one(const MountsInput& input, size_t index)
     return error(Errc::Invalid, "a volume is mounted as a bind of its folder");
 }
 
+// Where a link is in the way.
+std::string_view next_step(const Mount& mount)
+{
+    if (mount.key == "identity.resolv_conf") return "; resolv_conf = \"replace-host\" puts a file in place of the link, \"off\" leaves it";
+    if (mount.key == "identity.timezone") return "; timezone = \"off\" leaves it as it is";
+    return "; take the link out of the root, or put there what it leads to";
+}
+
 Result<> hide(const MountsInput& input, const std::string& path)
 {
     auto target = kernel::open_in_root(input.root, path, O_PATH, Links::Inside);
@@ -134,8 +142,11 @@ Result<> attach_mounts(const MountsInput& input)
 {
     for (size_t i = 0; i < input.plan.mounts.size(); ++i) {
         const Mount& mount = input.plan.mounts[i];
-        TRY(attach_one(input, i),
-            fmt::format("{}: cannot mount on '{}' of machine '{}'", mount.key, printable(mount.target), input.plan.machine));
+        auto attached = attach_one(input, i);
+        if (attached) continue;
+        if (attached.error().sys_errno == ELOOP) attached.error().text += next_step(mount);
+        return with_context(std::move(attached.error()), fmt::format("{}: cannot mount on '{}' of machine '{}'", mount.key,
+                                                                     printable(mount.target), input.plan.machine));
     }
     for (auto& path : input.plan.hidden)
         TRY(hide(input, path), fmt::format("cannot hide '{}' from machine '{}'", printable(path), input.plan.machine));

@@ -45,6 +45,10 @@ TEST_F(GuestFilesTest, TheResolverIsCopiedReplacedBoundOrDeleted)
     EXPECT_EQ(content_of(path), own);
     ASSERT_TRUE(succeeds(sh(fmt::format("ln -sf ../run/elsewhere {}", path))));
     EXPECT_EQ(seen("resolv_conf = \"copy\"", "readlink /etc/resolv.conf"), "../run/elsewhere\n");
+    define(machine_,
+           fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/true\"]\n[identity]\nresolv_conf = \"bind-host\"\n", root_));
+    EXPECT_TRUE(refuses(holmctl({"start", machine_}), 1, "resolv_conf = \"replace-host\" puts a file in place of the link"));
+    sh("systemctl reset-failed " + service_of(machine_));
     EXPECT_EQ(seen("resolv_conf = \"replace-host\"", show + "; readlink /etc/resolv.conf"), own);
     EXPECT_EQ(seen("resolv_conf = \"delete\"", "ls /etc/resolv.conf 2>&1 | grep -c 'No such'"), "1\n");
     EXPECT_FALSE(exists(path));

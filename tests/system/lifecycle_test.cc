@@ -248,6 +248,14 @@ TEST_F(LifecycleTest, EnableMakesItStartAtBoot)
     ASSERT_TRUE(succeeds(run({"systemctl", "enable", service_of(machine)})));
     EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
     ASSERT_TRUE(succeeds(run({"systemctl", "disable", service_of(machine)})));
+    // Nothing of that name, and what was left of one.
+    for (const char* verb : {"enable", "disable"}) EXPECT_TRUE(refuses(holmctl({verb, "no-such-machine"}), 1, "no-such-machine"));
+    EXPECT_TRUE(refuses(holmctl({"disable", "--now", "no-such-machine"}), 1, "no-such-machine"));
+    ASSERT_TRUE(succeeds(holmctl({"enable", machine})));
+    sh("rm /etc/holm/machines/" + machine + ".toml");
+    EXPECT_TRUE(succeeds(holmctl({"disable", machine})));
+    EXPECT_FALSE(exists("/etc/systemd/system/holm.target.wants/" + service_of(machine)));
+    EXPECT_TRUE(refuses(holmctl({"disable", machine}), 1, machine));
 }
 
 TEST_F(LifecycleTest, ProtectRefusesVerbs)

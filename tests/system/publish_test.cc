@@ -2,6 +2,8 @@
 // {single, range} connects for real, or is refused where it is to be.
 #include <map>
 
+#include <nlohmann/json.hpp>
+
 #include "network_fixture.h"
 
 namespace holm::test {
@@ -200,6 +202,77 @@ TEST_F(PublishTest, TheRelaySurvivesAndGivesUp)
     // The port is free again, and another's from now on.
     std::string other = serve({cell});
     EXPECT_TRUE(eventually([&] { return ask("", {"tcp 127.0.0.1 20000"})[0].starts_with(other); }));
+}
+
+// Refused while it is there, at a start and of a machine that runs; holm's own relay, which has the port of a machine, is nobody.
+TEST_F(PublishTest, APortOfAProgramOfTheHost)
+{
+    const std::string machine = name("taken"), word = "the published port '20000:7/tcp'";
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n[[network]]\nnetwork = "
+                                "\"holm0\"\npublish = [\"20000:7\"]\n",
+                                busybox()));
+    auto listen = [&](const char* address) {
+        write_file(folder() + "/one.py",
+                   "import socket, sys, time\ns = socket.create_server((sys.argv[1], 20000), family=socket.AF_INET6 if "
+                   "':' in sys.argv[1] else socket.AF_INET)\nprint('ready', flush=True)\ntime.sleep(1000)\n");
+        sh(fmt::format("python3 {0}/one.py {1} >{0}/ready 2>&1 & echo $! >{0}/pid", folder(), address));
+        EXPECT_TRUE(eventually([&] { return content_of(folder() + "/ready") == "ready\n"; })) << content_of(folder() + "/ready");
+    };
+    auto end = [&] { sh(fmt::format("kill $(cat {0}/pid); while kill -0 $(cat {0}/pid); do sleep 0.05; done; rm {0}/pid", folder())); };
+    listen("127.0.0.1");
+    EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, word));
+    const std::string why = holmctl({"why", machine}).out;
+    EXPECT_TRUE(has(why, "is in use: a program of the host listens at port 20000 of 127.0.0.1"));
+    EXPECT_TRUE(has(why, "1  plan        failed (EADDRINUSE)"));
+    EXPECT_TRUE(refuses(holmctl({"plan", machine}), 1, word));
+    EXPECT_TRUE(refuses(
+        holmctl({"run", "--rm", "--name=" + name(), "--root=" + busybox(), "--network=holm0", "--publish=20000:7", "--", "/bin/true"}), 125,
+        word));
+    const std::string other = on("holm0", waits, {"--publish=192.0.2.1:20000:7"});
+    EXPECT_TRUE(refuses(holmctl({"publish", "--runtime", other, "127.0.0.1:20000:7"}), 1, "is in use"));
+    take_away(other);
+    end();
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(eventually([] { return !sh("ss -Hltn sport = :20000").out.empty(); })) << "holm-relay";
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine}))) << "at once";
+    // One that came later is not the machine's fault.
+    listen(host_end);
+    EXPECT_TRUE(succeeds(holmctl({"plan", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"apply", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_TRUE(refuses(holmctl({"start", machine}), 1, "at port 20000 of 192.0.2.1"));
+    end();
+}
+
+// As they are now where it runs, else as they are defined.
+TEST_F(PublishTest, StatusTellsPortsAndLimits)
+{
+    const std::string machine = name("shown");
+    define(machine, fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n[[network]]\nnetwork = "
+                                "\"holm0\"\npublish = [\"20000:7\", \"127.0.0.1:20001:8/udp\"]\n[resources]\nMemoryMax = \"64M\"\n",
+                                busybox()));
+    auto shown = [&] { return nlohmann::json::parse(holmctl({"--json=short", "status", machine}).out, nullptr, false); };
+    auto published = [&] { return shown().value("Published", nlohmann::json()); };
+    auto limits = [&] { return shown().value("Limits", nlohmann::json()); };
+    using Json = nlohmann::json;
+    const Json defined = {"20000:7/tcp", "127.0.0.1:20001:8/udp"}, set = {{"MemoryMax", "64M"}, {"TasksMax", "4096"}};
+    EXPECT_EQ(published(), defined);
+    EXPECT_EQ(limits(), set);
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_EQ(published(), defined);
+    EXPECT_EQ(limits(), set);
+    ASSERT_TRUE(succeeds(holmctl({"publish", "--runtime", machine, "20002:9"})));
+    ASSERT_TRUE(succeeds(holmctl({"set", "--runtime", machine, "MemoryMax=48M", "CPUQuota=50%"})));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "   Published: 20000:7/tcp 127.0.0.1:20001:8/udp 20002:9/tcp\n"));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "      Limits: CPUQuota=50% MemoryMax=48M TasksMax=4096\n"));
+    EXPECT_EQ(holmctl({"show", "--value", "-p", "Published", machine}).out, "20000:7/tcp 127.0.0.1:20001:8/udp 20002:9/tcp\n");
+    ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_EQ(published(), defined) << "the rest held until now";
+    EXPECT_EQ(limits(), set);
+    const std::string bare = background();
+    EXPECT_FALSE(holmctl({"status", bare}).out.contains("Published"));
 }
 
 // Much in both directions, and an end of one of them.

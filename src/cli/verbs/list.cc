@@ -37,6 +37,12 @@ bool is_named(const std::string& name, const std::vector<std::string>& patterns)
            std::ranges::any_of(patterns, [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
 }
 
+std::string describe_hidden(unsigned count)
+{
+    return fmt::format("No machine runs; {} {}: 'holmctl list --all' shows {}.", count, count == 1 ? "other exists" : "others exist",
+                       count == 1 ? "it" : "them");
+}
+
 }  // namespace
 
 Result<int> list(const Invocation& call)
@@ -54,12 +60,17 @@ Result<int> list(const Invocation& call)
                             {"UNIT", "unit"},
                             {"LEADER", "leader"},
                             {"LABELS", "labels", Shown::InJson}}};
+    unsigned hidden = 0;
     for (auto& [name, type, service, object, state, leader, frozen, unit, labels] : machines) {
         if (!is_named(name, call.operands) || !has_labels(labels, call.values("--label"))) continue;
-        if (!call.has("--all") && call.operands.empty() && !is_active(state)) continue;
+        if (!call.has("--all") && call.operands.empty() && !is_active(state)) {
+            ++hidden;
+            continue;
+        }
         const bool in_text = call.json == JsonStyle::Off;
         table.rows.push_back({name, type, service, in_text && frozen ? "frozen" : state, frozen, unit, uint64_t{leader}, labels});
     }
+    if (hidden > 0) table.when_empty = describe_hidden(hidden);
     TRY(print_table(table, call));
     return exit_done;
 }

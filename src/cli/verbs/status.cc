@@ -164,6 +164,15 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
     auto line = [&](std::string_view title, const std::string& value) {
         if (!value.empty()) text += fmt::format("{:>12}: {}\n", title, value);
     };
+    // Words, on as many lines as the terminal makes of them.
+    auto list = [&](std::string_view title, std::string_view property) {
+        auto found = machine.find(property);
+        const std::string words = found == machine.end() ? "" : describe_value(*found);
+        const size_t columns = window_size().columns, indent = 14;
+        if (words.empty()) return;
+        for (const std::string& part : wrap(words, columns > 2 * indent ? columns - indent : words.size()))
+            text += fmt::format("{:>12}{} {}\n", title, title.empty() ? ' ' : ':', part), title = "";
+    };
     line("State", describe_machine_state(machine, colour));
     const std::string state = text_of(machine, "State");
     line(state == "stopped" || state == "failed" ? "Why" : "Last failure", printable(text_of(machine, "LastFailure"), 4096));
@@ -181,7 +190,8 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
     if (auto interfaces = machine.find("Interfaces"); interfaces != machine.end())
         for (const Properties& interface : *interfaces) line("Interface", describe_interface(interface));
     line("CGroup", printable(text_of(machine, "ControlGroup"), 4096));
-    if (auto limits = machine.find("CgroupLimits"); limits != machine.end()) line("Limits", describe_value(*limits));
+    list("Limits", "Limits");
+    list("Published", "Published");
     line("Definition", printable(text_of(machine, "Definition"), 4096));
     line("Owner", printable(text_of(machine, "Owner")));
     if (auto labels = machine.find("Labels"); labels != machine.end()) line("Labels", describe_value(*labels));

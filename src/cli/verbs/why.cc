@@ -59,8 +59,9 @@ std::string describe_why(const std::string& name, const Properties& explained)
     std::string text = fmt::format("{}: {}", name, failed && !why.empty() ? printable(why, 4096) : fmt::format("is {}", state)) + "\n";
     if (!failed && !why.empty()) text += fmt::format("Last failure: {}\n", printable(why, 4096));
     if (why.empty()) return text;
+    const std::string unit_name = printable(text_of(explained, "Unit"));
     if (const std::string steps = describe_steps(explained); !steps.empty())
-        text += fmt::format("\nSteps of {}:\n{}", printable(text_of(explained, "Unit")), steps);
+        text += fmt::format("\nSteps{}{}:\n{}", unit_name.empty() ? "" : " of ", unit_name, steps);
     for (const std::string& hint : list_of(explained, "Hints")) text += fmt::format("\nHint: {}", printable(hint, 1024));
     if (!list_of(explained, "Hints").empty()) text += "\n";
     if (const std::string unit = text_of(explained, "GuestUnit"); !unit.empty())

@@ -37,6 +37,9 @@ TEST(Table, Empty)
     Table table = machines();
     table.rows.clear();
     EXPECT_EQ(describe_table(table, {}), "No machines.\n");
+    table.when_empty = "No machine runs; 2 others exist.";
+    EXPECT_EQ(describe_table(table, {}), "No machine runs; 2 others exist.\n");
+    EXPECT_EQ(describe_table(table, {.legend = false}), "");
     EXPECT_EQ(describe_table(table, {.legend = false}), "");
     EXPECT_EQ(describe_json(table, JsonStyle::Short), "[]\n");
 }

@@ -71,7 +71,10 @@ TEST(GuestFiles, ATimezoneByNameIsTheRootsOrElseTheHosts)
     facts.rootfs.has_zone = facts.host.has_zone = false;
     const auto refused = make_plan(spec_with("Asia/Tokyo", "off"), facts, {});
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().text, "neither the root nor this host has the time zone 'Asia/Tokyo'");
+    EXPECT_EQ(
+        refused.error().text,
+        "neither the root nor this host has the time zone 'Asia/Tokyo': 'timedatectl list-timezones' lists those of the host, the package "
+        "tzdata has them");
 }
 
 TEST(GuestFiles, TimezoneBoundOrDeleted)

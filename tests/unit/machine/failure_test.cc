@@ -35,6 +35,8 @@ TEST(Failure, HintsNameWhatCanBeChanged)
     EXPECT_NE(first_hint({.step = "network", .sys_errno = EADDRINUSE}).find("ss -lntup"), std::string::npos);
     EXPECT_NE(first_hint({.step = "plan", .sys_errno = ENOSPC}).find("full"), std::string::npos);
     EXPECT_NE(first_hint({.step = "ready"}).find("start_timeout"), std::string::npos);
+    EXPECT_NE(first_hint({.step = "stop", .why = "[daemon] shutdown_timeout"}).find("stop_signal"), std::string::npos);
+    EXPECT_EQ(first_hint({.step = "root", .sys_errno = ELOOP, .why = "by a symbolic link, which is refused"}), "");
     EXPECT_EQ(first_hint({.step = "run", .why = "its payload exited with status 3"}), "");
 }
 

@@ -235,5 +235,38 @@ TEST(PlanNetwork, ALinkIsKnownWhileItIsAway)
     EXPECT_EQ(free_name("enp129s0f0np12x"), "enp129s0f0n-%d") << "15 characters with two digits";
 }
 
+// What the host's own programs have: "tcp 127.0.0.1 80", "" being both families.
+TEST(PlanNetwork, APortThatAProgramOfTheHostHas)
+{
+    auto refused = [](const std::string& published, const Listener& listener) {
+        const machine::Spec of = spec({{.network = "lan", .publish = {published}}});
+        Facts known = facts(of);
+        known.listeners = {listener};
+        auto planned = plan_network(of, known, example::uuid);
+        EXPECT_TRUE(planned || (planned.error().code == Errc::Busy && planned.error().sys_errno == EADDRINUSE));
+        return planned ? "" : planned.error().text;
+    };
+    EXPECT_EQ(
+        refused("8080:80", {"tcp", "127.0.0.1", 8080}),
+        "the published port '8080:80/tcp' is in use: a program of the host listens at port 8080 of 127.0.0.1 (tcp); stop it ('ss -lnp "
+        "sport = :8080' as root names it), or publish another port");
+    EXPECT_TRUE(refused("8080:80", {"tcp", "", 8080}).contains("at port 8080 of all addresses (tcp)"));
+    EXPECT_TRUE(refused("[::1]:8080:80", {"tcp", "::", 8080}).contains("at port 8080 of [::] (tcp)"));
+    for (const char* address : {"", "0.0.0.0", "::", "192.0.2.1", "2001:db8::1"})
+        EXPECT_NE(refused("8070-8090:70-90/udp", {"udp", address, 8090}), "") << address;
+    for (const char* address : {"", "0.0.0.0", "192.0.2.1"}) {
+        EXPECT_NE(refused("192.0.2.1:80:80", {"tcp", address, 80}), "") << address;
+        EXPECT_NE(refused("0.0.0.0:80:80", {"tcp", address, 80}), "") << address;
+        EXPECT_EQ(refused("[::1]:80:80", {"tcp", address, 80}) == "", *address != 0) << address;
+    }
+    EXPECT_EQ(refused("192.0.2.1:80:80", {"tcp", "192.0.2.2", 80}), "");
+    EXPECT_EQ(refused("192.0.2.1:80:80", {"tcp", "127.0.0.1", 80}), "");
+    EXPECT_EQ(refused("0.0.0.0:80:80", {"tcp", "::", 80}), "") << "that one takes IPv6 alone";
+    EXPECT_EQ(refused("[::]:80:80", {"tcp", "0.0.0.0", 80}), "");
+    EXPECT_EQ(refused("80:80", {"udp", "", 80}), "");
+    EXPECT_EQ(refused("80:80", {"tcp", "", 81}), "");
+    EXPECT_EQ(refused("70-79:70-79", {"tcp", "", 80}), "");
+}
+
 }  // namespace
 }  // namespace holm::network
