@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "daemon/network_files.h"
+#include "kernel/netlink.h"
 #include "network/apply_host.h"
 
 namespace holm::daemon {
@@ -25,6 +26,7 @@ Result<> NetworkWatch::open()
     if (!tables) return {};
     tables_ = std::move(*tables);
     table_source_ = TRY(watch(tables_.get()));
+    TRY(kernel::netfilter_socket());  // what look() asks by: there from the beginning
     return {};
 }
 

@@ -57,7 +57,7 @@ Tracked read_tracked(const NetlinkAnswer& answer)
 
 Result<> forget_flows(const std::function<bool(const Flow&)>& is_stale)
 {
-    Netlink netlink = TRY(open_netlink(NETLINK_NETFILTER));
+    Netlink& netlink = *TRY(netfilter_socket());
     std::vector<Tracked> stale;
     auto note = [&](const NetlinkAnswer& answer) {
         Tracked tracked = read_tracked(answer);

@@ -69,11 +69,10 @@ Result<> run_ruleset(const std::string& text)
 
 Result<bool> has_table(uint8_t family, const std::string& name)
 {
-    Netlink netlink = TRY(open_netlink(NETLINK_NETFILTER), "firewall");
     NetlinkRequest request((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE, 0, nfgenmsg{.nfgen_family = family, .version = NFNETLINK_V0},
                            fmt::format("cannot look at the firewall's table '{}'", name));
     request.put_text(NFTA_TABLE_NAME, name);
-    auto asked = netlink.ask(request, [](const NetlinkAnswer&) {});
+    auto asked = TRY(netfilter_socket())->ask(request, [](const NetlinkAnswer&) {});
     if (!asked && asked.error().sys_errno != ENOENT) return asked.error();
     return asked.has_value();
 }

@@ -5,8 +5,11 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 
@@ -252,6 +255,23 @@ Result<Netlink> open_netlink(int protocol)
     for (int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK})
         ::setsockopt(socket.get(), SOL_NETLINK, option, &on, sizeof on);
     return Netlink(std::move(socket));
+}
+
+Result<Netlink*> netfilter_socket()
+{
+    struct Kept {
+        pid_t process;
+        ino_t network_namespace;
+        Netlink socket;
+    };
+    static std::optional<Kept> kept;
+    struct stat here;
+    if (::stat("/proc/self/ns/net", &here)) return sys_error("cannot look at the network namespace");
+    if (!kept || kept->process != ::getpid() || kept->network_namespace != here.st_ino) {
+        Netlink opened = TRY(open_netlink(NETLINK_NETFILTER), "firewall");
+        kept.emplace(::getpid(), here.st_ino, std::move(opened));
+    }
+    return &kept->socket;
 }
 
 Result<Netlink> open_netlink_in(int network_namespace)

@@ -115,8 +115,6 @@ public:
     Result<> ask(const NetlinkRequest& request, const Reader& reader);
     // Asks for all: a list that changed meanwhile is asked for again, after `again` has emptied what `reader` has filled.
     Result<> list(const NetlinkRequest& request, const Reader& reader, const std::function<void()>& again);
-    // The socket is the process's from here on.
-    void leave_open() { static_cast<void>(socket_.release()); }
 
 private:
     Result<> send(std::span<const NetlinkRequest> requests, uint16_t flags);
@@ -130,6 +128,9 @@ private:
 
 // A socket of this protocol (NETLINK_*) in the network namespace of this process.
 Result<Netlink> open_netlink(int protocol = NETLINK_ROUTE);
+// The socket of NETLINK_NETFILTER that this process keeps in this network namespace: to close one waits until what was removed is gone,
+// some 10 ms of RCU (nft_rcv_nl_event of net/netfilter/nf_tables_api.c). For programs of one thread; of use until the next call.
+Result<Netlink*> netfilter_socket();
 // A rtnetlink socket in the network namespace of this descriptor (a file of /proc/PID/ns, or a pidfd), which the process enters for that
 // moment: for programs of one thread.
 Result<Netlink> open_netlink_in(int network_namespace);

@@ -72,10 +72,7 @@ Result<> change_sets(std::span<const SetChange> changes)
     if (changes.empty()) return {};
     std::vector<NetlinkRequest> requests;
     for (const SetChange& change : changes) requests.push_back(request_of(change));
-    Netlink netlink = TRY(open_netlink(NETLINK_NETFILTER), "firewall");
-    TRY(netlink.transact(NFNL_SUBSYS_NFTABLES, requests));
-    netlink.leave_open();
-    return {};
+    return TRY(netfilter_socket())->transact(NFNL_SUBSYS_NFTABLES, requests);
 }
 
 }  // namespace holm::kernel

@@ -23,8 +23,7 @@ struct SetChange {
 // What one batch has room for.
 inline constexpr size_t most_set_changes = 500;
 
-// One transaction: all of it or nothing. An entry that is there already is no error, one with another value is. The socket is not closed
-// before this process ends: to close it waits until what was removed is gone, some 10 ms.
+// One transaction: all of it or nothing. An entry that is there already is no error, one with another value is.
 Result<> change_sets(std::span<const SetChange> changes);
 
 }  // namespace holm::kernel
