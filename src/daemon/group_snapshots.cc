@@ -78,6 +78,7 @@ Result<> write_one(const GroupSnapshot& group, const GroupMember& member)
     if (!member.runs) return seal_locked(member.place, member.name.text(), snapshot);
     const History history = TRY(rootfs::settle_history(member.place));
     const History planned = TRY(rootfs::plan_copy(history, member.copy, snapshot));
+    TRY(rootfs::sync_upper(member.place));
     return rootfs::write_history(member.place, planned);
 }
 
@@ -119,6 +120,7 @@ Result<> check_new_tag(const GroupSnapshot& group, const Worker::LookingAt& look
         const History history = TRY(rootfs::read_history(member.place));
         const std::string id = TRY(rootfs::draw_layer_id());
         TRY(rootfs::plan_copy(history, id, {.tag = whole.tag, .layers = {}}));
+        if (TRY(rootfs::has_writes(member.place))) TRY(rootfs::sync_upper(member.place));
         return {};
     });
 }
@@ -140,7 +142,7 @@ Result<std::string> copy_loose(const UpperPlace& place, const Worker::LookingAt&
         looking_at(place.path + path);
         return {};
     };
-    TRY(rootfs::copy_upper(place, id, progress));
+    TRY(rootfs::copy_upper(place, id, progress, Durable::No));
     return id;
 }
 

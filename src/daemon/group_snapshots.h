@@ -29,12 +29,13 @@ struct GroupSnapshot {
     std::vector<GroupMember> members;
 };
 
-// Whether all can have a snapshot of the tag. Errors: Exists, NotSupported, with the machine.
+// Whether all can have a snapshot of the tag; leaves little to be synced while they stand still. Errors: Exists, NotSupported, with the
+// machine.
 Result<> check_new_tag(const GroupSnapshot& group, const Worker::LookingAt& looking_at);
 // Whether all have one. Errors: NotFound, with the machine.
 Result<> check_old_tag(const GroupSnapshot& group, const Worker::LookingAt& looking_at);
 
-// Copies the upper of a machine whose payload stands still; gives the layer, which nobody knows of yet.
+// Copies the upper of a machine whose payload stands still; gives the layer, which nobody knows of yet, and no power cut spares.
 Result<std::string> copy_loose(const rootfs::UpperPlace& place, const Worker::LookingAt& looking_at);
 
 // Makes the snapshots of all, of what was copied and of what does not run. Where it fails, or is killed, settle_group() says what there is.
