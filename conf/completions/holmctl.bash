@@ -22,6 +22,8 @@ __holmctl_machines() {
     holmctl list --all --no-legend --no-pager 2>/dev/null | awk "$wanted { print \$1 }"
 }
 
+__holmctl_slices() { systemctl list-units --all --plain --no-legend --no-pager 'machine*.slice' 2>/dev/null | awk '{ print $1 }'; }
+
 # Those of any machine: all have the same.
 __holmctl_properties() { holmctl show --no-pager "$(__holmctl_machines | head -n 1)" 2>/dev/null | sed -n 's/^\([A-Z][A-Za-z]*\)=.*/\1/p'; }
 
@@ -35,6 +37,7 @@ __holmctl_values() {
     --kill-whom) COMPREPLY=($(compgen -W 'leader all' -- "$2")) ;;
     --signal | -s) COMPREPLY=($(compgen -A signal -- "$2" | grep '^SIG[A-Z0-9+-]*$')) ;;
     --network) COMPREPLY=($(compgen -W "none host $(__holmctl_networks)" -- "$2")) ;;
+    --group) COMPREPLY=($(compgen -W "$(__holmctl_slices)" -- "$2")) ;;
     --hold) COMPREPLY=($(compgen -W 'mounts network init on-fail' -- "$2")) ;;
     --tools) COMPREPLY=($(compgen -W 'host' -- "$2")) ;;
     --users) COMPREPLY=($(compgen -W 'auto identity host' -- "$2")) ;;
@@ -87,6 +90,7 @@ _holmctl() {
         [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
         return
     fi
+    [[ $verb =~ ^(snapshot|rollback)$ && " ${COMP_WORDS[*]} " == *' --group '* ]] && return
     case $verb in
     '') COMPREPLY=($(compgen -W "$(__holmctl_verbs)" -- "$current")) ;;
     verify) compopt -o filenames && COMPREPLY=($(compgen -f -W "$(__holmctl_machines "$verb")" -- "$current")) ;;

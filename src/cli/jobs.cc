@@ -1,5 +1,6 @@
 #include "cli/jobs.h"
 
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -160,7 +161,9 @@ Result<bool> Jobs::wait_for_all(const std::string& progress, const Invocation& c
     auto waited = wait_with(progress, call);  // its line is gone from the terminal before anything is said
     for (const std::string& held : held_)
         if (!call.has("--quiet")) complain(held);
-    for (const std::string& failure : failures_) complain(failure);
+    std::set<std::string> said;  // of a group all jobs have one reason
+    for (const std::string& failure : failures_)
+        if (said.insert(failure).second) complain(failure);
     if (!waited) return waited.error();
     return failures_.empty();
 }

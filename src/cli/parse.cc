@@ -167,10 +167,10 @@ Result<> check_operands(const Invocation& call)
 {
     const VerbInfo& verb = *call.verb;
     const size_t count = call.operands.size() + call.command.size();
-    if (count < verb.operands.least) return error(Errc::Invalid, "too few words: holmctl {}", describe_synopsis(verb));
-    if (call.operands.size() > verb.operands.most)
-        return error(Errc::Invalid, "unexpected word '{}': holmctl {}", printable(call.operands[verb.operands.most]),
-                     describe_synopsis(verb));
+    const Count allowed = !verb.instead.empty() && call.has(verb.instead) ? verb.operands_instead : verb.operands;
+    if (count < allowed.least) return error(Errc::Invalid, "too few words: holmctl {}", describe_synopsis(verb));
+    if (call.operands.size() > allowed.most)
+        return error(Errc::Invalid, "unexpected word '{}': holmctl {}", printable(call.operands[allowed.most]), describe_synopsis(verb));
     return {};
 }
 

@@ -133,6 +133,8 @@ struct VerbInfo {
     Tail tail = Tail::None;
     FailureStatus failure = FailureStatus::One;
     std::vector<OptionInfo> options = {};
+    std::string_view instead = {};  // an option in the place of the first operand, which are then
+    Count operands_instead = {};    // so many
 };
 
 // "exec [OPTION…] NAME [--] COMMAND…"

@@ -16,6 +16,9 @@ enum PolkitFlags : uint32_t { None = 0, AllowUserInteraction = 1 };
 
 Error denied(const Verb& verb)
 {
+    if (!verb.slice.empty())
+        return error(Errc::Denied, "you are not allowed to '{}' the machines of slice '{}' (root may, and who has the polkit action {})",
+                     verb.name, verb.slice, action_name(verb.privilege));
     if (!verb.image.empty())
         return error(Errc::Denied, "you are not allowed to '{}' image '{}' (root may, and who has the polkit action {})", verb.name,
                      verb.image, action_name(verb.privilege));

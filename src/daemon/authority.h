@@ -35,6 +35,7 @@ struct Verb {
     std::string owner;    // the machine's owner on the host; "" = none
     std::string image;    // "" where it is about none
     std::string network;  // "" where it is about none
+    std::string slice;    // whose machine it is that is asked about: a refusal names the slice alone
 };
 
 struct Credentials {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "daemon/catalogue.h"
+#include "daemon/change_request.h"
 #include "daemon/event_log.h"
 #include "daemon/jobs.h"
 #include "daemon/machine_entry.h"
@@ -51,29 +52,6 @@ struct Announcer {
     std::move_only_function<void(const machine::MachineName&)> vanished;
 };
 
-// What is done to a machine as a whole, by a child of holmd, as a job.
-struct ChangeRequest {
-    enum class While {
-        Stopped,
-        Frozen,  // stopped, or with its payload standing still
-        Any,
-    };
-    While when = While::Stopped;
-    JobKind kind = JobKind::Clone;
-    std::string doing;                           // "being cloned as 'new'"
-    std::string what;                            // "cloning machine 'web'"
-    std::optional<machine::MachineName> result;  // the machine that there is then; nobody else is given the name meanwhile
-    Worker::Job work;
-    // What is done when the machine goes on again, with what `work` gave. Until then it is not started either.
-    std::function<Result<kernel::Message>(const kernel::Message&, const Worker::LookingAt&)> rest;
-    std::function<void(uint32_t job, const kernel::Message&)> done;  // in holmd, when all of it was done
-    std::function<void()> failed;                                    // in holmd, when it was begun and not all of it was done
-    Worker::Job undo;                        // when `work` was killed: takes back what it has left, or brings it to its end
-    bool reloads = false;                    // definitions come or go: systemd reads its units again
-    std::string tag;                         // of the snapshot, which the reply tells before the job; "": it does not
-    std::shared_ptr<uint64_t> frozen_since;  // Frozen: set for `work`, µs of CLOCK_MONOTONIC, where the machine runs
-};
-
 class Lifecycle {
 public:
     Lifecycle(Host host, Announcer announcer) : host_(host), announcer_(std::move(announcer)), releases_(host.loop) {}
@@ -101,6 +79,10 @@ public:
     // `control_group`: that of its unit.
     void prepare(const machine::MachineName& name, const std::string& control_group, Reply reply);
     void change(const machine::MachineName& name, ChangeRequest request, Reply reply);
+    // Of several machines as one, each with a job of its own: all are done, or none is begun.
+    void change_group(GroupRequest request, Reply reply);
+    // Whether it is frozen for a copy: then nobody else freezes it or lets it go on.
+    Result<> check_free_to_thaw(const machine::MachineName& name) const;
     // Whether something is being done to it, or it is being made: then it can be neither started nor changed.
     Result<> check_unchanging(const machine::MachineName& name) const;
     // Asks the supervisor of a machine that runs; `answered` has its answer, a refusal goes to the reply.
@@ -192,6 +174,23 @@ private:
     void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<kernel::Message>& done);
     void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);
     bool refuse_changing(const machine::MachineName& name, Reply& reply) const;
+    void let_go(const machine::MachineName& name);
+
+    // changes of several machines as one (lifecycle_groups.cc)
+    using Group = std::list<GroupChange>::iterator;
+    void do_change_group(GroupRequest request, Reply reply);
+    Result<> check_group(const GroupRequest& request);
+    void group_checked(Group group, const Result<>& checked);
+    void freeze_group(Group group);
+    void copy_more(Group group);
+    void copied(Group group, size_t index, const Result<std::string>& layer);
+    void confirm_still(Group group);
+    void thaw_group(Group group);
+    void write_down_group(Group group);
+    void settle_group(Group group, unsigned attempt);
+    void end_group(Group group);
+    void group_answered(Group group, void (Lifecycle::*then)(Group));
+    void take_back_unfinished_groups();
 
     // as it runs (lifecycle_apply.cc)
     Result<MachineEntry*> changeable(const machine::MachineName& name);
@@ -281,10 +280,12 @@ private:
     systemd::Callback on_heard_;
     std::deque<systemd::Callback> queue_;
     systemd::Source drain_;
-    std::vector<std::string> dead_scopes_;                          // of machines that were found dead: to be stopped
-    std::list<systemd::Operation> stopping_scopes_;                 // being stopped
-    std::list<systemd::Operation> unit_reads_;                      // of machines that run
-    std::list<std::unique_ptr<Worker>> comparers_;                  // of machines that run
+    std::vector<std::string> dead_scopes_;           // of machines that were found dead: to be stopped
+    std::list<systemd::Operation> stopping_scopes_;  // being stopped
+    std::list<systemd::Operation> unit_reads_;       // of machines that run
+    std::list<std::unique_ptr<Worker>> comparers_;   // of machines that run
+    std::list<GroupChange> groups_;
+    std::unique_ptr<Worker> group_undoer_;                          // of those that the last holmd has left; nobody calls us till then
     std::list<std::unique_ptr<Worker>> sweepers_;                   // that remove layers nobody needs
     std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed
     std::map<machine::MachineName, systemd::Operation> resetting_;  // of machines that were removed: no unit stays as failed
@@ -297,5 +298,8 @@ std::string describe_end(const Outcome& outcome);
 Error failure_of(const MachineEntry& machine);
 
 std::string unit_of(const MachineEntry& machine);
+
+// A file that says that holmd has frozen the machine, and that it is to go on.
+std::string thaw_mark(const machine::MachineName& name);
 
 }  // namespace holm::daemon

@@ -15,17 +15,10 @@ namespace holm::daemon {
 
 using machine::MachineName;
 
-namespace {
-
-constexpr std::chrono::seconds change_deadline = std::chrono::hours(24);  // a large upper takes its time
-constexpr unsigned most_killed = 10;                                      // of those that take back, one after the other
-
 std::string thaw_mark(const MachineName& name)
 {
     return api::runtime_path(name) + "/thaw";
 }
-
-}  // namespace
 
 void Lifecycle::change(const MachineName& name, ChangeRequest request, Reply reply)
 {
@@ -40,6 +33,13 @@ Result<> Lifecycle::check_unchanging(const MachineName& name) const
     const MachineEntry* machine = find(name);
     if (!machine || machine->changing.empty()) return {};
     return error(Errc::Busy, "machine '{}' is {}: wait for the end of that", name.text(), machine->changing);
+}
+
+Result<> Lifecycle::check_free_to_thaw(const MachineName& name) const
+{
+    const MachineEntry* machine = find(name);
+    if (!machine || !machine->kept_still) return {};
+    return error(Errc::Busy, "machine '{}' stands still while it is {}: wait for the end of that", name.text(), machine->changing);
 }
 
 // True: refused.
@@ -113,6 +113,7 @@ void Lifecycle::freeze_and_work(MachineEntry& machine, ChangeRequest request, ui
 {
     const MachineName name = machine.name;
     *request.frozen_since = monotonic_now();
+    machine.kept_still = true;
     if (machine.told.frozen) return start_work(name, std::move(request), job);
     if (auto marked = replace_file(thaw_mark(name), "", 0600, Durable::No); !marked) return end_change(name, request, job, marked.error());
     auto frozen = [this, name, job, request = std::move(request)](Result<> answer) mutable {
@@ -131,7 +132,7 @@ void Lifecycle::start_work(const MachineName& name, ChangeRequest request, uint3
         auto shared = std::make_shared<Result<kernel::Message>>(std::move(done));
         enqueue([this, name, job, request, shared] { worked(name, request, job, shared); });
     };
-    entry(name).changer = Worker::start(host_.loop, what, change_deadline, work, std::move(finished));
+    entry(name).changer = Worker::start(host_.loop, what, copy_deadline, work, std::move(finished));
 }
 
 // What is left to do holds nobody up.
@@ -153,6 +154,7 @@ void Lifecycle::worked(const MachineName& name, const ChangeRequest& request, ui
 // Where we have frozen it. `then` finds it going on, or gone.
 void Lifecycle::thaw_again(MachineEntry& machine, systemd::Callback then)
 {
+    machine.kept_still = false;
     if (::access(thaw_mark(machine.name).c_str(), F_OK) || !machine.control) return then();
     ask_to("thaw", machine, [name = machine.name, then = std::move(then)](const Result<>& answer) mutable {
         if (!answer) log_warning("machine '{}' cannot be thawed: {}", name.text(), answer.error().text);
@@ -184,7 +186,7 @@ void Lifecycle::sweep(const std::string& layers)
         TRY(rootfs::remove_set_aside(layers));
         return kernel::Message("ok");
     };
-    *place = Worker::start(host_.loop, fmt::format("removing layers of '{}'", layers), change_deadline, work,
+    *place = Worker::start(host_.loop, fmt::format("removing layers of '{}'", layers), copy_deadline, work,
                            [this, place](const Result<kernel::Message>& done) {
                                if (!done) log_warning("{}", done.error().text);
                                enqueue([this, place] { sweepers_.erase(place); });
@@ -199,7 +201,7 @@ void Lifecycle::take_back(const MachineName& name, ChangeRequest request, uint32
     auto finished = [this, name, job, why, attempt, request = std::move(request)](const Result<kernel::Message>& undone) {
         enqueue([this, name, job, why, attempt, request, result = undone ? Result<>() : Result<>(undone.error()),
                  layers = std::string(undone ? undone->get("sweep") : "")]() mutable {
-            if (!result && ended_without_a_word(result.error()) && attempt < most_killed)
+            if (!result && ended_without_a_word(result.error()) && attempt < most_killed_undoers)
                 return take_back(name, std::move(request), job, why, attempt + 1);
             if (!result) log_error("{}", result.error().text);
             if (!layers.empty()) sweep(layers);
@@ -207,7 +209,7 @@ void Lifecycle::take_back(const MachineName& name, ChangeRequest request, uint32
             changed(name, request, job, why);
         });
     };
-    entry(name).changer = Worker::start(host_.loop, what, change_deadline, undo, std::move(finished));
+    entry(name).changer = Worker::start(host_.loop, what, copy_deadline, undo, std::move(finished));
 }
 
 void Lifecycle::changed(const MachineName& name, const ChangeRequest& request, uint32_t job, const Result<kernel::Message>& done)
@@ -231,18 +233,25 @@ void Lifecycle::end_change(const MachineName& name, const ChangeRequest& request
 {
     if (result) log_info("{}: done", request.what);
     else log_warning("{}: {}", request.what, result.error().text);
-    MachineEntry& machine = entry(name);
-    machine.reload_operation.reset();
-    machine.changing.clear();
-    auto waiting = std::exchange(machine.when_gone, {});
-    for (auto& task : waiting) enqueue(std::move(task));
+    entry(name).reload_operation.reset();
     if (request.result) {
         entry(*request.result).changing.clear();
         if (result) announcer_.appeared(*request.result);
         forget_if_gone(*request.result);
     }
-    forget_if_gone(name);
+    let_go(name);
     host_.jobs.end(job, result ? JobResult::Done : JobResult::Failed, result ? "" : result.error().text);
+}
+
+// Nothing is done to it any more.
+void Lifecycle::let_go(const MachineName& name)
+{
+    MachineEntry& machine = entry(name);
+    machine.changing.clear();
+    machine.kept_still = false;
+    auto waiting = std::exchange(machine.when_gone, {});
+    for (auto& task : waiting) enqueue(std::move(task));
+    forget_if_gone(name);
 }
 
 }  // namespace holm::daemon

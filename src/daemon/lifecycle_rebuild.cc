@@ -29,6 +29,7 @@ constexpr unsigned supervisor_attempts = 150;  // 15 s: a supervisor that is the
 
 void Lifecycle::rebuild()
 {
+    take_back_unfinished_groups();
     for (const std::string& folder : names_in(api::runtime_machines_folder)) rebuild_one(folder);
     // A power cut, or a holmd that was killed at the wrong moment, has left what a first start or `run --rm` was to remove.
     for (const MachineName& name : list_marked()) {
@@ -91,7 +92,7 @@ void Lifecycle::heard_of(const MachineName& name)
 
 void Lifecycle::tell_heard()
 {
-    if (!unheard_.empty()) return;
+    if (!unheard_.empty() || group_undoer_) return;
     if (auto done = std::exchange(on_heard_, nullptr)) enqueue(std::move(done));
 }
 

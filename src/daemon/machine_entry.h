@@ -99,6 +99,8 @@ struct MachineEntry {
     std::string hold;                 // asked of the next start
     std::string changing;             // why it cannot start: "being cloned as 'new'"; "" where nothing is done to it
     std::unique_ptr<Worker> changer;  // of the machine that it was asked of
+    bool kept_still = false;          // for a copy of what it has written: nobody lets it go on meanwhile
+    bool stood_still = false;         // and since the first word of that it has not gone on
     std::unique_ptr<Worker> applier;  // makes it what its definition says, or what it was
     systemd::Operation apply_operation;
     systemd::UnitProperties unit_state;  // of its unit, as it was read for the last comparison

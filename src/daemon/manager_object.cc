@@ -74,6 +74,8 @@ void ManagerObject::build_vtable()
         .method<&M::list_snapshots>("ListSnapshots", "name", "a(sttub)", "snapshots")
         .method<&M::remove_snapshot>("RemoveSnapshot", "name tag", "o", "job")
         .method<&M::rollback>("RollbackMachine", "name tag", "o", "job")
+        .method<&M::snapshot_group>("SnapshotGroup", "slice tag options", "sasao", "tag machines jobs")
+        .method<&M::rollback_group>("RollbackGroup", "slice tag", "asao", "machines jobs")
         .method<&M::diff>("DiffMachine", "name since", "h", "changes")
         .method<&M::commit>("CommitMachine", "name image options", "o", "job")
         .method<&M::compare_rebase>("CompareRebase", "name image", "h", "changes")
@@ -266,6 +268,7 @@ void ManagerObject::kill(Reply reply, const std::string& name, std::string whom,
 void ManagerObject::freeze(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "freeze", name, [this](Reply granted, const MachineName& machine) {
+        if (auto free = lifecycle_.check_free_to_thaw(machine); !free) return granted.fail(free.error());
         lifecycle_.ask(machine, kernel::Message("freeze"), std::move(granted), with_nothing());
     });
 }
@@ -273,6 +276,7 @@ void ManagerObject::freeze(Reply reply, const std::string& name)
 void ManagerObject::thaw(Reply reply, const std::string& name)
 {
     authorise(std::move(reply), Privilege::StartStop, "thaw", name, [this](Reply granted, const MachineName& machine) {
+        if (auto free = lifecycle_.check_free_to_thaw(machine); !free) return granted.fail(free.error());
         lifecycle_.ask(machine, kernel::Message("thaw"), std::move(granted), with_nothing());
     });
 }

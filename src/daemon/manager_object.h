@@ -160,10 +160,22 @@ private:
     void rollback(Reply reply, const std::string& name, const std::string& tag);
     void diff(Reply reply, const std::string& name, const std::string& since);
 
+    // all machines of a slice as one (manager_groups.cc)
+    using GroupAllowed = std::move_only_function<void(Reply, const std::string& slice, std::vector<GroupMember>)>;
+    void snapshot_group(Reply reply, const std::string& slice, const std::string& tag, const systemd::Options& options);
+    void rollback_group(Reply reply, const std::string& slice, const std::string& tag);
+    void with_group(Reply reply, const char* verb, const std::string& slice, GroupAllowed allowed);
+    void authorise_all(Reply reply, const char* verb, const std::string& slice, std::vector<machine::MachineName> names, size_t next,
+                       std::move_only_function<void(Reply)> allowed);
+    std::vector<machine::MachineName> names_in_slice(const std::string& slice);
+    Result<std::vector<GroupMember>> members_of(const std::vector<machine::MachineName>& names);
+
     // machines and images (manager_roots.cc)
     void commit(Reply reply, const std::string& name, const std::string& image, const systemd::Options& options);
     void compare_rebase(Reply reply, const std::string& name, const std::string& image);
     void rebase(Reply reply, const std::string& name, const std::string& image, const systemd::Options& options);
+    static ChangeRequest rollback_change();
+    static ChangeRequest snapshot_change(const SnapshotRequest& request, ChangeRequest change, Result<> (*work)(const SnapshotRequest&));
     void change_snapshots(Reply reply, const char* verb, const std::string& name, const std::string& tag, ChangeRequest change,
                           Result<> (*work)(const SnapshotRequest&));
     void with_spec(Reply reply, Privilege privilege, const char* verb, const std::string& name,

@@ -60,6 +60,20 @@ void ManagerObject::answer_with(Reply reply, const std::string& what, const Work
     *place = Worker::start(host_.loop, what, reading_deadline, job, std::move(finished));
 }
 
+ChangeRequest ManagerObject::snapshot_change(const SnapshotRequest& request, ChangeRequest change, Result<> (*work)(const SnapshotRequest&))
+{
+    change.what = fmt::format("{} '{}' of machine '{}'", change.what, request.tag, request.name.text());
+    change.work = [request, work, since = change.frozen_since](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
+        SnapshotRequest own = request;
+        own.looking_at = looking_at;
+        if (since && *since != 0) TRY(copy_snapshot(own, *since));
+        else TRY(work(own));
+        return done_with(own);
+    };
+    change.undo = settling(request);
+    return change;
+}
+
 void ManagerObject::change_snapshots(Reply reply, const char* verb, const std::string& name, const std::string& tag, ChangeRequest change,
                                      Result<> (*work)(const SnapshotRequest&))
 {
@@ -70,16 +84,7 @@ void ManagerObject::change_snapshots(Reply reply, const char* verb, const std::s
                   const auto sealable = sealable_upper(spec.name, spec);
                   if (!sealable) return granted.fail(sealable.error());
                   const SnapshotRequest request{.name = spec.name, .spec = spec, .tag = tag, .keep = host_.settings.store.keep_snapshots};
-                  change.what = fmt::format("{} '{}' of machine '{}'", change.what, tag, spec.name.text());
-                  change.work = [request, work,
-                                 since = change.frozen_since](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
-                      SnapshotRequest own = request;
-                      own.looking_at = looking_at;
-                      if (since && *since != 0) TRY(copy_snapshot(own, *since));
-                      else TRY(work(own));
-                      return done_with(own);
-                  };
-                  change.undo = settling(request);
+                  change = snapshot_change(request, std::move(change), work);
                   lifecycle_.change(spec.name, std::move(change), std::move(granted));
               });
 }
@@ -104,10 +109,14 @@ void ManagerObject::remove_snapshot(Reply reply, const std::string& name, const 
     change_snapshots(std::move(reply), "snapshot", name, tag, std::move(change), daemon::remove_snapshot);
 }
 
+ChangeRequest ManagerObject::rollback_change()
+{
+    return {.kind = JobKind::Rollback, .doing = "being rolled back", .what = "rolling back to snapshot"};
+}
+
 void ManagerObject::rollback(Reply reply, const std::string& name, const std::string& tag)
 {
-    ChangeRequest change{.kind = JobKind::Rollback, .doing = "being rolled back", .what = "rolling back to snapshot"};
-    change_snapshots(std::move(reply), "rollback", name, tag, std::move(change), roll_back);
+    change_snapshots(std::move(reply), "rollback", name, tag, rollback_change(), roll_back);
 }
 
 void ManagerObject::list_snapshots(Reply reply, const std::string& name)

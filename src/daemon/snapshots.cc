@@ -39,21 +39,16 @@ Result<std::optional<rootfs::PathLock>> lock_upper(const UpperPlace& place, std:
     return lock;
 }
 
-Result<> keep_newest(const UpperPlace& place, unsigned keep)
-{
-    if (keep == 0) return {};
-    const History history = TRY(rootfs::read_history(place));
-    if (history.snapshots.size() <= keep) return {};
-    const History kept = rootfs::plan_keep(history, keep);
-    TRY(rootfs::write_history(place, kept));
-    return rootfs::set_unused_aside(place, kept);
-}
-
 }  // namespace
 
 uint64_t monotonic_now()
 {
     return microseconds_of(CLOCK_MONOTONIC);
+}
+
+uint64_t real_now()
+{
+    return microseconds_of(CLOCK_REALTIME);
 }
 
 std::string tag_of_now()
@@ -85,13 +80,33 @@ Result<UpperPlace> sealable_upper(const machine::MachineName& name, const machin
     return place;
 }
 
-Result<> seal_now(const UpperPlace& place, const std::string& tag, unsigned keep)
+Result<> seal_as(const UpperPlace& place, const Snapshot& snapshot)
 {
     const std::string id = TRY(rootfs::has_writes(place)) ? TRY(rootfs::draw_layer_id()) : "";
-    const Snapshot snapshot{.tag = tag, .created = microseconds_of(CLOCK_REALTIME), .layers = {}};
     const History history = TRY(rootfs::settle_history(place));
     const History planned = TRY(rootfs::plan_seal(history, id, snapshot));
-    TRY(rootfs::seal_upper(place, planned));
+    return rootfs::seal_upper(place, planned);
+}
+
+Result<> seal_locked(const UpperPlace& place, std::string_view holder, const Snapshot& snapshot)
+{
+    auto lock = TRY(lock_upper(place, holder));
+    return seal_as(place, snapshot);
+}
+
+Result<> keep_newest(const UpperPlace& place, unsigned keep)
+{
+    if (keep == 0) return {};
+    const History history = TRY(rootfs::read_history(place));
+    if (history.snapshots.size() <= keep) return {};
+    const History kept = rootfs::plan_keep(history, keep);
+    TRY(rootfs::write_history(place, kept));
+    return rootfs::set_unused_aside(place, kept);
+}
+
+Result<> seal_now(const UpperPlace& place, const std::string& tag, unsigned keep)
+{
+    TRY(seal_as(place, {.tag = tag, .created = real_now(), .layers = {}}));
     return keep_newest(place, keep);
 }
 
@@ -108,7 +123,7 @@ Result<> copy_snapshot(const SnapshotRequest& request, uint64_t since)
     const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
     const History history = TRY(rootfs::settle_history(place));
     const std::string id = TRY(rootfs::draw_layer_id());
-    Snapshot snapshot{.tag = request.tag, .created = microseconds_of(CLOCK_REALTIME), .layers = {}};
+    Snapshot snapshot{.tag = request.tag, .created = real_now(), .layers = {}};
     TRY(rootfs::plan_copy(history, id, snapshot));  // so that it fails before anything is copied
     auto progress = [&](const std::string& path, const rootfs::Copied&) -> Result<> {
         if (request.looking_at) request.looking_at(place.path + path);

@@ -9,12 +9,20 @@
 #include "daemon/worker.h"
 #include "machine/name.h"
 #include "machine/spec.h"
+#include "rootfs/history.h"
 #include "rootfs/plan.h"
 
 namespace holm::daemon {
 
 // Where the machine's writes are, if they can be sealed. Errors: NotSupported, with what to do about it.
 Result<rootfs::UpperPlace> sealable_upper(const machine::MachineName& name, const machine::Spec& spec);
+
+// Seals the upper as the snapshot, whose layers are found. The machine must not run.
+Result<> seal_as(const rootfs::UpperPlace& place, const rootfs::Snapshot& snapshot);
+// The same while nobody starts a machine on it. Errors: Busy.
+Result<> seal_locked(const rootfs::UpperPlace& place, std::string_view holder, const rootfs::Snapshot& snapshot);
+// Forgets the oldest snapshots where there are more than `keep`; 0: none. What nobody needs then is set aside.
+Result<> keep_newest(const rootfs::UpperPlace& place, unsigned keep);
 
 // Seals the upper under `tag`, and forgets the oldest snapshots where there are more than `keep`; 0: none. The machine must not run.
 Result<> seal_now(const rootfs::UpperPlace& place, const std::string& tag, unsigned keep);
@@ -45,5 +53,6 @@ Worker::Job settling(const SnapshotRequest& request);
 // "20261122-073012", of now in UTC.
 std::string tag_of_now();
 uint64_t monotonic_now();  // µs
+uint64_t real_now();       // the same of CLOCK_REALTIME
 
 }  // namespace holm::daemon

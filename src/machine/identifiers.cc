@@ -152,6 +152,17 @@ Result<std::string> parse_slice(std::string_view text)
     return std::string(text);
 }
 
+Result<std::string> parse_group(std::string_view text)
+{
+    return parse_slice(text.ends_with(".slice") ? std::string(text) : fmt::format("machine-{}.slice", text));
+}
+
+bool is_in_group(std::string_view slice, std::string_view group)
+{
+    const std::string_view stem = group.substr(0, group.size() - std::string_view(".slice").size());
+    return slice == group || (slice.starts_with(stem) && slice.substr(stem.size()).starts_with('-'));
+}
+
 Result<std::string> parse_file_name(std::string_view text)
 {
     if (text.empty() || text.size() > 128 || text[0] == '.' || text[0] == '-' || !only(text, "._-+@:"))

@@ -32,6 +32,10 @@ Result<std::string> parse_interface(std::string_view text);
 // "holm@NAME.service".
 Result<std::string> parse_unit(std::string_view text);
 Result<std::string> parse_slice(std::string_view text);
+// "machine-shop.slice" of that or of "shop".
+Result<std::string> parse_group(std::string_view text);
+// Whether the slice is `group`, or below it: of names that parse_slice has taken.
+bool is_in_group(std::string_view slice, std::string_view group);
 
 // A profile, an image, a volume, a credential: a file's name of letters, digits and `. _ - + @ :`, no dot in front, at most 128.
 Result<std::string> parse_file_name(std::string_view text);

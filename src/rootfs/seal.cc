@@ -120,18 +120,25 @@ Result<> seal_upper(const UpperPlace& place, const History& planned)
     return history.sealing.empty() ? Result<>() : finish_sealing(place, history);
 }
 
-Result<Copied> copy_upper(const UpperPlace& place, const std::string& id, const CopyProgress& progress)
+Result<> sync_upper(const UpperPlace& place)
+{
+    Fd upper = TRY(open_folder(place.path));
+    return ::syncfs(upper.get()) ? Result<>(sys_error("cannot sync the upper '{}'", printable(place.path))) : Result<>();
+}
+
+Result<Copied> copy_upper(const UpperPlace& place, const std::string& id, const CopyProgress& progress, Durable durable)
 {
     const std::string name = new_prefix + id, path = layer_path(place, name);
     TRY(make_folders(path, 0700));
     Fd layers = TRY(open_folder(layers_folder(place)));
     Undo made([&] { std::ignore = remove_tree(layers.get(), name); });
     Fd from = TRY(open_folder(place.path)), to = TRY(open_folder(path));
-    if (::syncfs(from.get())) return sys_error("cannot sync the upper '{}'", printable(place.path));
-    Copied copied = TRY(copy_tree(from.get(), to.get(), progress), fmt::format("upper '{}'", printable(place.path)));
+    TRY(sync_upper(place));
+    const CopyRules rules{.synced = durable == Durable::Yes};
+    Copied copied = TRY(copy_tree(from.get(), to.get(), progress, rules), fmt::format("upper '{}'", printable(place.path)));
     if (::rename(path.c_str(), layer_path(place, id).c_str())) return sys_error("cannot rename '{}'", printable(path));
     made.keep();
-    TRY(sync_above(path));
+    if (durable == Durable::Yes) TRY(sync_above(path));
     return copied;
 }
 

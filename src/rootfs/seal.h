@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "rootfs/copy_tree.h"
 #include "rootfs/history.h"
 #include "rootfs/plan.h"
@@ -25,8 +26,10 @@ Result<bool> has_writes(const UpperPlace& place);
 
 // Carries out a history that plan_seal or plan_rollback has given: the upper gets the id `sealing`. Takes the same time whatever is in it.
 Result<> seal_upper(const UpperPlace& place, const History& planned);
-// A copy of the upper as the layer `id`. The machine may run, if its payload stands still.
-Result<Copied> copy_upper(const UpperPlace& place, const std::string& id, const CopyProgress& progress);
+// A copy of the upper as the layer `id`. The machine may run, if its payload stands still. Not durable, it is for sync_upper() to make so.
+Result<Copied> copy_upper(const UpperPlace& place, const std::string& id, const CopyProgress& progress, Durable durable = Durable::Yes);
+// All that the file system of the upper, and of its layers, has yet to write.
+Result<> sync_upper(const UpperPlace& place);
 
 // Sets layers that nobody needs aside, quickly; remove_set_aside() removes them, which can take long and hinders nobody.
 Result<> set_unused_aside(const UpperPlace& place, const History& history);

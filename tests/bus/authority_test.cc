@@ -70,6 +70,36 @@ TEST_F(AuthorityTest, ARefusalIsTheSameWhetherTheMachineExistsOrNot)
     }
 }
 
+// All machines of a slice are asked about, and a refusal does not tell which there are.
+TEST_F(AuthorityTest, AGroupIsEachOfItsMachines)
+{
+    for (const char* name : {"holm-bus-a", "holm-bus-b"})
+        define(name, "[root]\nlower = [\"/srv/x\"]\n[unit]\nslice = \"machine-bus.slice\"\n");
+    for (const char* slice : {"bus", "nix"}) {
+        const std::string text = fmt::format(
+            "you are not allowed to 'snapshot' the machines of slice 'machine-{}.slice' (root may, and who "
+            "has the polkit action org.holm1.manage)",
+            slice);
+        Answer answer = call(alice, "SnapshotGroup", slice, "x", Options{});
+        EXPECT_EQ(answer.error, denied);
+        EXPECT_EQ(answer.text, text);
+        EXPECT_EQ(call(alice, "RollbackGroup", slice, "x").error, denied);
+    }
+    polkit = Polkit::Grants;
+    calls.clear();
+    Answer answer = call(alice, "RollbackGroup", "bus", "x");
+    EXPECT_EQ(answer.error, "org.holm1.Error.NotFound") << answer.text;
+    EXPECT_NE(answer.text.find("machine 'holm-bus-a': no snapshot 'x'"), answer.text.npos) << answer.text;
+    std::vector<std::string> asked;
+    for (const auto& one : calls)
+        if (one.details.contains("machine")) asked.push_back(one.details.at("verb") + " " + one.details.at("machine"));
+    EXPECT_EQ(asked, (std::vector<std::string>{"rollback holm-bus-a", "rollback holm-bus-b"}));
+    EXPECT_NE(call(root, "SnapshotGroup", "nix", "x", Options{}).text.find("no machine is in slice 'machine-nix.slice'"),
+              std::string::npos);
+    EXPECT_EQ(call(root, "SnapshotGroup", "bus", "no/tag", Options{}).error, "org.holm1.Error.Invalid");
+    EXPECT_EQ(call(root, "SnapshotGroup", "bus", "x", Options{{"at-next-start", true}}).error, "org.holm1.Error.Invalid");
+}
+
 TEST_F(AuthorityTest, WithoutPolkitOnlyRootMay)
 {
     polkit = Polkit::IsAbsent;

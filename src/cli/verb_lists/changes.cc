@@ -12,7 +12,14 @@ const Options diff_options = {
     {.name = "--since", .kind = Value, .value = "TAG", .help = "only what was changed after that snapshot"},
 };
 
+constexpr const char* group_option = "--group";
+
+const Options rollback_options = {
+    {.name = group_option, .kind = Value, .value = "SLICE", .help = "of all machines of that slice, which stand still"},
+};
+
 const Options snapshot_options = {
+    {.name = group_option, .kind = Value, .value = "SLICE", .help = "of all machines of that slice at one moment, or of none"},
     {.name = "--at-next-start", .help = "take it when the machine is started again, in no time"},
 };
 
@@ -44,10 +51,12 @@ std::vector<VerbInfo> change_verbs()
          .options = diff_options},
         {.verb = Verb::Snapshot,
          .name = "snapshot",
-         .synopsis = "NAME [TAG]",
+         .synopsis = "{NAME|--group=SLICE} [TAG]",
          .help = "keep the state of the machine's files",
          .operands = {1, 2},
-         .options = snapshot_options},
+         .options = snapshot_options,
+         .instead = group_option,
+         .operands_instead = {0, 1}},
         {.verb = Verb::Snapshots,
          .name = "snapshots",
          .synopsis = "NAME",
@@ -56,9 +65,12 @@ std::vector<VerbInfo> change_verbs()
          .options = snapshots_options},
         {.verb = Verb::Rollback,
          .name = "rollback",
-         .synopsis = "NAME TAG",
+         .synopsis = "{NAME|--group=SLICE} TAG",
          .help = "give a stopped machine the files of a snapshot again",
-         .operands = count::two},
+         .operands = count::two,
+         .options = rollback_options,
+         .instead = group_option,
+         .operands_instead = count::one},
         {.verb = Verb::Commit,
          .name = "commit",
          .synopsis = "NAME IMAGE",

@@ -9,19 +9,22 @@
 #include "cli/output.h"
 #include "cli/properties.h"
 #include "cli/table.h"
+#include "cli/verbs/snapshots.h"
 #include "cli/verbs/verbs.h"
 
 namespace holm::cli::verbs {
 
-namespace {
-
-// (tag, created, frozen, layers, whether it is the state below the upper) of ListSnapshots.
-using Row = std::tuple<std::string, uint64_t, uint64_t, uint32_t, bool>;
-
-Result<std::vector<Row>> read_snapshots(Client& client, const std::string& name)
+Result<std::vector<SnapshotRow>> read_snapshots(Client& client, const std::string& name)
 {
-    return client.ask<std::vector<Row>>("ListSnapshots", name);
+    return client.ask<std::vector<SnapshotRow>>("ListSnapshots", name);
 }
+
+std::string describe_milliseconds(uint64_t microseconds)
+{
+    return microseconds == 0 ? "" : fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000);
+}
+
+namespace {
 
 std::string describe_time(uint64_t microseconds)
 {
@@ -31,11 +34,6 @@ std::string describe_time(uint64_t microseconds)
     char text[64];
     ::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
     return text;
-}
-
-std::string describe_milliseconds(uint64_t microseconds)
-{
-    return microseconds == 0 ? "" : fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000);
 }
 
 // A job of one method that gives nothing but it.
@@ -68,6 +66,7 @@ Result<int> remove_snapshots(Client& client, const Invocation& call, const std::
 // The tag goes to standard output; for how long the machine stood still to standard error.
 Result<int> snapshot(const Invocation& call)
 {
+    if (call.has("--group")) return snapshot_group(call);
     Client client = TRY(connect(call));
     const std::string name = call.operands[0], asked = call.operands.size() > 1 ? call.operands[1] : "";
     systemd::Options options;
@@ -82,7 +81,7 @@ Result<int> snapshot(const Invocation& call)
     const Job job{.machine = name, .goal = JobGoal::Changed, .what = cannot("snapshot", name), .ask = ask};
     if (!TRY(wait_for_change(client, call, job, "copying"))) return exit_failed;
     const auto snapshots = TRY(read_snapshots(client, name), cannot("snapshot", name));
-    auto made = std::ranges::find(snapshots, tag, [](const Row& row) { return std::get<0>(row); });
+    auto made = std::ranges::find(snapshots, tag, [](const SnapshotRow& row) { return std::get<0>(row); });
     const uint64_t frozen = made == snapshots.end() ? 0 : std::get<2>(*made);
     if (call.json != JsonStyle::Off) {
         TRY(print(describe_json(Properties{{"machine", name}, {"tag", tag}, {"frozen", frozen}}, call.json)));
@@ -113,6 +112,7 @@ Result<int> snapshots(const Invocation& call)
 
 Result<int> rollback(const Invocation& call)
 {
+    if (call.has("--group")) return rollback_group(call);
     Client client = TRY(connect(call));
     const std::string &name = call.operands[0], &tag = call.operands[1];
     auto ask = [&]() -> Result<std::string> { return TRY(client.ask<systemd::ObjectPath>("RollbackMachine", name, tag)).text; };

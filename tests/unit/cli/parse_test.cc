@@ -70,6 +70,23 @@ TEST(Parse, WordsOfOthersNameOurs)
     }
 }
 
+TEST(Parse, AGroupStandsForTheName)
+{
+    EXPECT_EQ(parsed({"snapshot", "--group=shop"}).value("--group"), "shop");
+    EXPECT_EQ(parsed({"snapshot", "--group=shop"}).operands, Words{});
+    EXPECT_EQ(parsed({"snapshot", "--group", "shop", "tag"}).operands, Words{"tag"});
+    EXPECT_EQ(parsed({"rollback", "tag", "--group=shop"}).operands, Words{"tag"});
+    EXPECT_EQ(parsed({"snapshot", "web"}).operands, Words{"web"});
+    const std::string snapshot = "holmctl snapshot [OPTION…] {NAME|--group=SLICE} [TAG]",
+                      rollback = "holmctl rollback [OPTION…] {NAME|--group=SLICE} TAG";
+    EXPECT_EQ(refused({"snapshot"}), "too few words: " + snapshot);
+    EXPECT_EQ(refused({"snapshot", "--group=shop", "web", "tag"}), "unexpected word 'tag': " + snapshot);
+    EXPECT_EQ(refused({"rollback", "--group=shop"}), "too few words: " + rollback);
+    EXPECT_EQ(refused({"rollback", "web"}), "too few words: " + rollback);
+    EXPECT_EQ(refused({"snapshot", "--group=", "tag"}), "option '--group' has an empty value");
+    EXPECT_EQ(refused({"snapshots", "--group=shop"}), "unknown option '--group'");
+}
+
 TEST(Parse, OptionsOfExecBehindTheNameAreNoCommand)
 {
     EXPECT_EQ(refused({"exec", "web", "-u", "nobody", "id"}),

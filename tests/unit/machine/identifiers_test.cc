@@ -46,6 +46,19 @@ TEST(Identifiers, Unit)
                {"", ".slice", "-.slice", "a--b.slice", "-a.slice", "a-.slice", "a.service", "a@b.slice"});
 }
 
+TEST(Identifiers, AGroupIsASliceAndAllBelowIt)
+{
+    EXPECT_EQ(*parse_group("shop"), "machine-shop.slice");
+    EXPECT_EQ(*parse_group("shop-front"), "machine-shop-front.slice");
+    EXPECT_EQ(*parse_group("system.slice"), "system.slice");
+    for (const char* bad : {"", "-", "a b", ".slice", "shop@x", "a/b", "shop-"}) EXPECT_FALSE(parse_group(bad)) << bad;
+    for (const char* slice : {"machine-shop.slice", "machine-shop-front.slice", "machine-shop-front-a.slice"})
+        EXPECT_TRUE(is_in_group(slice, "machine-shop.slice")) << slice;
+    for (const char* slice : {"machine.slice", "machine-shops.slice", "machine-sho.slice", "a-machine-shop.slice"})
+        EXPECT_FALSE(is_in_group(slice, "machine-shop.slice")) << slice;
+    EXPECT_TRUE(is_in_group("machine-shop.slice", "machine.slice"));
+}
+
 TEST(Identifiers, FileNameNeverLeavesItsFolder)
 {
     expect_all(parse_file_name, {"debian-12", "db.password", "a:b", "A_1+2@x"},
