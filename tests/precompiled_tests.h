@@ -3,4 +3,4 @@
 
 #include <gtest/gtest.h>
 
-#include "../../src/precompiled/standard.h"
+#include "../src/base/precompiled.h"
