@@ -1,6 +1,4 @@
 // What nearly every test includes, parsed once for those of a program.
-#pragma once
-
 #include <gtest/gtest.h>
 
 #include "../src/base/precompiled.h"

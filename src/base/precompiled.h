@@ -1,7 +1,5 @@
 // What nearly every file includes, parsed once for a library (-Db_pch): changes nothing but the time of a build. A file includes what it
 // uses all the same: tests/build --release builds without.
-#pragma once
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
