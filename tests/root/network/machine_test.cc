@@ -1,6 +1,8 @@
 // A machine's interfaces: all that is to be there is there and usable when apply_outside returns; after a failure nothing is.
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdlib>
 
 #include "network/apply_host.h"
 #include "network/apply_machine.h"
@@ -63,16 +65,34 @@ TEST_F(Machine, EverythingIsThereAtOnce)
 TEST_F(Machine, EndsAreGoneFromSightWhileTheKernelIsBusyWithThem)
 {
     const Plan plan = plan_of({test::make_endpoint(lan, "eth0", 5), test::make_endpoint(dmz, "eth1", 6)});
+    const Plan other = plan_of({test::make_endpoint(lan, "eth0", 7)});
+    const std::array ended = {&plan, &other};
     for (int i = 0; i < 5; ++i) {
-        test::Namespace machine;
+        test::Namespace machine, second;
         auto applied = apply(plan, machine);
         ASSERT_TRUE(applied) << applied.error().text;
-        auto removed = remove_ended(plan);
+        ASSERT_TRUE(apply(other, second));
+        auto removed = remove_ended(ended);
         ASSERT_TRUE(removed) << removed.error().text;
-        EXPECT_FALSE(link("hm000000000005") || link("hm000000000006"));
-        EXPECT_TRUE(remove_ended(plan));
+        EXPECT_FALSE(link("hm000000000005") || link("hm000000000006") || link("hm000000000007"));
+        EXPECT_TRUE(remove_ended(ended));
     }
     EXPECT_TRUE(link("holm-lan"));
+}
+
+// Theirs go together, by a group: what somebody else has put into it stays.
+TEST_F(Machine, NobodyElsesLinkGoesWithThem)
+{
+    const Plan plan = plan_of({test::make_endpoint(lan, "eth0", 5), test::make_endpoint(dmz, "eth1", 6)});
+    const Plan* const ended = &plan;
+    test::Namespace machine;
+    ASSERT_TRUE(apply(plan, machine));
+    ASSERT_EQ(std::system("ip link add strange group 0x686f6c6d type bridge"), 0);
+    auto removed = remove_ended({&ended, 1});
+    EXPECT_TRUE(removed) << removed.error().text;
+    EXPECT_FALSE(link("hm000000000005") || link("hm000000000006"));
+    EXPECT_TRUE(link("strange"));
+    EXPECT_EQ(std::system("ip link del strange"), 0);
 }
 
 // One that is lost is sent again a second later.
