@@ -13,12 +13,13 @@ namespace holm::test {
 namespace fs = std::filesystem;
 
 // Counts, and goes on when its peer has acknowledged the number: what it has sent is never more than one ahead of what the peer has got.
+// Nobody reads half a number: a shell reads byte by byte.
 constexpr const char* sender =
-    "i=0; while :; do i=$((i+1)); echo $i > /t; mv /t /sent; echo $i > /shared/n; "
+    "i=0; while :; do i=$((i+1)); echo $i > /t; mv /t /sent; echo $i > /shared/t; mv /shared/t /shared/n; "
     "while read v < /shared/ack; [ \"$v\" != $i ]; do :; done; done";
 constexpr const char* receiver =
     "last=0; while :; do read v < /shared/n; [ \"${v:-$last}\" != $last ] || continue; echo $v > /t; mv /t /got; last=$v; "
-    "echo $v > /shared/ack; done";
+    "echo $v > /shared/u; mv /shared/u /shared/ack; done";
 
 class GroupSnapshotTest : public SystemTest {
 protected:
