@@ -288,7 +288,11 @@ TEST(PlanFile, IsReadFast)
         best = std::min(best, std::chrono::steady_clock::now() - begin);
     }
     RecordProperty("microseconds", std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(best).count()));
+#ifdef __SANITIZE_ADDRESS__
+    EXPECT_LT(best, std::chrono::milliseconds(100));
+#else
     EXPECT_LT(best, std::chrono::milliseconds(10));
+#endif
 }
 
 }  // namespace
