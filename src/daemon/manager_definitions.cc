@@ -1,9 +1,9 @@
 // ManagerObject: machines made, defined and planned.
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include "api/limits.h"
 #include "api/names.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "daemon/definitions.h"
 #include "daemon/manager_object.h"
@@ -34,8 +34,7 @@ Result<MachineName> draw_name(const machine::RootSpec& root)
 // Whether systemd starts it with holm.target.
 bool is_enabled(const MachineName& name)
 {
-    struct stat status;
-    return ::lstat(fmt::format("/etc/systemd/system/holm.target.wants/{}", api::service_name(name)).c_str(), &status) == 0;
+    return exists(fmt::format("/etc/systemd/system/holm.target.wants/{}", api::service_name(name)));
 }
 
 // What RunMachine is asked, but for the reply. Errors: Invalid.

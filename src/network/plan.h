@@ -97,9 +97,8 @@ struct Facts {
 
 // `uuid` of the machine: what MACs are derived of where no lease has them (bridge:X). Errors: NotSupported (a kind that is not there yet, a
 // port of the loopback), Busy (a program of the host is at a port that is published), NotFound (a network without segment or lease),
-// Invalid
-// ("network 'x'" twice with one interface name, names over 15 characters, two default routes asked for, …); each names the origin in the
-// spec.
+// Invalid ("network 'x'" twice with one interface name, names over 15 characters, two default routes asked for, …); each names the origin
+// in the spec.
 Result<Plan> plan_network(const machine::Spec& spec, const Facts& facts, std::string_view uuid);
 
 // "[ADDRESS:]PORT[-PORT]:PORT[-PORT][/tcp|/udp]" as machine::parse_publication takes it. Errors: Invalid.
