@@ -38,12 +38,13 @@ void Lifecycle::release_runtime(MachineEntry& machine)
     machine.supervisor_exit.reset();
     machine.supervisor.reset();
     // A plan that only its file knows is of a planner that was killed.
-    const bool leaves_networks = machine.plan ? !machine.plan->network.endpoints.empty() : has_plan(machine.name);
+    const bool leaves_more =
+        machine.plan ? !machine.plan->network.endpoints.empty() || machine.plan->rootfs.capped_on_disk() : has_plan(machine.name);
     machine.plan.reset();
     machine.times = {};
     machine.control_group.clear();
     const bool forgotten = machine.life.record == machine::Record::Temporary || machine.life.record == machine::Record::Fresh;
-    if (leaves_networks) return start_release(machine, forgotten ? Keep::Nothing : Keep::Record);
+    if (leaves_more) return start_release(machine, forgotten ? Keep::Nothing : Keep::Record);
     // Its folder in /run alone, which is memory: quick.
     if (auto released = release(machine.name, Keep::Record); !released) {
         log_warning("machine '{}': {}", machine.name.text(), released.error().text);

@@ -25,6 +25,7 @@
 #include "daemon/overridden.h"
 #include "daemon/planner_spec.h"
 #include "daemon/snapshots.h"
+#include "daemon/state_folder.h"
 #include "image/payload_defaults.h"
 #include "kernel/lock_file.h"
 #include "launch/credential.h"
@@ -130,9 +131,9 @@ IdentityRequest identity_request(const PlanRequest& request, const Spec& spec)
             .uuid = request.promised_uuid};
 }
 
-Result<> remove_below(const char* folder, const MachineName& name)
+Result<> remove_runtime_folder(const MachineName& name)
 {
-    Result<Fd> parent = open_file(folder, O_PATH | O_DIRECTORY);
+    Result<Fd> parent = open_file(api::runtime_machines_folder, O_PATH | O_DIRECTORY);
     if (!parent && parent.error().sys_errno == ENOENT) return {};
     if (!parent) return parent.error();
     return rootfs::remove_tree(parent->get(), name.text());
@@ -233,13 +234,13 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
         if (plan.security.own_profile)
             if (auto removed = security::remove_profile(request.name); !removed) undone = removed;
         if (!before) remove_leases(request.name);
-        if (!had_state) undone = remove_below(api::state_machines_folder, request.name);
+        if (!had_state) undone = remove_state_folder(request.name);
         else if (before) undone = write_identity(request.name, *before);
         else unlink((api::state_path(request.name) + "/identity.toml").c_str());
         if (had_state && image.fresh) unlink(image::Store().stack(request.name).c_str());
         // What runs by a plan holmd ends by it: of this start there is nothing to end.
         if (had_runtime) unlink(api::plan_path(request.name).c_str());
-        else if (undone) undone = remove_below(api::runtime_machines_folder, request.name);
+        else if (undone) undone = remove_runtime_folder(request.name);
     });
     if (!before || *before != facts.identity) {
         // What is gone at its end need not outlive a power cut: its mark tells what to do with the half of it.
@@ -250,6 +251,8 @@ Result<launch::Plan> claim(const PlanRequest& request, Observed seen)
         TRY(replace_file(image::Store().stack(request.name), describe_stack(*image.fresh), 0600,
                          request.remove_at_end ? Durable::No : Durable::Yes));
     }
+    if (spec.root.size && rootfs::place_upper(spec, api::state_path(request.name)).ours)
+        TRY(provide_capped_state(request.name, *spec.root.size));
     TRY(write_values(spec));
     TRY(save_plan(plan));
     ranges_lock.reset();
@@ -311,10 +314,11 @@ Result<> release_planned(const Ended& machine, const Result<launch::Plan>& plan)
         if (!removed) left = removed;
     }
     if (plan && plan->security.own_profile) TRY(security::remove_profile(machine.name));
-    TRY(remove_below(api::runtime_machines_folder, machine.name));
+    if (plan && plan->rootfs.capped_on_disk()) lift_cap(machine.name);
+    TRY(remove_runtime_folder(machine.name));
     if (machine.keep == Keep::Record) return left;
     remove_leases(machine.name);
-    TRY(remove_below(api::state_machines_folder, machine.name));
+    TRY(remove_state_folder(machine.name));
     return left;
 }
 

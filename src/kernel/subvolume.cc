@@ -14,6 +14,7 @@ namespace holm::kernel {
 
 namespace {
 
+constexpr uint64_t no_limit = UINT64_MAX;  // takes the limit away (btrfs_limit_qgroup())
 constexpr unsigned attempts = 40;
 constexpr std::chrono::milliseconds patience{50};
 
@@ -54,7 +55,7 @@ Result<> limit_subvolume(int subvolume, uint64_t bytes)
 {
     btrfs_ioctl_qgroup_limit_args arguments{};  // of group 0: the subvolume's own
     arguments.lim.flags = BTRFS_QGROUP_LIMIT_MAX_RFER;
-    arguments.lim.max_rfer = bytes;
+    arguments.lim.max_rfer = bytes != 0 ? bytes : no_limit;
     if (::ioctl(subvolume, BTRFS_IOC_QGROUP_LIMIT, &arguments) == 0) return {};
     if (errno == ENOTCONN || errno == EINVAL || errno == ENOENT)
         return error(Errc::NotSupported, "its file system (btrfs) keeps no quotas: 'btrfs quota enable' on it makes it keep them");

@@ -17,7 +17,8 @@ bool is_subvolume(int folder);
 // What the subvolume `from` holds now as another one, `name` in a folder of the same file system; the two share what neither changes.
 // In one step, and on disk. Errors: Exists.
 Result<> snapshot_subvolume(int from, int folder, const std::string& name);
-// `bytes` for all that the subvolume refers to. Errors: NotSupported, where the file system keeps no quotas, with what to do about it.
+// `bytes` for all that the subvolume refers to; 0: no limit any more. Errors: NotSupported, where the file system keeps no quotas, with
+// what to do about it.
 Result<> limit_subvolume(int subvolume, uint64_t bytes);
 // Its number, which is its quota group's too.
 Result<uint64_t> number_of_subvolume(int subvolume);

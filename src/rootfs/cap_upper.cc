@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "kernel/mount.h"
 #include "kernel/project_quota.h"
+#include "kernel/subvolume.h"
 #include "rootfs/descent.h"
 
 namespace holm::rootfs {
@@ -56,10 +57,20 @@ Result<> count_tree(int top, uint32_t project)
     }
 }
 
+// A quota group bounds a subvolume. One that keeps no quotas has no limit of before to take away.
+Result<> cap_subvolume(int above, uint64_t bytes)
+{
+    if (!kernel::is_subvolume(above))
+        return bytes == 0 ? Result<>() : error(Errc::NotSupported, "it does not lie in a subvolume of its own");
+    auto limited = kernel::limit_subvolume(above, bytes);
+    return bytes == 0 ? Result<>() : limited;
+}
+
 }  // namespace
 
 Result<> cap_upper(const CappedUpper& place, uint64_t bytes)
 {
+    if (kernel::is_on_btrfs(place.above)) return cap_subvolume(place.above, bytes);
     const auto counted = kernel::project_of(place.upper), beside = kernel::project_of(place.work), above = kernel::project_of(place.above);
     // A project of the folder above is somebody else's: of an administrator, or of a volume.
     const bool own = counted && above && *counted != 0 && *counted != *above;

@@ -93,10 +93,21 @@ Result<> check_upper_apart(const Spec& spec, const Facts& facts, const UpperPlac
     return {};
 }
 
-// Of the file systems that can hold an upper, those whose kernel counts projects.
-bool keeps_quota(std::string_view file_system)
+// Of the file systems that can hold an upper: those whose kernel counts projects, and btrfs, which counts subvolumes: those that holm
+// makes.
+Result<> check_cap(const Spec& spec, std::string_view file_system, const UpperPlace& place)
 {
-    return file_system == "ext4" || file_system == "xfs";
+    if (!spec.root.size || file_system == "ext4" || file_system == "xfs" || (file_system == "btrfs" && place.ours)) return {};
+    const std::string origin = describe_origin(spec, "root.size");
+    if (file_system == "btrfs")
+        return error(Errc::NotSupported,
+                     "root.size caps an upper on btrfs with the subvolume of the machine's own state, and the upper '{}' lies elsewhere: "
+                     "leave root.upper away{}",
+                     printable(place.path), origin);
+    return error(Errc::NotSupported,
+                 "root.size caps an upper by a project quota, which {} has none of: keep the upper '{}' on ext4 or xfs, or the changes in "
+                 "memory with root.mode = \"ephemeral\" and no root.upper{}",
+                 file_system, printable(place.path), origin);
 }
 
 Result<> check_upper(const Spec& spec, const Facts& facts, const UpperPlace& place, const machine::IdRange& ids)
@@ -121,12 +132,7 @@ Result<> check_upper(const Spec& spec, const Facts& facts, const UpperPlace& pla
     if (ids.shifts() && !parent.can_be_id_mapped)
         return error(Errc::NotSupported, "the upper '{}' is on {}, which cannot be id-mapped: {}{}", path, parent.file_system,
                      instead_of_id_map, origin);
-    if (spec.root.size && !keeps_quota(parent.file_system))
-        return error(
-            Errc::NotSupported,
-            "root.size caps an upper by a project quota, which {} has none of: keep the upper '{}' on ext4 or xfs, or the changes in "
-            "memory with root.mode = \"ephemeral\" and no root.upper{}",
-            parent.file_system, path, describe_origin(spec, "root.size"));
+    TRY(check_cap(spec, parent.file_system, place));
     // What is emptied must have been holm's: its work folder is the mark.
     if (place.empty_at_end && !upper.empty && !upper.work)
         return error(Errc::Invalid, "the upper '{}' of an ephemeral root is not empty and would be emptied: name an empty folder{}", path,

@@ -84,6 +84,7 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 
     bool overlay() const { return lower.size() > 1 || upper != Upper::None; }
+    bool capped_on_disk() const { return upper == Upper::Directory && memory_size != 0; }
     // One directory that the machine writes to: nobody else may meanwhile.
     bool in_place() const { return !overlay() && !read_only && !only_usr; }
 };

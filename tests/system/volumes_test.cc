@@ -200,4 +200,106 @@ TEST_P(VmQuotaTest, WhatAnUpperHasAlreadyCounts)
     EXPECT_EQ(write(web, "/deep/er/more", 1), 0);
 }
 
+// The folder of all machines' states as a btrfs.
+class CapOnBtrfsTest : public SystemTest {
+protected:
+    void SetUp() override
+    {
+        SystemTest::SetUp();
+        if (sh("which mkfs.btrfs btrfs").code != 0) GTEST_SKIP() << "no btrfs-progs here";
+        const std::string disk = folder() + "/disk";
+        ASSERT_EQ(sh(fmt::format("truncate -s 512M {0} && mkfs.btrfs -q {0} 2>/dev/null", disk)).code, 0);
+        mounted_ = sh(fmt::format("mount -o loop {} {}", disk, machines)).code == 0;
+        if (!mounted_) GTEST_SKIP() << "no loop device or no btrfs here";
+        busybox_ = busybox();
+    }
+    void TearDown() override
+    {
+        for (const std::string& machine : {web_, copy_}) take_away(machine);
+        if (mounted_) {
+            EXPECT_EQ(sh(std::string("ls -A ") + machines).out, "") << "nothing is left";
+            EXPECT_TRUE(succeeds(sh(std::string("umount ") + machines)));
+        }
+        SystemTest::TearDown();
+    }
+    void define_web(const std::string& size)
+    {
+        define(web_, fmt::format("[root]\nlower = [\"{}\"]\n{}[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n"
+                                 "stop_signal = \"SIGKILL\"\n[[network]]\nnetwork = \"none\"\n",
+                                 busybox_, size));
+    }
+    void start_anew(const std::string& size)
+    {
+        EXPECT_TRUE(succeeds(holmctl({"stop", web_})));
+        define_web(size);
+        ASSERT_TRUE(succeeds(holmctl({"start", web_}, {}, 120s)));
+    }
+    // As much of zeros as asked for, or what stood in the way.
+    static std::string write(const std::string& machine, const std::string& file, int megabytes)
+    {
+        return std::string(trim(
+            inside(machine, fmt::format("dd if=/dev/zero of={} bs=1M count={} conv=fsync 2>&1 | grep -o 'uota exceeded'", file, megabytes))
+                .out));
+    }
+    static std::string groups() { return std::string(trim(sh(fmt::format("btrfs qgroup show --raw {} | grep -c ^0/", machines)).out)); }
+
+    static constexpr const char* machines = "/var/lib/holm/machines";
+    const std::string web_ = name("web"), copy_ = name("copy");
+    bool mounted_ = false;
+    std::string busybox_;
+};
+
+TEST_F(CapOnBtrfsTest, HoldsForAllThatTheMachineKeeps)
+{
+    define_web("size = \"16M\"\n");
+    EXPECT_TRUE(refuses(holmctl({"start", web_}), 1, "btrfs quota enable"));
+    EXPECT_EQ(sh(std::string("ls -A ") + machines).out, "") << "nothing is left";
+    ASSERT_EQ(sh(std::string("btrfs quota enable ") + machines).code, 0);
+    ASSERT_TRUE(succeeds(holmctl({"start", web_}, {}, 120s)));
+    EXPECT_EQ(write(web_, "/first", 8), "");
+    EXPECT_EQ(write(web_, "/second", 12), "uota exceeded");
+    EXPECT_TRUE(succeeds(inside(web_, "rm /second && sync")));
+
+    EXPECT_TRUE(succeeds(holmctl({"stop", web_})));
+    EXPECT_TRUE(succeeds(holmctl({"snapshot", web_, "one"}))) << "a rename within the subvolume";
+    EXPECT_TRUE(succeeds(holmctl({"clone", web_, copy_})));
+    ASSERT_TRUE(succeeds(holmctl({"start", web_}, {}, 120s)));
+    EXPECT_EQ(write(web_, "/second", 12), "uota exceeded") << "what the snapshot has sealed counts";
+    ASSERT_TRUE(succeeds(holmctl({"start", copy_}, {}, 120s)));
+    EXPECT_EQ(inside(copy_, "wc -c </first").out, "8388608\n");
+    EXPECT_EQ(write(copy_, "/second", 4), "");
+    EXPECT_EQ(write(copy_, "/third", 12), "uota exceeded") << "a copy has the cap for itself";
+    EXPECT_EQ(groups(), "3");
+
+    EXPECT_TRUE(succeeds(holmctl({"stop", web_})));
+    EXPECT_TRUE(succeeds(holmctl({"rollback", web_, "one"})));
+    start_anew("size = \"48M\"\n");
+    EXPECT_EQ(inside(web_, "ls / | grep -c second").out, "0\n");
+    EXPECT_EQ(write(web_, "/second", 12), "") << "the cap is what the definition says at a start";
+    EXPECT_EQ(write(web_, "/third", 40), "uota exceeded");
+    start_anew("");
+    EXPECT_EQ(write(web_, "/third", 64), "") << "without one there is none";
+    for (const std::string& machine : {web_, copy_}) {
+        EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+        EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    }
+    EXPECT_EQ(groups(), "1");
+}
+
+// One that had no cap before has its files where they were.
+TEST_F(CapOnBtrfsTest, ComesToAMachineThatWasThere)
+{
+    define_web("");
+    ASSERT_TRUE(succeeds(holmctl({"start", web_}, {}, 120s)));
+    EXPECT_EQ(write(web_, "/first", 8), "");
+    EXPECT_TRUE(succeeds(inside(web_, "ln /first /linked; rm /etc/passwd; mkdir -m 2750 /own; chown 7:8 /own; sync")));
+    const std::string listed = inside(web_, "ls -lin / /etc | sed 's/^ *[0-9]* //'").out,
+                      uuid = holmctl({"show", "-p", "Id", "--value", web_}).out;
+    ASSERT_EQ(sh(std::string("btrfs quota enable ") + machines).code, 0);
+    start_anew("size = \"16M\"\n");
+    EXPECT_EQ(inside(web_, "ls -lin / /etc | sed 's/^ *[0-9]* //'").out, listed);
+    EXPECT_EQ(holmctl({"show", "-p", "Id", "--value", web_}).out, uuid);
+    EXPECT_EQ(write(web_, "/second", 12), "uota exceeded") << "what was there counts";
+}
+
 }  // namespace holm::test

@@ -157,8 +157,12 @@ TEST(RootPlan, SizeNeedsAnUpperAndAQuota)
     Case capped = with_upper(with_lower());
     capped.spec.root.size = 1 << 30;
     EXPECT_EQ(capped.plan()->memory_size, uint64_t{1} << 30);
+    capped.facts.upper->parent->file_system = "tmpfs";
+    EXPECT_TRUE(capped.refusal().starts_with("root.size caps an upper by a project quota, which tmpfs has none of"));
     capped.facts.upper->parent->file_system = "btrfs";
-    EXPECT_TRUE(capped.refusal().starts_with("root.size caps an upper by a project quota, which btrfs has none of"));
+    EXPECT_TRUE(capped.refusal().starts_with("root.size caps an upper on btrfs with the subvolume of the machine's own state"));
+    capped.spec.root.upper.clear();
+    EXPECT_EQ(capped.plan()->memory_size, uint64_t{1} << 30);
 }
 
 TEST(RootPlan, HostRootInPlaceIsRefusedAndGoodAsLower)
