@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -13,25 +14,46 @@ namespace holm::daemon {
 
 namespace {
 
-std::tuple<std::string, int64_t, int64_t> look(const std::string& path)
-{
-    struct stat status;
-    if (::stat(path.c_str(), &status)) return {path, -1, -1};
-    return {path, status.st_mtim.tv_sec * 1000000000LL + status.st_mtim.tv_nsec, status.st_size};
-}
+constexpr int64_t second = 1'000'000'000;
 
 }  // namespace
 
-Catalogue::Stamp Catalogue::stamp_of(const std::vector<std::string>& paths)
+Catalogue::Look Catalogue::look(const std::string& path)
 {
-    Stamp stamp;
-    for (const std::string& path : paths) stamp.push_back(look(path));
-    return stamp;
+    struct stat status;
+    if (::stat(path.c_str(), &status)) return {};
+    return {.mtime = status.st_mtim.tv_sec * second + status.st_mtim.tv_nsec, .size = status.st_size, .inode = status.st_ino};
 }
 
-bool Catalogue::is_current(const Stamp& stamp)
+std::vector<Catalogue::Look> Catalogue::look_at(const machine::MachineName& name, const std::vector<std::string>& sources) const
 {
-    return std::ranges::all_of(stamp, [](const auto& seen) { return look(std::get<0>(seen)) == seen; });
+    std::vector<Look> looks;
+    for (const std::string& path : definition_files(name)) looks.push_back(look(path));
+    for (const std::string& path : sources) looks.push_back(look(path));
+    return looks;
+}
+
+Catalogue::Folders Catalogue::look_at_folders() const
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    Folders folders;
+    folders.settled_ = true;
+    for (size_t i = 0; i < folders.looks_.size(); ++i) {
+        folders.looks_[i] = look(fmt::format("{}{}/machines", places_.prefix, i == 0 ? places_.etc : places_.vendor));
+        folders.settled_ = folders.settled_ && folders.looks_[i].mtime < (now.tv_sec - 1) * second;
+    }
+    return folders;
+}
+
+// Of a record, the files of a definition are those that are not there.
+bool Catalogue::is_current(const machine::MachineName& name, Entry& entry, const Folders& folders) const
+{
+    if (entry.known.origin != Origin::Definition && entry.folders.settled_ && entry.folders == folders)
+        return look(entry.sources.front()) == entry.looks.back();
+    if (look_at(name, entry.sources) != entry.looks) return false;
+    entry.folders = folders;
+    return true;
 }
 
 void Catalogue::reset(kernel::Places places)
@@ -53,12 +75,18 @@ std::vector<std::string> Catalogue::definition_files(const machine::MachineName&
 
 Result<Catalogue::Entry> Catalogue::read_definition(const machine::MachineName& name, const std::string& path)
 {
-    std::vector<std::string> watched = definition_files(name);
     auto definition = kernel::read_definition(name, places_);
-    if (!definition) return Entry{{Origin::Definition, path, definition.error()}, stamp_of(watched)};
+    if (!definition)
+        return Entry{.known = {Origin::Definition, path, definition.error()}, .sources = {}, .looks = look_at(name, {}), .folders = {}};
+    const auto watched = definition_files(name);
+    std::vector<std::string> sources;
     for (const machine::Source& source : definition->sources)
-        if (std::ranges::find(watched, source.file) == watched.end()) watched.push_back(source.file);
-    return Entry{{Origin::Definition, path, std::move(definition->spec)}, stamp_of(watched)};
+        if (std::ranges::find(watched, source.file) == watched.end()) sources.push_back(source.file);
+    auto looks = look_at(name, sources);
+    return Entry{.known = {Origin::Definition, path, std::move(definition->spec)},
+                 .sources = std::move(sources),
+                 .looks = std::move(looks),
+                 .folders = {}};
 }
 
 // A definition comes before a record: it was written later, by a person.
@@ -67,15 +95,16 @@ Result<Catalogue::Entry> Catalogue::read(const machine::MachineName& name)
     if (auto path = kernel::find_definition(name, places_)) return read_definition(name, *path);
     auto record = TRY(read_record(name));
     Origin origin = record.life == RecordLife::Kept ? Origin::Record : Origin::Temporary;
-    auto watched = definition_files(name);
-    watched.push_back(record.path);
-    return Entry{{origin, record.path, parse_definition(name, record.definition, record.path, places_)}, stamp_of(watched)};
+    return Entry{.known = {origin, record.path, parse_definition(name, record.definition, record.path, places_)},
+                 .sources = {record.path},
+                 .looks = look_at(name, {record.path}),
+                 .folders = {}};
 }
 
-const Known* Catalogue::find(const machine::MachineName& name)
+const Known* Catalogue::find(const machine::MachineName& name, const Folders& folders)
 {
     auto old = entries_.find(name);
-    if (old != entries_.end() && is_current(old->second.stamp)) return &old->second.known;
+    if (old != entries_.end() && is_current(name, old->second, folders)) return &old->second.known;
     auto entry = read(name);
     if (!entry) {
         if (old != entries_.end()) entries_.erase(old);

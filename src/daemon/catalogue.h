@@ -2,9 +2,9 @@
 // Reads files of holm alone.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -23,7 +23,21 @@ struct Known {
 };
 
 class Catalogue {
+    struct Look {
+        int64_t mtime = -1, size = -1;  // nanoseconds, bytes; -1: there is none
+        uint64_t inode = 0;
+        bool operator==(const Look&) const = default;
+    };
+
 public:
+    // How the folders of definitions looked at a moment. As long as they look so, what was not there is not there.
+    class Folders {
+        friend class Catalogue;
+        std::array<Look, 2> looks_;
+        bool settled_ = false;  // their last change is so old that the next one gives another time
+        bool operator==(const Folders&) const = default;
+    };
+
     explicit Catalogue(kernel::Places places) : places_(std::move(places)) {}
 
     const kernel::Places& places() const { return places_; }
@@ -31,7 +45,10 @@ public:
     void reset(kernel::Places places);
 
     // The machine of this name; null: it has neither. Valid until the next call.
-    const Known* find(const machine::MachineName& name);
+    const Known* find(const machine::MachineName& name) { return find(name, look_at_folders()); }
+    // The same of many, with one look at the folders before the first.
+    const Known* find(const machine::MachineName& name, const Folders& folders);
+    Folders look_at_folders() const;
     // Its files were changed: they are read again, whatever their times say.
     void forget(const machine::MachineName& name) { entries_.erase(name); }
     // All that have either, sorted.
@@ -40,14 +57,15 @@ public:
     std::string did_you_mean(const machine::MachineName& name, const std::vector<machine::MachineName>& others);
 
 private:
-    // Which files made an entry, and how they looked then: path, mtime, size.
-    using Stamp = std::vector<std::tuple<std::string, int64_t, int64_t>>;
     struct Entry {
         Known known;
-        Stamp stamp;
+        std::vector<std::string> sources;  // beside definition_files()
+        std::vector<Look> looks;           // of both, when they were read
+        Folders folders;                   // of a record, when it was last seen to have no definition
     };
-    static Stamp stamp_of(const std::vector<std::string>& paths);
-    static bool is_current(const Stamp& stamp);
+    static Look look(const std::string& path);
+    bool is_current(const machine::MachineName& name, Entry& entry, const Folders& folders) const;
+    std::vector<Look> look_at(const machine::MachineName& name, const std::vector<std::string>& sources) const;
     std::vector<std::string> definition_files(const machine::MachineName& name) const;
     Result<Entry> read(const machine::MachineName& name);
     Result<Entry> read_definition(const machine::MachineName& name, const std::string& path);

@@ -34,7 +34,8 @@ struct ChangeRequest {
     std::string what;                            // "cloning machine 'web'"
     std::optional<machine::MachineName> result;  // the machine that there is then; nobody else is given the name meanwhile
     Worker::Job work;
-    // What is done when the machine goes on again, with what `work` gave. Until then it is not started either.
+    // What is done when the machine goes on again, with what `work` gave, unless that is nothing_left. Until then it is not started either.
+    // It stood still for all of `work`: one that was stopped meanwhile fails, and `undo` takes back what there is of it.
     std::function<Result<kernel::Message>(const kernel::Message&, const Worker::LookingAt&)> rest;
     std::function<void(uint32_t job, const kernel::Message&)> done;  // in holmd, when all of it was done
     std::function<void()> failed;                                    // in holmd, when it was begun and not all of it was done

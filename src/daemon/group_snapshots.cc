@@ -76,10 +76,7 @@ Result<> write_one(const GroupSnapshot& group, const GroupMember& member)
     const Snapshot snapshot{
         .tag = group.tag, .created = group.created, .frozen = member.runs ? std::max<uint64_t>(group.frozen, 1) : 0, .layers = {}};
     if (!member.runs) return seal_locked(member.place, member.name.text(), snapshot);
-    const History history = TRY(rootfs::settle_history(member.place));
-    const History planned = TRY(rootfs::plan_copy(history, member.copy, snapshot));
-    TRY(rootfs::sync_upper(member.place));
-    return rootfs::write_history(member.place, planned);
+    return record_copy(member.place, member.copy, snapshot);
 }
 
 Result<> take_back_one(const GroupSnapshot& group, const UpperPlace& place)
@@ -132,18 +129,6 @@ Result<> check_old_tag(const GroupSnapshot& group, const Worker::LookingAt& look
         TRY(rootfs::plan_rollback(history, "", whole.tag));
         return {};
     });
-}
-
-Result<std::string> copy_loose(const UpperPlace& place, const Worker::LookingAt& looking_at)
-{
-    TRY(rootfs::settle_history(place));
-    const std::string id = TRY(rootfs::draw_layer_id());
-    auto progress = [&](const std::string& path, const rootfs::Copied&) -> Result<> {
-        looking_at(place.path + path);
-        return {};
-    };
-    TRY(rootfs::copy_upper(place, id, progress, Durable::No));
-    return id;
 }
 
 Result<> write_down(const GroupSnapshot& group, const Worker::LookingAt& looking_at)

@@ -35,9 +35,6 @@ Result<> check_new_tag(const GroupSnapshot& group, const Worker::LookingAt& look
 // Whether all have one. Errors: NotFound, with the machine.
 Result<> check_old_tag(const GroupSnapshot& group, const Worker::LookingAt& looking_at);
 
-// Copies the upper of a machine whose payload stands still; gives the layer, which nobody knows of yet, and no power cut spares.
-Result<std::string> copy_loose(const rootfs::UpperPlace& place, const Worker::LookingAt& looking_at);
-
 // Makes the snapshots of all, of what was copied and of what does not run. Where it fails, or is killed, settle_group() says what there is.
 Result<> write_down(const GroupSnapshot& group, const Worker::LookingAt& looking_at);
 // True: all have it. Else none has it, or a copy for it, any more.

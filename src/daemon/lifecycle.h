@@ -164,12 +164,15 @@ private:
     Result<> check_dependants(const machine::MachineName& name);
     void freeze_and_work(MachineEntry& machine, ChangeRequest request, uint32_t job);
     void start_work(const machine::MachineName& name, ChangeRequest request, uint32_t job);
+    void confirm_still(MachineEntry& machine, std::move_only_function<void(Result<>)> then);
     void thaw_again(MachineEntry& machine, systemd::Callback then);
     void ask_to(const char* request, MachineEntry& machine, std::move_only_function<void(Result<>)> then);
     void answer_change(MachineEntry& machine, Result<> answer);
     void sweep(const std::string& layers);
     void worked(const machine::MachineName& name, const ChangeRequest& request, uint32_t job,
                 const std::shared_ptr<Result<kernel::Message>>& done);
+    void let_go_on(const machine::MachineName& name, const ChangeRequest& request, uint32_t job,
+                   const std::shared_ptr<Result<kernel::Message>>& done);
     void take_back(const machine::MachineName& name, ChangeRequest request, uint32_t job, const Error& why, unsigned attempt);
     void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<kernel::Message>& done);
     void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);
@@ -184,7 +187,7 @@ private:
     void freeze_group(Group group);
     void copy_more(Group group);
     void copied(Group group, size_t index, const Result<std::string>& layer);
-    void confirm_still(Group group);
+    void confirm_group(Group group);
     void thaw_group(Group group);
     void write_down_group(Group group);
     void settle_group(Group group, unsigned attempt);

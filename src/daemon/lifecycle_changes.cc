@@ -114,9 +114,11 @@ void Lifecycle::freeze_and_work(MachineEntry& machine, ChangeRequest request, ui
     const MachineName name = machine.name;
     *request.frozen_since = monotonic_now();
     machine.kept_still = true;
+    machine.stood_still = machine.told.frozen;
     if (machine.told.frozen) return start_work(name, std::move(request), job);
     if (auto marked = replace_file(thaw_mark(name), "", 0600, Durable::No); !marked) return end_change(name, request, job, marked.error());
     auto frozen = [this, name, job, request = std::move(request)](Result<> answer) mutable {
+        entry(name).stood_still = answer.has_value();
         if (answer) return start_work(name, std::move(request), job);
         const Error why = with_context(answer.error(), fmt::format("machine '{}' cannot be frozen", name.text()));
         thaw_again(entry(name), [this, name, request = std::move(request), job, why] { end_change(name, request, job, why); });
@@ -135,14 +137,36 @@ void Lifecycle::start_work(const MachineName& name, ChangeRequest request, uint3
     entry(name).changer = Worker::start(host_.loop, what, copy_deadline, work, std::move(finished));
 }
 
-// What is left to do holds nobody up.
 void Lifecycle::worked(const MachineName& name, const ChangeRequest& request, uint32_t job,
                        const std::shared_ptr<Result<kernel::Message>>& done)
 {
+    MachineEntry& machine = entry(name);
     if (*done)
         if (const std::string layers((*done)->get("sweep")); !layers.empty()) sweep(layers);
+    if (!*done || !machine.kept_still) return let_go_on(name, request, job, done);
+    confirm_still(machine, [this, name, request, job, done](const Result<>& still) {
+        if (still) return let_go_on(name, request, job, done);
+        const Error why = with_context(still.error(), fmt::format("machine '{}'", name.text()));
+        thaw_again(entry(name), [this, name, request, job, why] { take_back(name, request, job, why, 0); });
+    });
+}
+
+// A stop lets a machine go on, whoever asks for it. The answer comes after all that its supervisor had to tell before.
+void Lifecycle::confirm_still(MachineEntry& machine, std::move_only_function<void(Result<>)> then)
+{
+    if (!machine.control) return then(error(Errc::Busy, "it has ended while it was copied"));
+    ask_to("freeze", machine, [this, name = machine.name, then = std::move(then)](const Result<>& answer) mutable {
+        const bool still = answer && entry(name).stood_still;
+        then(still ? Result<>() : error(Errc::Busy, "it was stopped while it was copied"));
+    });
+}
+
+// What is left to do holds nobody up.
+void Lifecycle::let_go_on(const MachineName& name, const ChangeRequest& request, uint32_t job,
+                          const std::shared_ptr<Result<kernel::Message>>& done)
+{
     thaw_again(entry(name), [this, name, request, job, done] {
-        if (!*done || !request.rest) return changed(name, request, job, *done);
+        if (!*done || !request.rest || (*done)->kind == nothing_left) return changed(name, request, job, *done);
         ChangeRequest rest = request;
         rest.work = [rest = std::exchange(rest.rest, nullptr), done](const Worker::LookingAt& looking_at) {
             return rest(**done, looking_at);

@@ -153,7 +153,7 @@ void Lifecycle::copy_more(Group group)
         };
         entry(members[index].name).changer = Worker::start(host_.loop, group->request.what, copy_deadline, work, std::move(finished));
     }
-    if (group->copying == 0) confirm_still(group);
+    if (group->copying == 0) confirm_group(group);
 }
 
 void Lifecycle::copied(Group group, size_t index, const Result<std::string>& layer)
@@ -166,21 +166,14 @@ void Lifecycle::copied(Group group, size_t index, const Result<std::string>& lay
     copy_more(group);
 }
 
-// A stop lets a machine go on, whoever asks for it. The answer comes after all that its supervisor had to tell before.
-void Lifecycle::confirm_still(Group group)
+void Lifecycle::confirm_group(Group group)
 {
     group->waiting = 1;
     for (const GroupMember& member : group->request.group.members) {
-        const MachineName name = member.name;
-        MachineEntry& machine = entry(name);
         if (!member.runs || group->why) continue;
-        if (!machine.control) {
-            blame(*group, name, error(Errc::Busy, "it has ended while it was copied"));
-            continue;
-        }
         ++group->waiting;
-        ask_to("freeze", machine, [this, group, name](const Result<>& answer) {
-            if (!answer || !entry(name).stood_still) blame(*group, name, error(Errc::Busy, "it was stopped while it was copied"));
+        confirm_still(entry(member.name), [this, group, name = member.name](const Result<>& still) {
+            if (!still) blame(*group, name, still.error());
             group_answered(group, &Lifecycle::thaw_group);
         });
     }

@@ -86,11 +86,14 @@ void add_life(MachineView& view, const MachineEntry& machine)
     if (view.root.empty() && !machine.plan->rootfs.lower.empty()) view.root = machine.plan->rootfs.lower.front();
 }
 
-}  // namespace
-
-std::optional<MachineView> find_view(const Lifecycle& lifecycle, Catalogue& catalogue, const MachineName& name)
+const launch::Plan* find_running_plan(const Lifecycle& lifecycle, const MachineName& name)
 {
-    const Known* known = catalogue.find(name);
+    const MachineEntry* machine = lifecycle.find(name);
+    return machine && is_active(machine->life) && machine->plan ? &*machine->plan : nullptr;
+}
+
+std::optional<MachineView> make_view(const Lifecycle& lifecycle, const Known* known, const MachineName& name)
+{
     const MachineEntry* machine = lifecycle.find(name);
     if (!known && (!machine || (!is_active(machine->life) && !machine->last))) return {};
     MachineView view;
@@ -107,15 +110,12 @@ std::optional<MachineView> find_view(const Lifecycle& lifecycle, Catalogue& cata
     return view;
 }
 
-namespace {
-
-const launch::Plan* find_running_plan(const Lifecycle& lifecycle, const MachineName& name)
-{
-    const MachineEntry* machine = lifecycle.find(name);
-    return machine && is_active(machine->life) && machine->plan ? &*machine->plan : nullptr;
-}
-
 }  // namespace
+
+std::optional<MachineView> find_view(const Lifecycle& lifecycle, Catalogue& catalogue, const MachineName& name)
+{
+    return make_view(lifecycle, catalogue.find(name), name);
+}
 
 std::vector<std::string> find_published(const Host& host, const Lifecycle& lifecycle, const MachineName& name)
 {
@@ -149,8 +149,9 @@ std::vector<MachineView> list_views(const Lifecycle& lifecycle, Catalogue& catal
     std::ranges::sort(names);
     names.erase(std::ranges::unique(names).begin(), names.end());
     std::vector<MachineView> views;
+    const Catalogue::Folders folders = catalogue.look_at_folders();
     for (const MachineName& name : names)
-        if (auto view = find_view(lifecycle, catalogue, name)) views.push_back(std::move(*view));
+        if (auto view = make_view(lifecycle, catalogue.find(name, folders), name)) views.push_back(std::move(*view));
     return views;
 }
 

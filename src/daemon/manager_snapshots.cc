@@ -66,10 +66,15 @@ ChangeRequest ManagerObject::snapshot_change(const SnapshotRequest& request, Cha
     change.work = [request, work, since = change.frozen_since](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
         SnapshotRequest own = request;
         own.looking_at = looking_at;
-        if (since && *since != 0) TRY(copy_snapshot(own, *since));
-        else TRY(work(own));
+        if (since && *since != 0) return copy_for_snapshot(own, *since);
+        TRY(work(own));
         return done_with(own);
     };
+    if (change.frozen_since)
+        change.rest = [request](const kernel::Message& copied, const Worker::LookingAt&) -> Result<kernel::Message> {
+            TRY(record_snapshot(request, copied));
+            return done_with(request);
+        };
     change.undo = settling(request);
     return change;
 }

@@ -56,24 +56,22 @@ std::string cgroup_of_slice(std::string_view slice)
 }
 
 namespace {
-bool has_event(const std::string& cgroup, const char* event)
+bool has_event(const std::string& cgroup, const char* line)
 {
     auto mount = kernel::cgroup_mount();
-    auto folder = mount ? kernel::open_cgroup(*mount + cgroup) : mount.error();
-    if (!folder) return false;
-    auto value = kernel::read_cgroup_event(folder->get(), "cgroup.events", event);
-    return value && *value != 0;
+    auto events = mount ? read_file(*mount + cgroup + "/cgroup.events") : Result<std::string>(mount.error());
+    return events && events->contains(line);
 }
 }  // namespace
 
 bool is_populated(const std::string& cgroup)
 {
-    return has_event(cgroup, "populated");
+    return has_event(cgroup, "populated 1\n");
 }
 
 bool is_frozen(const std::string& cgroup)
 {
-    return has_event(cgroup, "frozen");
+    return has_event(cgroup, "frozen 1\n");
 }
 
 }  // namespace holm::daemon

@@ -29,6 +29,11 @@ uint64_t microseconds_of(clockid_t clock)
     return static_cast<uint64_t>(now.tv_sec) * 1000000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
 }
 
+Error snapshot_exists(const std::string& tag)
+{
+    return error(Errc::Exists, "there is a snapshot '{}' already", tag);
+}
+
 // While a snapshot is made nobody starts a machine on the upper.
 Result<std::optional<rootfs::PathLock>> lock_upper(const UpperPlace& place, std::string_view holder)
 {
@@ -118,21 +123,46 @@ Result<> take_snapshot(const SnapshotRequest& request)
     return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
 }
 
-Result<> copy_snapshot(const SnapshotRequest& request, uint64_t since)
+Result<std::string> copy_loose(const UpperPlace& place, const std::function<void(std::string_view path)>& looking_at)
+{
+    TRY(rootfs::settle_history(place));
+    const std::string id = TRY(rootfs::draw_layer_id());
+    auto progress = [&](const std::string& path, const rootfs::Copied&) -> Result<> {
+        if (looking_at) looking_at(place.path + path);
+        return {};
+    };
+    TRY(rootfs::copy_upper(place, id, progress, Durable::No));
+    return id;
+}
+
+Result<> record_copy(const UpperPlace& place, const std::string& layer, const Snapshot& snapshot)
+{
+    const History history = TRY(rootfs::settle_history(place));
+    const History planned = TRY(rootfs::plan_copy(history, layer, snapshot));
+    TRY(rootfs::sync_upper(place));
+    return rootfs::write_history(place, planned);
+}
+
+Result<kernel::Message> copy_for_snapshot(const SnapshotRequest& request, uint64_t since)
 {
     const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
     const History history = TRY(rootfs::settle_history(place));
-    const std::string id = TRY(rootfs::draw_layer_id());
-    Snapshot snapshot{.tag = request.tag, .created = real_now(), .layers = {}};
-    TRY(rootfs::plan_copy(history, id, snapshot));  // so that it fails before anything is copied
-    auto progress = [&](const std::string& path, const rootfs::Copied&) -> Result<> {
-        if (request.looking_at) request.looking_at(place.path + path);
-        return {};
-    };
-    TRY(rootfs::copy_upper(place, id, progress));
-    snapshot.frozen = std::max<uint64_t>(monotonic_now() - since, 1);
-    const History planned = TRY(rootfs::plan_copy(history, id, snapshot));
-    TRY(rootfs::write_history(place, planned));
+    if (find_snapshot(history, request.tag)) return snapshot_exists(request.tag);
+    const uint64_t created = real_now();
+    kernel::Message copied("copied");
+    copied.add("layer", TRY(copy_loose(place, request.looking_at))).add("created", static_cast<int64_t>(created));
+    copied.add("frozen", static_cast<int64_t>(std::max<uint64_t>(monotonic_now() - since, 1)));
+    return copied;
+}
+
+Result<> record_snapshot(const SnapshotRequest& request, const kernel::Message& copied)
+{
+    const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
+    const Snapshot snapshot{.tag = request.tag,
+                            .created = static_cast<uint64_t>(copied.get_number("created").value_or(0)),
+                            .frozen = static_cast<uint64_t>(copied.get_number("frozen").value_or(1)),
+                            .layers = {}};
+    TRY(record_copy(place, std::string(copied.get("layer")), snapshot));
     TRY(keep_newest(place, request.keep));
     return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
 }
@@ -141,7 +171,7 @@ Result<> put_off_snapshot(const SnapshotRequest& request)
 {
     const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
     History history = TRY(rootfs::read_history(place));
-    if (find_snapshot(history, request.tag)) return error(Errc::Exists, "there is a snapshot '{}' already", request.tag);
+    if (find_snapshot(history, request.tag)) return snapshot_exists(request.tag);
     history.next_start = request.tag;
     return rootfs::write_history(place, history);
 }
@@ -168,7 +198,7 @@ Result<> roll_back(const SnapshotRequest& request)
 kernel::Message done_with(const SnapshotRequest& request)
 {
     const UpperPlace place = rootfs::place_upper(request.spec, api::state_path(request.name));
-    return std::move(kernel::Message("ok").add("sweep", rootfs::layers_folder(place)));
+    return std::move(kernel::Message(nothing_left).add("sweep", rootfs::layers_folder(place)));
 }
 
 Worker::Job settling(const SnapshotRequest& request)

@@ -21,6 +21,10 @@ Result<rootfs::UpperPlace> sealable_upper(const machine::MachineName& name, cons
 Result<> seal_as(const rootfs::UpperPlace& place, const rootfs::Snapshot& snapshot);
 // The same while nobody starts a machine on it. Errors: Busy.
 Result<> seal_locked(const rootfs::UpperPlace& place, std::string_view holder, const rootfs::Snapshot& snapshot);
+// Copies the upper, while what writes to it stands still; gives the layer, which nobody knows of yet, and no power cut spares.
+Result<std::string> copy_loose(const rootfs::UpperPlace& place, const std::function<void(std::string_view path)>& looking_at);
+// Makes such a layer the snapshot.
+Result<> record_copy(const rootfs::UpperPlace& place, const std::string& layer, const rootfs::Snapshot& snapshot);
 // Forgets the oldest snapshots where there are more than `keep`; 0: none. What nobody needs then is set aside.
 Result<> keep_newest(const rootfs::UpperPlace& place, unsigned keep);
 
@@ -37,15 +41,17 @@ struct SnapshotRequest {
 
 // The machine does not run: its upper is sealed.
 Result<> take_snapshot(const SnapshotRequest& request);
-// It runs, and its payload stands still since `since` (µs, CLOCK_MONOTONIC): its upper is copied.
-Result<> copy_snapshot(const SnapshotRequest& request, uint64_t since);
+// It runs, and its payload stands still since `since` (µs, CLOCK_MONOTONIC): its upper is copied. What this gives is for record_snapshot(),
+// once it is sure that it stood still to the end; by then it may go on.
+Result<kernel::Message> copy_for_snapshot(const SnapshotRequest& request, uint64_t since);
+Result<> record_snapshot(const SnapshotRequest& request, const kernel::Message& copied);
 // The next start of the machine's unit seals it.
 Result<> put_off_snapshot(const SnapshotRequest& request);
 Result<> remove_snapshot(const SnapshotRequest& request);
 // What was written since is gone.
 Result<> roll_back(const SnapshotRequest& request);
 
-// The answer of work on the upper: which layers nobody needs any more is for holmd to have removed.
+// The answer of work on the upper of which nothing is left to do: which layers nobody needs any more is for holmd to have removed.
 kernel::Message done_with(const SnapshotRequest& request);
 // Of work on the upper that was killed: what it had begun to seal is sealed, and what it had begun to copy goes.
 Worker::Job settling(const SnapshotRequest& request);

@@ -30,6 +30,9 @@ inline bool ended_without_a_word(const Error& error)
     return error.code == Errc::Failed && error.text.contains("without a word");
 }
 
+// The kind of an answer after which nothing is left to do.
+inline constexpr const char* nothing_left = "whole";
+
 inline constexpr std::chrono::seconds removal_deadline{600};  // a large upper takes its time
 
 class Worker {

@@ -242,6 +242,28 @@ TEST_F(GroupSnapshotTest, WhereOneFailsNoneHasIt)
     for (const std::string& machine : {a, b, c}) EXPECT_EQ(tags(machine), std::vector<std::string>{"whole"}) << machine;
 }
 
+TEST_F(GroupSnapshotTest, OneAloneThatIsStoppedMeanwhileHasNone)
+{
+    const std::string a = large(), image = name("image");
+    auto stop_in_the_midst = [&](std::vector<std::string> command) {
+        Process holding = signal_copiers(a, "STOP"), changing(command);
+        holding.wait();
+        ASSERT_TRUE(succeeds(holmctl({"terminate", a})));
+        sh(fmt::format("pkill -CONT -x -P {} holmd", holmd_pid()));
+        const Outcome outcome = changing.wait();
+        EXPECT_TRUE(refuses(outcome, 1, fmt::format("machine '{}': it ", a)));
+        EXPECT_TRUE(eventually([&] { return layers_of(a).empty(); })) << sh("ls -A " + layers(a)).out;
+        ASSERT_TRUE(succeeds(holmctl({"start", a})));
+    };
+    stop_in_the_midst({"holmctl", "snapshot", a, "one"});
+    EXPECT_EQ(tags(a), std::vector<std::string>{});
+    stop_in_the_midst({"holmctl", "commit", a, image});
+    EXPECT_FALSE(exists("/var/lib/holm/images/" + image + ".toml"));
+    ASSERT_TRUE(succeeds(holmctl({"snapshot", a, "one"})));
+    EXPECT_EQ(tags(a), std::vector<std::string>{"one"});
+    EXPECT_TRUE(refuses(holmctl({"snapshot", a, "one"}), 1, "there is a snapshot 'one' already"));
+}
+
 TEST_F(GroupSnapshotTest, AHolmdThatDiesLeavesAllOrNone)
 {
     const std::string script = "i=0; while [ $i -lt 300 ]; do echo $i > /f$i; i=$((i+1)); done; while :; do date > /now; done";
