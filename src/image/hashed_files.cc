@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <tuple>
 
 #include "base/fd.h"
 #include "kernel/path.h"
@@ -88,7 +89,7 @@ void WholeFiles::add(std::string_view path, uint64_t size)
 
 void WholeFiles::flush()
 {
-    static_cast<void>(::write(pipe_, names_.data(), names_.size()));  // at most PIPE_BUF: all of it or nothing
+    std::ignore = ::write(pipe_, names_.data(), names_.size());  // at most PIPE_BUF: all of it or nothing
     names_.clear();
 }
 

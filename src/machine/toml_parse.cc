@@ -141,11 +141,14 @@ private:
         return {};
     }
 
-    // Behind a backslash at a line's end toml++ asks, too, whether a letter is white space.
+    // Behind a backslash in a string of many lines toml++ asks, too, whether a letter is white space.
     Result<> check_continuation(std::string_view behind) const
     {
         const size_t next = behind.find_first_not_of(" \t\r\n");
-        if (next == 0 || next == std::string_view::npos || static_cast<unsigned char>(behind[next]) < 0x80) return {};
+        if (next == std::string_view::npos || static_cast<unsigned char>(behind[next]) < 0x80) return {};
+        if (next == 0)
+            return error(Errc::Invalid, "{}in this string '\\' stands before a letter beyond ASCII, which is no escape",
+                         describe_position(here_));
         return error(Errc::Invalid, "{}in this string a line that ends with '\\' goes on with a letter beyond ASCII: join the two",
                      describe_position(here_));
     }

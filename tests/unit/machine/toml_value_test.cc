@@ -64,6 +64,8 @@ TEST(Toml, ALineThatGoesOnDoesSoInAscii)
 {
     for (const char* bad : {"a = \"\"\"x\\\n  ä\"\"\"", "a = \"\"\"\\ \nö\"\"\"", "a = \"\"\"\\ \xef\xbb\xbb\"\"\""})
         EXPECT_TRUE(failure(bad).ends_with("goes on with a letter beyond ASCII: join the two")) << failure(bad);
+    for (const char* bad : {"a = \"\"\"\\ä\"\"\"", "\"\"\"\\\xef\xbb\xbb"})
+        EXPECT_TRUE(failure(bad).ends_with("stands before a letter beyond ASCII, which is no escape")) << failure(bad);
     for (const char* good : {"a = \"\"\"ä\\\n  x ä\"\"\"", "a = \"\"\"ä\nö\\\\\nü\"\"\"", "a = '''x\\\nä'''", "a = \"\\n\""})
         EXPECT_EQ(failure(good), "") << good;
 }
