@@ -67,7 +67,24 @@ constexpr auto verbs_of_others = std::to_array<Pair>({{"rm", "remove"},
                                                       {"pull", "pull-oci"},
                                                       {"launch", "run"},
                                                       {"pull-tar", "import-tar"},
-                                                      {"update", "set"}});
+                                                      {"update", "set"},
+                                                      {"cp", "copy-to"},
+                                                      {"stats", "top"},
+                                                      {"load", "import-oci"},
+                                                      {"save", "export-oci"},
+                                                      {"export", "export-tar"},
+                                                      {"import", "import-tar"},
+                                                      {"tag", "clone-image"},
+                                                      {"restore", "rollback"},
+                                                      {"port", "status"},
+                                                      {"history", "image-status"},
+                                                      {"volume", "list-volumes"},
+                                                      {"network", "list-networks"},
+                                                      {"image", "list-images"},
+                                                      {"container", "list"},
+                                                      {"system", "df"},
+                                                      {"set-limit", "set"},
+                                                      {"daemon-reload", "reload"}});
 constexpr auto options_of_others = std::to_array<Pair>({{"-v", "--bind"},
                                                         {"--volume", "--bind"},
                                                         {"-i", "--tty"},
@@ -78,7 +95,11 @@ constexpr auto options_of_others = std::to_array<Pair>({{"-v", "--bind"},
                                                         {"-m", "--property"},
                                                         {"--memory", "--property"},
                                                         {"--cpus", "--property"},
-                                                        {"--net", "--network"}});
+                                                        {"--net", "--network"},
+                                                        {"-P", "--publish"},
+                                                        {"--restart", "--property"},
+                                                        {"--mount", "--bind"},
+                                                        {"--tail", "--lines"}});
 
 std::string_view find_meant(std::span<const Pair> pairs, std::string_view word)
 {

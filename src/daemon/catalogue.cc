@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <span>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -16,13 +17,20 @@ namespace {
 
 constexpr int64_t second = 1'000'000'000;
 
+int64_t now()
+{
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return time.tv_sec * second + time.tv_nsec;
+}
+
 }  // namespace
 
 Catalogue::Look Catalogue::look(const std::string& path)
 {
     struct stat status;
     if (::stat(path.c_str(), &status)) return {};
-    return {.mtime = status.st_mtim.tv_sec * second + status.st_mtim.tv_nsec, .size = status.st_size, .inode = status.st_ino};
+    return {.changed = status.st_ctim.tv_sec * second + status.st_ctim.tv_nsec, .size = status.st_size, .inode = status.st_ino};
 }
 
 std::vector<Catalogue::Look> Catalogue::look_at(const machine::MachineName& name, const std::vector<std::string>& sources) const
@@ -35,22 +43,24 @@ std::vector<Catalogue::Look> Catalogue::look_at(const machine::MachineName& name
 
 Catalogue::Folders Catalogue::look_at_folders() const
 {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t settled = now() - second;
     Folders folders;
     folders.settled_ = true;
     for (size_t i = 0; i < folders.looks_.size(); ++i) {
         folders.looks_[i] = look(fmt::format("{}{}/machines", places_.prefix, i == 0 ? places_.etc : places_.vendor));
-        folders.settled_ = folders.settled_ && folders.looks_[i].mtime < (now.tv_sec - 1) * second;
+        folders.settled_ = folders.settled_ && folders.looks_[i].changed < settled;
     }
     return folders;
 }
 
-// Of a record, the files of a definition are those that are not there.
+// Of a record, the files of a definition are those that are not there. What could not be read is read again: what was missing for it may
+// be anywhere.
 bool Catalogue::is_current(const machine::MachineName& name, Entry& entry, const Folders& folders) const
 {
+    if (!entry.known.spec || std::ranges::any_of(entry.looks, [&](const Look& seen) { return seen.changed >= entry.read - second; }))
+        return false;
     if (entry.known.origin != Origin::Definition && entry.folders.settled_ && entry.folders == folders)
-        return look(entry.sources.front()) == entry.looks.back();
+        return std::ranges::equal(entry.sources, std::span(entry.looks).subspan(entry.looks.size() - entry.sources.size()), {}, look);
     if (look_at(name, entry.sources) != entry.looks) return false;
     entry.folders = folders;
     return true;
@@ -73,32 +83,50 @@ std::vector<std::string> Catalogue::definition_files(const machine::MachineName&
     return paths;
 }
 
+// Wherever a profile of these names can be: another one may come before the one that was read.
+std::vector<std::string> Catalogue::profile_files(const Result<machine::Spec>& spec) const
+{
+    std::vector<std::string> paths, profiles = spec ? spec->profiles : std::vector<std::string>();
+    if (!places_.default_profile.empty()) profiles.push_back(places_.default_profile);
+    for (const std::string& folder : {places_.etc, places_.vendor})
+        for (const std::string& profile : profiles) paths.push_back(fmt::format("{}{}/profiles/{}.toml", places_.prefix, folder, profile));
+    return paths;
+}
+
 Result<Catalogue::Entry> Catalogue::read_definition(const machine::MachineName& name, const std::string& path)
 {
+    Entry entry{.known = {Origin::Definition, path, error(Errc::Failed, "")}, .sources = {}, .looks = {}, .read = now(), .folders = {}};
     auto definition = kernel::read_definition(name, places_);
-    if (!definition)
-        return Entry{.known = {Origin::Definition, path, definition.error()}, .sources = {}, .looks = look_at(name, {}), .folders = {}};
-    const auto watched = definition_files(name);
-    std::vector<std::string> sources;
+    if (!definition) {
+        entry.known.spec = definition.error();
+        return entry;
+    }
+    entry.known.spec = std::move(definition->spec);
+    entry.sources = profile_files(entry.known.spec);
+    auto watched = definition_files(name);
+    watched.insert(watched.end(), entry.sources.begin(), entry.sources.end());
     for (const machine::Source& source : definition->sources)
-        if (std::ranges::find(watched, source.file) == watched.end()) sources.push_back(source.file);
-    auto looks = look_at(name, sources);
-    return Entry{.known = {Origin::Definition, path, std::move(definition->spec)},
-                 .sources = std::move(sources),
-                 .looks = std::move(looks),
-                 .folders = {}};
+        if (std::ranges::find(watched, source.file) == watched.end()) entry.sources.push_back(source.file);
+    entry.looks = look_at(name, entry.sources);
+    return entry;
 }
 
 // A definition comes before a record: it was written later, by a person.
 Result<Catalogue::Entry> Catalogue::read(const machine::MachineName& name)
 {
     if (auto path = kernel::find_definition(name, places_)) return read_definition(name, *path);
+    const int64_t begun = now();
     auto record = TRY(read_record(name));
     Origin origin = record.life == RecordLife::Kept ? Origin::Record : Origin::Temporary;
-    return Entry{.known = {origin, record.path, parse_definition(name, record.definition, record.path, places_)},
-                 .sources = {record.path},
-                 .looks = look_at(name, {record.path}),
-                 .folders = {}};
+    Entry entry{.known = {origin, record.path, parse_definition(name, record.definition, record.path, places_)},
+                .sources = {},
+                .looks = {},
+                .read = begun,
+                .folders = {}};
+    entry.sources = profile_files(entry.known.spec);
+    entry.sources.push_back(record.path);
+    entry.looks = look_at(name, entry.sources);
+    return entry;
 }
 
 const Known* Catalogue::find(const machine::MachineName& name, const Folders& folders)

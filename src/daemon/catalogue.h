@@ -24,7 +24,7 @@ struct Known {
 
 class Catalogue {
     struct Look {
-        int64_t mtime = -1, size = -1;  // nanoseconds, bytes; -1: there is none
+        int64_t changed = -1, size = -1;  // st_ctim in nanoseconds, which nobody sets back; bytes; -1: there is none
         uint64_t inode = 0;
         bool operator==(const Look&) const = default;
     };
@@ -60,13 +60,15 @@ private:
     struct Entry {
         Known known;
         std::vector<std::string> sources;  // beside definition_files()
-        std::vector<Look> looks;           // of both, when they were read
+        std::vector<Look> looks;           // of both, behind the read
+        int64_t read = 0;                  // when that began: what was changed a moment before may have been changed once more
         Folders folders;                   // of a record, when it was last seen to have no definition
     };
     static Look look(const std::string& path);
     bool is_current(const machine::MachineName& name, Entry& entry, const Folders& folders) const;
     std::vector<Look> look_at(const machine::MachineName& name, const std::vector<std::string>& sources) const;
     std::vector<std::string> definition_files(const machine::MachineName& name) const;
+    std::vector<std::string> profile_files(const Result<machine::Spec>& spec) const;
     Result<Entry> read(const machine::MachineName& name);
     Result<Entry> read_definition(const machine::MachineName& name, const std::string& path);
 

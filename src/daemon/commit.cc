@@ -66,7 +66,7 @@ Result<> check_name(const CommitRequest& request, const Base& base, const Histor
     std::vector<std::string> layers;
     for (const std::string& id : planned.layers) layers.push_back(image::id_of_sealed(id));
     layers.insert(layers.end(), base.ids.begin(), base.ids.end());
-    if (image::extends(layers, old->manifest)) return {};
+    if (image::follows(layers, origin_of(request), old->manifest)) return {};
     return error(Errc::Exists, "image '{}' exists already, and machine '{}' does not lie on it: --force replaces it", old->name,
                  request.name.text());
 }

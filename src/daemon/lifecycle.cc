@@ -1,4 +1,5 @@
 #include "daemon/lifecycle.h"
+#include "daemon/process_facts.h"
 
 #include <chrono>
 #include <utility>
@@ -228,7 +229,11 @@ void Lifecycle::forget_if_gone(const MachineName& name)
 void Lifecycle::on_job_removed(const std::string& unit, const std::string& result)
 {
     auto name = api::machine_of_unit(unit);
-    if (name && result == "done") enqueue([this, name = *name] { meet_supervisor(name); });
+    if (name && result == "done")
+        enqueue([this, name = *name, unit] {
+            meet_supervisor(name);
+            settle_stopped(name, unit);
+        });
     if (result != "failed" && result != "timeout" && result != "dependency") return;
     const MachineEntry* machine = name ? find(*name) : nullptr;
     // What was asked for here tells its own end; this may be the job of the start before.
@@ -236,6 +241,16 @@ void Lifecycle::on_job_removed(const std::string& unit, const std::string& resul
     Event event{.kind = EventKind::UnitFailed};
     if (auto failed = systemd::result_of_job(unit, result); !failed) event.why = failed.error().text;
     post(*name, std::move(event));
+}
+
+// The job may have been a stop that met a start which nobody here asked for, before there was a supervisor.
+void Lifecycle::settle_stopped(const MachineName& name, const std::string& unit)
+{
+    MachineEntry* machine = lookup(name);
+    if (!machine || !is_active(machine->life) || machine->life.unit != machine::UnitForm::Service || unit_of(*machine) != unit) return;
+    if (machine->control || machine->ended || machine->start_operation || machine->stop_operation) return;
+    if (!is_gone(machine->control_group)) return;
+    handle(name, {.kind = EventKind::UnitFailed, .asked = true, .why = "it was stopped before it had started"});
 }
 
 void Lifecycle::on_unit_removed(const std::string& unit)

@@ -253,6 +253,7 @@ private:
     void on_lost(const machine::MachineName& name);
     void drop_control(MachineEntry& machine);
     std::string describe_loss() const;
+    void settle_stopped(const machine::MachineName& name, const std::string& unit);
     bool meet_supervisor(const machine::MachineName& name);
     void meet_again(const machine::MachineName& name, unsigned attempt);
     bool end_as_written(MachineEntry& machine);

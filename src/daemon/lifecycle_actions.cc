@@ -178,6 +178,7 @@ void Lifecycle::tell_prepared(MachineEntry& machine, const Result<systemd::UnitP
                 return handle(name, {.kind = EventKind::UnitFailed, .why = done.error().text});
             }
             prepared.prepare.reset();
+            settle_stopped(name, unit_of(prepared));  // who has asked may have been killed before
         });
     };
     const auto [planned, limits] = split_orders(machine.plan->unit.properties);

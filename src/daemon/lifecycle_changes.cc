@@ -67,6 +67,7 @@ Result<> Lifecycle::check_change(const MachineName& name, const ChangeRequest& r
     TRY(check_unchanging(name));
     const MachineEntry* machine = find(name);
     const bool runs = machine && is_active(machine->life);
+    if (machine && machine->planner) return error(Errc::Busy, "machine '{}' is being started: wait for the end of that", name.text());
     if (runs && request.when == ChangeRequest::While::Frozen && (!machine->control || !machine->heard))
         return error(Errc::Busy, "machine '{}' is {}: its supervisor does not listen yet", name.text(),
                      machine::describe_state(machine::state_of(machine->life)));

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/definitions.h"
 #include "daemon/planner_child.h"
+#include "daemon/process_facts.h"
 
 namespace holm::daemon {
 
@@ -311,7 +312,7 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
     if (is_active(machine)) return reply.fail(with_context(busy(*machine), "stop it first"));
     if (refuse_changing(name, reply)) return;
     const Known* known = host_.catalogue.find(name);
-    if (!known && !has_state(name)) return reply.fail(unknown(name));
+    if (!known && !has_state(name) && !(machine && machine->last)) return reply.fail(unknown(name));
     if (refuse_protected(name, "remove", reply)) return;
     if (auto free = check_dependants(name); !free) return reply.fail(free.error());
     const bool defined = known && known->origin == Origin::Definition;
@@ -332,7 +333,7 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
 void Lifecycle::do_prepare(const MachineName& name, const std::string& control_group, Reply reply)
 {
     MachineEntry* before = lookup(name);
-    if (before && before->is_releasing) {
+    if (before && (before->is_releasing || before->kept_still)) {  // of a restart in the midst of a snapshot: at the end of that
         before->when_gone.push_back(
             [this, name, control_group, reply = std::move(reply)]() mutable { do_prepare(name, control_group, std::move(reply)); });
         return;
@@ -340,6 +341,8 @@ void Lifecycle::do_prepare(const MachineName& name, const std::string& control_g
     if (is_active(before) && before->life.unit == UnitForm::Scope)
         return reply.fail(error(Errc::Busy, "machine '{}' runs already, as {}", name.text(), unit_of(*before)));
     if (refuse_changing(name, reply)) return;
+    // Who asks is of the unit: what has waited here may have been stopped meanwhile.
+    if (is_gone(control_group)) return reply.fail(error(Errc::Busy, "machine '{}' was stopped before it had started", name.text()));
     // The service's last life is over when systemd starts it anew.
     if (before && before->ended) end_life(*before);
     entry(name).prepare = std::move(reply);

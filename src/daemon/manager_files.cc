@@ -43,6 +43,8 @@ Result<Paths> parse_paths(const std::string& source, const std::string& destinat
 
 void ManagerObject::transfer(Reply reply, Transfer transfer)
 {
+    if (transfer.to.machine)
+        if (auto free = lifecycle_.check_free_to_thaw(transfer.to.machine->name); !free) return reply.fail(free.error());
     auto place = transfers_.insert(transfers_.end(), std::make_unique<RunningTransfer>());
     RunningTransfer& running = **place;
     const MachineEntry* machine = transfer.to.machine ? transfer.to.machine : transfer.from.machine;

@@ -18,9 +18,11 @@ std::vector<MachineName> ManagerObject::names_in_slice(const std::string& slice)
     for (const MachineName& name : host_.catalogue.names()) {
         const Known* known = host_.catalogue.find(name);
         const MachineEntry* machine = lifecycle_.find(name);
-        const bool runs = machine && is_active(machine->life) && machine->plan;
+        const bool runs = machine && is_active(machine->life) && !machine->control_group.empty();
         if (!known || (!runs && !known->spec)) continue;
-        if (machine::is_in_group(runs ? machine->plan->unit.slice : known->spec->unit.slice, slice)) names.push_back(name);
+        const bool is_in =
+            runs ? machine->control_group.contains(fmt::format("/{}/", slice)) : machine::is_in_group(known->spec->unit.slice, slice);
+        if (is_in) names.push_back(name);
     }
     return names;
 }

@@ -69,6 +69,12 @@ bool is_populated(const std::string& cgroup)
     return has_event(cgroup, "populated 1\n");
 }
 
+bool is_gone(const std::string& cgroup)
+{
+    auto mount = kernel::cgroup_mount();
+    return mount && !cgroup.empty() && !is_populated(cgroup);
+}
+
 bool is_frozen(const std::string& cgroup)
 {
     return has_event(cgroup, "frozen 1\n");

@@ -22,6 +22,8 @@ std::string_view cgroup_of_unit(std::string_view cgroup, std::string_view unit);
 std::string cgroup_of_slice(std::string_view slice);
 // Whether any process is in or below this cgroup of a machine's unit.
 bool is_populated(const std::string& cgroup);
+// Known to have no process any more; of "" nothing is known.
+bool is_gone(const std::string& cgroup);
 // Whether all of it is held: by systemctl freeze, of which a supervisor, frozen too, can tell nothing.
 bool is_frozen(const std::string& cgroup);
 

@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <ctime>
+#include <functional>
 #include <optional>
 
 #include "api/names.h"
 #include "base/text.h"
+#include "image/manifest.h"
+#include "image/store.h"
 #include "rootfs/path_lock.h"
 #include "rootfs/seal.h"
 
@@ -32,6 +35,20 @@ uint64_t microseconds_of(clockid_t clock)
 Error snapshot_exists(const std::string& tag)
 {
     return error(Errc::Exists, "there is a snapshot '{}' already", tag);
+}
+
+// Images that no state of the machine lies on any more.
+Result<> forget_images(const machine::MachineName& name, const History& history)
+{
+    const image::Store store;
+    auto stack = store.read_stack(name);
+    if (!stack) return stack.error().sys_errno == ENOENT ? Result<>() : Result<>(stack.error());
+    auto is_used = [&](const std::string& manifest) {
+        return manifest == history.manifest ||
+               std::ranges::find(history.snapshots, manifest, &Snapshot::manifest) != history.snapshots.end();
+    };
+    if (std::erase_if(stack->others, std::not_fn(is_used)) == 0) return {};
+    return replace_file(store.stack(name), image::describe_stack(*stack), 0600);
 }
 
 // While a snapshot is made nobody starts a machine on the upper.
@@ -181,6 +198,7 @@ Result<> remove_snapshot(const SnapshotRequest& request)
     const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
     const History before = TRY(rootfs::settle_history(place)), history = TRY(rootfs::plan_forget(before, request.tag));
     TRY(rootfs::write_history(place, history));
+    TRY(forget_images(request.name, history));
     return rootfs::set_unused_aside(place, history);
 }
 
@@ -192,7 +210,9 @@ Result<> roll_back(const SnapshotRequest& request)
     const std::string id = lock ? TRY(rootfs::draw_layer_id()) : "";
     const History planned = TRY(rootfs::plan_rollback(history, id, request.tag));
     TRY(rootfs::seal_upper(place, planned));
-    return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
+    const History rolled = TRY(rootfs::read_history(place));
+    TRY(forget_images(request.name, rolled));
+    return rootfs::set_unused_aside(place, rolled);
 }
 
 kernel::Message done_with(const SnapshotRequest& request)

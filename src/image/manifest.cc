@@ -96,6 +96,15 @@ bool extends(const std::vector<std::string>& layers, const Manifest& other)
     return layers.size() >= other.layers.size() && std::equal(other.layers.rbegin(), other.layers.rend(), layers.rbegin());
 }
 
+bool follows(const std::vector<std::string>& layers, std::string_view origin, const Manifest& other)
+{
+    if (extends(layers, other)) return true;
+    if (other.origin != origin || other.layers.empty()) return false;
+    Manifest below;
+    below.layers.assign(other.layers.begin() + 1, other.layers.end());
+    return extends(layers, below);
+}
+
 std::string describe_manifest(const Manifest& manifest)
 {
     return describe_document(manifest, manifest_fields);

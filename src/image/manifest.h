@@ -41,6 +41,9 @@ struct Manifest {
 std::string describe_manifest(const Manifest& manifest);
 // Whether an image of these layers has all those of the other at its bottom: then it is the other with more done to it.
 bool extends(const std::vector<std::string>& layers, const Manifest& other);
+// Whether these layers are a later state of what the other was committed of, as its origin says: of a machine that runs each has a copy of
+// all of its upper on top.
+bool follows(const std::vector<std::string>& layers, std::string_view origin, const Manifest& other);
 // `file` names the text in errors. Strict, as all files of holm. Errors of all parse_ here: Invalid.
 Result<Manifest> parse_manifest(std::string_view text, std::string_view file);
 

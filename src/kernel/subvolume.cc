@@ -1,5 +1,6 @@
 #include "kernel/subvolume.h"
 
+#include <fcntl.h>
 #include <linux/btrfs.h>
 #include <linux/btrfs_tree.h>
 #include <linux/magic.h>
@@ -9,6 +10,8 @@
 
 #include <chrono>
 #include <thread>
+
+#include "base/fd.h"
 
 namespace holm::kernel {
 
@@ -51,23 +54,25 @@ Result<> snapshot_subvolume(int from, int folder, const std::string& name)
     return {};
 }
 
-Result<> limit_subvolume(int subvolume, uint64_t bytes)
-{
-    btrfs_ioctl_qgroup_limit_args arguments{};  // of group 0: the subvolume's own
-    arguments.lim.flags = BTRFS_QGROUP_LIMIT_MAX_RFER;
-    arguments.lim.max_rfer = bytes != 0 ? bytes : no_limit;
-    if (::ioctl(subvolume, BTRFS_IOC_QGROUP_LIMIT, &arguments) == 0) return {};
-    if (errno == ENOTCONN || errno == EINVAL || errno == ENOENT)
-        return error(Errc::NotSupported, "its file system (btrfs) keeps no quotas: 'btrfs quota enable' on it makes it keep them");
-    return sys_error("cannot set the limit of a quota group");
-}
-
 Result<uint64_t> number_of_subvolume(int subvolume)
 {
     btrfs_ioctl_ino_lookup_args arguments{};
     arguments.objectid = BTRFS_FIRST_FREE_OBJECTID;
     if (::ioctl(subvolume, BTRFS_IOC_INO_LOOKUP, &arguments)) return sys_error("cannot tell the number of a subvolume");
     return uint64_t{arguments.treeid};
+}
+
+Result<> limit_subvolume(int subvolume, uint64_t bytes)
+{
+    btrfs_ioctl_qgroup_limit_args arguments{};
+    arguments.qgroupid = TRY(number_of_subvolume(subvolume));
+    arguments.lim.flags = BTRFS_QGROUP_LIMIT_MAX_RFER;
+    arguments.lim.max_rfer = bytes != 0 ? bytes : no_limit;
+    Fd above = TRY(open_at(subvolume, "..", O_RDONLY | O_DIRECTORY));  // in one that is full nothing can be done, not even this
+    if (::ioctl(above.get(), BTRFS_IOC_QGROUP_LIMIT, &arguments) == 0) return {};
+    if (errno == ENOTCONN || errno == EINVAL || errno == ENOENT)
+        return error(Errc::NotSupported, "its file system (btrfs) keeps no quotas: 'btrfs quota enable' on it makes it keep them");
+    return sys_error("cannot set the limit of a quota group");
 }
 
 void forget_quota_group(int folder, uint64_t number)

@@ -34,20 +34,27 @@ Result<> attach_layers(const LayersInput& input)
 // Upper and work, held until the overlay is mounted.
 using Held = std::pair<Fd, Fd>;
 
-// A file system without project quotas has no cap of before to take away either.
-Result<> cap_writes(const LayersInput& input, int state)
+std::string describe_upper(const Plan& plan)
 {
+    return fmt::format("upper '{}' of machine '{}'", printable(plan.upper_path), plan.machine);
+}
+
+// Of an upper that is full no overlay can be mounted: the cap of before is taken away first, and this one comes after it. A file system
+// without quotas has none to take away.
+Result<> cap_writes(const LayersInput& input, uint64_t bytes)
+{
+    const int state = input.sources.state.get();
     Fd upper = TRY(kernel::open_in_root(state, input.sources.upper, O_RDONLY | O_DIRECTORY, Links::Refuse));
     Fd work = TRY(kernel::open_in_root(state, input.sources.work, O_RDONLY | O_DIRECTORY, Links::Refuse));
     Fd above = TRY(open_at(state, ".", O_RDONLY | O_DIRECTORY));
-    return cap_upper({.upper = upper.get(), .work = work.get(), .above = above.get()}, input.plan.memory_size);
+    return cap_upper({.upper = upper.get(), .work = work.get(), .above = above.get()}, bytes);
 }
 
 Result<Held> attach_upper_on_disk(const LayersInput& input)
 {
-    const std::string what = fmt::format("upper '{}' of machine '{}'", printable(input.plan.upper_path), input.plan.machine);
+    const std::string what = describe_upper(input.plan);
     Fd tree = TRY(kernel::clone_mount(input.sources.state.get(), Subtree::Alone), what);
-    TRY(cap_writes(input, input.sources.state.get()), what);
+    TRY(cap_writes(input, 0), what);
     TRY(map_mount(tree.get(), {.plan = input.plan, .user_namespace = input.user_namespace}, what));
     TRY(attach_in_stage(tree.get(), "state"));
     // By links, so that no `:` or `,` of these names reaches overlay's options.
@@ -129,6 +136,7 @@ Result<Fd> attach_overlay(LayersInput& input)
     case Upper::Memory: memory = TRY(attach_upper_in_memory(input)); break;
     }
     TRY(mount_layers(input.plan, "root"));
+    if (input.plan.capped_on_disk()) TRY(cap_writes(input, input.plan.memory_size), describe_upper(input.plan));
     return memory;
 }
 

@@ -54,6 +54,7 @@ public:
                 pending_.pop_back();
                 TRY(finish_folder());
                 if (!pending_.empty()) TRY(descent_.leave());
+                name_place();
                 continue;
             }
             const std::string name = std::move(pending_.back().back());
@@ -61,7 +62,7 @@ public:
             const unsigned depth = descent_.depth();
             auto done = copy_one(name);
             if (!done) return with_context(done.error(), fmt::format("cannot copy '{}/{}'", printable(path_, 1024), printable(name)));
-            if (descent_.depth() > depth) path_ = descent_.depth() > 100 ? "…" : descent_.path();
+            if (descent_.depth() > depth) name_place();
         }
         return copied_;
     }
@@ -69,6 +70,8 @@ public:
 private:
     int from() const { return descent_.here(from_tree); }
     int to() const { return descent_.here(to_tree); }
+
+    void name_place() { path_ = descent_.depth() > 100 ? "…" : descent_.path(); }
 
     // What is not a folder is whole then; a folder is gone into.
     Result<> copy_one(const std::string& name)

@@ -211,7 +211,8 @@ Result<std::string> find_image(const std::string& name, const std::vector<std::s
         for (std::string_view ending : image_endings)
             if (stat((path + std::string(ending)).c_str(), &status) == 0) return path + std::string(ending);
     }
-    return error(Errc::NotFound, "there is no image '{}': looked in {}", printable(name), fmt::join(places, ", "));
+    return error(Errc::NotFound, "there is no image '{}' in {}: 'holmctl list-images' shows those that there are", printable(name),
+                 fmt::join(places, ", "));
 }
 
 }  // namespace holm::rootfs

@@ -69,7 +69,8 @@ Result<> plan_bind(const Asked& asked, Mount& mount)
     mount.id_mapped = asked.ids.shifts() && asked.mount.owner == MountOwner::Machine;
     if (asked.mount.owner == MountOwner::User) mount.user = TRY(plan_user(asked));
     if (!source.exists && !asked.mount.optional)
-        return error(Errc::NotFound, "the source '{}' of {} does not exist{}", printable(mount.source), asked.key, asked.origin("source"));
+        return error(Errc::NotFound, "the source '{}' of {} does not exist: make it, or set optional = true{}", printable(mount.source),
+                     asked.key, asked.origin("source"));
     if (source.exists && (mount.id_mapped || mount.user) && !source.can_be_id_mapped)
         return error(Errc::NotSupported, "the source '{}' of {} is on {}, which cannot be id-mapped: set its owner = \"host\"{}",
                      printable(mount.source), asked.key, source.file_system, asked.origin("source"));

@@ -97,10 +97,10 @@ Result<> land(const image::Store& store, Part& part)
 }
 
 // An image that is only added to is no other's.
-Result<> check_replaced(const image::Store& store, const Target& target, const std::vector<std::string>& layers)
+Result<> check_replaced(const image::Store& store, const Target& target, const image::Manifest& wanted)
 {
     auto old = store.find(target.name);
-    if (!old || target.force || !image::extends(layers, old->manifest)) return check_target(store, target);
+    if (!old || target.force || !image::follows(wanted.layers, wanted.origin, old->manifest)) return check_target(store, target);
     return old->read_only ? Result<>(error(Errc::Denied, "image '{}' is read-only", target.name)) : Result<>();
 }
 
@@ -124,7 +124,7 @@ Result<kernel::Message> commit_machine(const Job& job, const image::Store& store
         return error(Errc::NotSupported, "an image has at most {} layers, and this one would have {}", image::max_layers,
                      manifest.layers.size());
     auto hold = TRY(store.lock(image::Holding::Alone));
-    TRY(check_replaced(store, target, manifest.layers));
+    TRY(check_replaced(store, target, manifest));
     for (Part& part : parts) {
         TRY(land(store, part));
         if (image::is_drawn(part.id)) continue;  // its size is told by its layer.toml, once it is hashed

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
+#include "base/folder.h"
 #include "base/handle.h"
 #include "base/text.h"
 #include "image/identifiers.h"
@@ -134,6 +136,18 @@ Result<> check_layer(const Job& job, const image::Store& store, const std::strin
     return {};
 }
 
+// What a machine has written: its upper, and what was sealed of that and is no layer of the store. None: it has no upper.
+std::optional<uint64_t> measure_writes(const Job& job, const std::string& folder)
+{
+    std::optional<uint64_t> all;
+    for (const char* part : {"upper", "layers"}) {
+        auto tree = open_file(fmt::format("{}/{}", folder, part), O_RDONLY | O_DIRECTORY);
+        auto bytes = tree ? image::measure_tree(tree->get(), [&](uint64_t) { return job.go_on(); }) : Result<uint64_t>(tree.error());
+        if (bytes) all = all.value_or(0) + *bytes;
+    }
+    return all;
+}
+
 }  // namespace
 
 Result<kernel::Message> prune(const Job& job, const image::Store& store)
@@ -176,13 +190,10 @@ Result<kernel::Message> observe_usage(const Job& job, const image::Store& store)
         add_item(answer, "item", fmt::format("image {} {} {}", name, all, own));
     }
     const std::string place = fmt::format("{}/machines", store.state());
-    Handle<DIR, ::closedir> listing(::opendir(place.c_str()));
-    while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
-        auto name = machine::parse_name(entry->d_name);
-        auto upper = name ? open_file(fmt::format("{}/{}/upper", place, name->text()), O_RDONLY | O_DIRECTORY) : Result<Fd>(Error());
-        if (!upper) continue;
-        auto bytes = image::measure_tree(upper->get(), [&](uint64_t) { return job.go_on(); });
-        if (bytes) add_item(answer, "item", fmt::format("machine {} {} {}", name->text(), *bytes, *bytes));
+    for (const std::string& name : names_in(place)) {
+        if (!machine::parse_name(name)) continue;
+        const auto bytes = measure_writes(job, fmt::format("{}/{}", place, name));
+        if (bytes) add_item(answer, "item", fmt::format("machine {} {} {}", name, *bytes, *bytes));
     }
     return answer;
 }

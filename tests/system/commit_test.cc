@@ -145,7 +145,7 @@ TEST_F(CommitTest, LayersAreSharedUntilNobodyNeedsThem)
 TEST_F(CommitTest, ARunningMachineIsCopiedAndGoesOn)
 {
     mine_.push_back(name());
-    const std::string& machine = mine_.back();
+    const std::string machine = mine_.back();
     ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=" + machine, "--network=none", "--image=base", "--", "/bin/sh", "-c",
                                   "[ -e /one ] || echo one >/one; while :; do date >/now; sleep 0.1; done"})));
     ASSERT_TRUE(eventually([&] { return exists("/var/lib/holm/machines/" + machine + "/upper/now"); }));
@@ -154,6 +154,11 @@ TEST_F(CommitTest, ARunningMachineIsCopiedAndGoesOn)
     EXPECT_TRUE(has(committed.err, "stood still for"));
     EXPECT_EQ(machine_property(machine, "Frozen"), "b false");
     EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=first", "--", "/bin/cat", "/one"}).out, "one\n");
+    ASSERT_TRUE(succeeds(inside(machine, "echo two >/one")));
+    ASSERT_TRUE(succeeds(holmctl({"commit", machine, "first"}))) << "a later state of what it was committed of";
+    EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=first", "--", "/bin/cat", "/one"}).out, "two\n");
+    ASSERT_TRUE(succeeds(inside(machine, "echo one >/one")));
+    EXPECT_TRUE(refuses(holmctl({"commit", stopped("echo other >/other"), "first"}), 1, "--force"));
     EXPECT_TRUE(exists("/var/lib/holm/machines/" + machine + "/upper/one")) << "its upper stays its own";
 
     ASSERT_TRUE(succeeds(holmctl({"commit", "--at-next-start", machine, "second"})));
@@ -287,6 +292,7 @@ TEST_F(CommitTest, ARebaseTellsExactlyWhatCollidesAndIsUndone)
     EXPECT_TRUE(has(since, "A /etc/untouched\n")) << "what the other image has made of it";
     ASSERT_TRUE(succeeds(holmctl({"rebase", "--undo", machine})));
     EXPECT_EQ(holmctl({"diff", machine}).out, diff) << "as it was";
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", "second"}))) << "no state of it lies there any more";
     ASSERT_TRUE(succeeds(holmctl({"commit", "--force", machine, "third"})));
     EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=third", "--", "/bin/sh", "-c", "cat /etc/changed; ls /etc/untouched"}).out,
               "mine\n");
@@ -343,6 +349,14 @@ TEST_F(CommitTest, ADebianMovesToTheNextRelease)
 }
 
 // The time of it is not that of what is sealed.
+TEST_F(CommitTest, WhatAMachineHasSealedIsItsOwn)
+{
+    const std::string machine = stopped("head -c 3000000 /dev/urandom >/file");
+    ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "one"})));
+    const std::string row = sh("holmctl df | grep " + machine).out;
+    EXPECT_TRUE(has(row, "2.8M") || has(row, "2.9M")) << row;
+}
+
 TEST_F(CommitTest, SealingTakesTheSameTimeWhateverItsSize)
 {
     const std::string small = stopped("true"), large = stopped("true");

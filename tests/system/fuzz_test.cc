@@ -19,6 +19,11 @@ protected:
     using MessageHandle = Handle<sd_bus_message, sd_bus_message_unref>;
     static constexpr const char* service = "org.holm1";
 
+    void SetUp() override
+    {
+        make_folder("/var/lib/holm/volumes");  // stays, as the folders of machines and images do
+        SystemTest::SetUp();
+    }
     void TearDown() override
     {
         // What root's calls may have made has names of these alone.

@@ -438,6 +438,51 @@ TEST_F(LifecycleTest, DropInsAndProfilesMerge)
     EXPECT_TRUE(refuses(holmctl({"verify", "/etc/holm/machines/" + machine + ".toml"}), 1, "no profile '" + machine));
 }
 
+// What holmd knows is what the files say now, whatever it read before.
+TEST_F(LifecycleTest, FilesThatComeLaterAreSeen)
+{
+    const std::string machine = name(), vendor = "/usr/lib/holm/profiles/" + machine + ".toml",
+                      etc = "/etc/holm/profiles/" + machine + ".toml", file = "/etc/holm/machines/" + machine + ".toml";
+    auto described = [&](const std::string& text) {
+        return eventually([&] { return machine_property(machine, "Description") == fmt::format("s \"{}\"", text); }, 3s);
+    };
+    for (const char* folder : {"/usr/lib/holm/profiles", "/etc/holm/profiles"}) make_folder(folder);
+    define(machine, definition(busybox(), "sleep 1000", fmt::format("profiles = [\"{}\"]", machine)));
+    EXPECT_TRUE(refuses(holmctl({"snapshot", machine}), 1, "there is no profile"));
+    write_file(vendor, "description = \"of the vendor\"\n");
+    EXPECT_TRUE(described("of the vendor"));
+    sleep_for(1500ms);  // long after which what is known is taken for settled
+    EXPECT_TRUE(described("of the vendor"));
+    write_file(etc, "description = \"of the host\"\n");
+    EXPECT_TRUE(described("of the host")) << "it comes before the vendor's";
+    // One after the other, the second while the first may still be read.
+    for (int i = 0; i < 20; ++i) {
+        for (const char* text : {"first", "second"}) {
+            write_file(file + ".x",
+                       fmt::format("# {}\ndescription = \"{} {}\"\n{}", std::string(200'000, 'x'), text, i, definition(busybox())));
+            ASSERT_EQ(::rename((file + ".x").c_str(), file.c_str()), 0);
+            machine_property(machine, "Description");
+        }
+        EXPECT_TRUE(described(fmt::format("second {}", i)));
+    }
+    for (const std::string& made : {vendor, etc}) ::remove(made.c_str());
+}
+
+// By systemd, before there is a supervisor.
+TEST_F(LifecycleTest, AStopThatMeetsAStartLeavesNothing)
+{
+    const std::string machine = name(), unit = service_of(machine);
+    define(machine, definition(busybox()));
+    for (int i = 0; i < count(200, 25); ++i) {
+        ASSERT_TRUE(succeeds(run({"systemctl", "start", "--no-block", unit})));
+        sleep_for(milliseconds(i % 25));
+        ASSERT_TRUE(succeeds(run({"systemctl", "stop", unit})));
+        ASSERT_TRUE(wait_for_state(machine, "stopped", 5s)) << i << ": " << state_of(machine);
+    }
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+}
+
 TEST_F(LifecycleTest, ResourcesAreProperties)
 {
     std::string machine = name();

@@ -286,6 +286,27 @@ TEST_F(CapOnBtrfsTest, HoldsForAllThatTheMachineKeeps)
     EXPECT_EQ(groups(), "1");
 }
 
+// What is full starts again; what has more than its cap is given more, or none, or is removed.
+TEST_F(CapOnBtrfsTest, DoesNotLockAMachineUp)
+{
+    define_web("size = \"16M\"\n");
+    ASSERT_EQ(sh(std::string("btrfs quota enable ") + machines).code, 0);
+    ASSERT_TRUE(succeeds(holmctl({"start", web_}, {}, 120s)));
+    EXPECT_EQ(write(web_, "/first", 32), "uota exceeded");
+    start_anew("size = \"16M\"\n");
+    EXPECT_EQ(inside(web_, "ls /first").out, "/first\n");
+    start_anew("size = \"4M\"\n");
+    EXPECT_EQ(write(web_, "/second", 1), "uota exceeded");
+    start_anew("size = \"64M\"\n");
+    EXPECT_EQ(write(web_, "/second", 8), "");
+    start_anew("size = \"4M\"\n");
+    EXPECT_TRUE(succeeds(holmctl({"stop", web_})));
+    EXPECT_TRUE(succeeds(holmctl({"snapshot", web_, "one"})));
+    EXPECT_TRUE(succeeds(holmctl({"rename", web_, copy_})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", copy_})));
+    EXPECT_EQ(groups(), "1");
+}
+
 // One that had no cap before has its files where they were.
 TEST_F(CapOnBtrfsTest, ComesToAMachineThatWasThere)
 {
@@ -293,11 +314,11 @@ TEST_F(CapOnBtrfsTest, ComesToAMachineThatWasThere)
     ASSERT_TRUE(succeeds(holmctl({"start", web_}, {}, 120s)));
     EXPECT_EQ(write(web_, "/first", 8), "");
     EXPECT_TRUE(succeeds(inside(web_, "ln /first /linked; rm /etc/passwd; mkdir -m 2750 /own; chown 7:8 /own; sync")));
-    const std::string listed = inside(web_, "ls -lin / /etc | sed 's/^ *[0-9]* //'").out,
+    const std::string listed = inside(web_, "ls -lind /first /linked /own /etc/* | sed 's/^ *[0-9]* //'").out,
                       uuid = holmctl({"show", "-p", "Id", "--value", web_}).out;
     ASSERT_EQ(sh(std::string("btrfs quota enable ") + machines).code, 0);
     start_anew("size = \"16M\"\n");
-    EXPECT_EQ(inside(web_, "ls -lin / /etc | sed 's/^ *[0-9]* //'").out, listed);
+    EXPECT_EQ(inside(web_, "ls -lind /first /linked /own /etc/* | sed 's/^ *[0-9]* //'").out, listed);
     EXPECT_EQ(holmctl({"show", "-p", "Id", "--value", web_}).out, uuid);
     EXPECT_EQ(write(web_, "/second", 12), "uota exceeded") << "what was there counts";
 }

@@ -150,4 +150,20 @@ TEST_F(WhyTest, UsageOfMachines)
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
 }
 
+// What is left of one whose file was taken away by hand.
+TEST_F(WhyTest, AFailureWithoutADefinitionIsRemoved)
+{
+    const std::string machine = name();
+    define(machine,
+           fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"exit 3\"]\n[[network]]\nnetwork = \"none\"\n",
+                       busybox()));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(wait_for_state(machine, "failed"));
+    ASSERT_EQ(::remove(fmt::format("/etc/holm/machines/{}.toml", machine).c_str()), 0);
+    EXPECT_TRUE(has(holmctl({"list", "--all"}).out, machine));
+    ASSERT_TRUE(succeeds(holmctl({"remove", machine})));
+    EXPECT_FALSE(has(holmctl({"list", "--all"}).out, machine));
+    EXPECT_TRUE(refuses(holmctl({"remove", machine}), 1, machine));
+}
+
 }  // namespace holm::test

@@ -202,7 +202,8 @@ TEST_F(Observe, Images)
     EXPECT_EQ(*find_image("a", places), at("images/a"));
     EXPECT_EQ(*find_image("b", places), at("machines/b"));
     EXPECT_EQ(*find_image("c", places), at("machines/c.raw"));
-    EXPECT_EQ(find_image("d", places).error().text, "there is no image 'd': looked in /mnt/images, /mnt/machines");
+    EXPECT_EQ(find_image("d", places).error().text,
+              "there is no image 'd' in /mnt/images, /mnt/machines: 'holmctl list-images' shows those that there are");
 }
 
 }  // namespace

@@ -367,7 +367,7 @@ TEST(RootMounts, MissingSource)
 {
     Case made = with_mounts({bind("/a", "/x")});
     made.facts.sources[0].exists = false;
-    EXPECT_EQ(made.refusal(), "the source '/a' of mount[0] does not exist");
+    EXPECT_EQ(made.refusal(), "the source '/a' of mount[0] does not exist: make it, or set optional = true");
     made.spec.mounts[0].optional = true;
     EXPECT_EQ(made.refusal(), "");
     EXPECT_EQ(made.warnings, std::vector<std::string>{"the source '/a' of mount[0] does not exist: skipped"});
