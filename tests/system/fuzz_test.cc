@@ -19,11 +19,6 @@ protected:
     using MessageHandle = Handle<sd_bus_message, sd_bus_message_unref>;
     static constexpr const char* service = "org.holm1";
 
-    void SetUp() override
-    {
-        make_folder("/var/lib/holm/volumes");  // stays, as the folders of machines and images do
-        SystemTest::SetUp();
-    }
     void TearDown() override
     {
         // What root's calls may have made has names of these alone.
@@ -31,7 +26,7 @@ protected:
            "holmctl terminate $name; systemctl stop holm@$name holm-$name.scope; systemctl disable holm@$name; holmctl remove $name; "
            "holmctl remove-image $name; holmctl network-remove $name; holmctl volume-remove $name; "
            "rm -rf /etc/holm/machines/$name.toml* /etc/holm/networks/$name.toml* /var/lib/holm/*/$name; done; "
-           "rm -rf /run/fuzz; rmdir /var/lib/holm/volumes; systemctl daemon-reload; systemctl reset-failed; holmctl reload; true",
+           "rm -rf /run/fuzz; rm -rf /var/lib/holm/volumes; systemctl daemon-reload; systemctl reset-failed; holmctl reload; true",
            300s);
         SystemTest::TearDown();
     }
