@@ -19,6 +19,11 @@ protected:
     using MessageHandle = Handle<sd_bus_message, sd_bus_message_unref>;
     static constexpr const char* service = "org.holm1";
 
+    void SetUp() override
+    {
+        had_volumes_ = exists("/var/lib/holm/volumes");
+        SystemTest::SetUp();
+    }
     void TearDown() override
     {
         // What root's calls may have made has names of these alone.
@@ -26,8 +31,9 @@ protected:
            "holmctl terminate $name; systemctl stop holm@$name holm-$name.scope; systemctl disable holm@$name; holmctl remove $name; "
            "holmctl remove-image $name; holmctl network-remove $name; holmctl volume-remove $name; "
            "rm -rf /etc/holm/machines/$name.toml* /etc/holm/networks/$name.toml* /var/lib/holm/*/$name; done; "
-           "rm -rf /run/fuzz; rm -rf /var/lib/holm/volumes; systemctl daemon-reload; systemctl reset-failed; holmctl reload; true",
+           "rm -rf /run/fuzz /var/lib/holm/volumes/*; systemctl daemon-reload; systemctl reset-failed; holmctl reload; true",
            300s);
+        if (!had_volumes_) run({"rmdir", "/var/lib/holm/volumes"});
         SystemTest::TearDown();
     }
     static std::vector<std::string> texts()
@@ -117,6 +123,7 @@ protected:
         EXPECT_TRUE(succeeds(holmctl({"list", "--all"})));
         EXPECT_TRUE(succeeds(foreground({"/bin/true"})));
     }
+    bool had_volumes_ = false;
 };
 
 TEST_F(FuzzTest, CallsOfNobody)
