@@ -348,7 +348,6 @@ TEST_F(CommitTest, ADebianMovesToTheNextRelease)
     EXPECT_EQ(tree(), before);
 }
 
-// The time of it is not that of what is sealed.
 TEST_F(CommitTest, WhatAMachineHasSealedIsItsOwn)
 {
     const std::string machine = stopped("head -c 3000000 /dev/urandom >/file");
@@ -357,6 +356,7 @@ TEST_F(CommitTest, WhatAMachineHasSealedIsItsOwn)
     EXPECT_TRUE(has(row, "2.8M") || has(row, "2.9M")) << row;
 }
 
+// The time of it is not that of what is sealed.
 TEST_F(CommitTest, SealingTakesTheSameTimeWhateverItsSize)
 {
     const std::string small = stopped("true"), large = stopped("true");

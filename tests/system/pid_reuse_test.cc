@@ -63,7 +63,7 @@ finally:
     print('rounds', number, flush=True)
 )py"},
                    {.stdio = Stdio::Pipes});
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(long_form() ? 120 : 20);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(long_form() ? 120 : 40);
     int rounds = 0;
     for (; std::chrono::steady_clock::now() < end; ++rounds) {
         const std::string victim = name(), hostname = victim + "\n";
@@ -92,7 +92,7 @@ finally:
     const size_t line = untouched.out.find("rounds ");
     ASSERT_NE(line, std::string::npos) << untouched.err;
     EXPECT_EQ(line, 0U) << untouched.out;
-    EXPECT_GT(parse_number(trim(std::string_view(untouched.out).substr(line + 7))).value_or(0), 0U) << "no pid came again";
+    EXPECT_GT(parse_number(trim(std::string_view(untouched.out).substr(line + 7))).value_or(0), 3U) << "pids hardly came again";
     fmt::print("{} machines ended while pids came again: {}", rounds, untouched.out);
     EXPECT_EQ(leader_of(steady), leader);
     EXPECT_EQ(state_of(storm), "running");
