@@ -37,7 +37,7 @@ __holmctl_values() {
     --kill-whom) COMPREPLY=($(compgen -W 'leader all' -- "$2")) ;;
     --signal | -s) COMPREPLY=($(compgen -A signal -- "$2" | grep '^SIG[A-Z0-9+-]*$')) ;;
     --network) COMPREPLY=($(compgen -W "none host $(__holmctl_networks)" -- "$2")) ;;
-    --group) COMPREPLY=($(compgen -W "$(__holmctl_slices)" -- "$2")) ;;
+    --group | --slice) COMPREPLY=($(compgen -W "$(__holmctl_slices)" -- "$2")) ;;
     --hold) COMPREPLY=($(compgen -W 'mounts network init on-fail' -- "$2")) ;;
     --tools) COMPREPLY=($(compgen -W 'host' -- "$2")) ;;
     --users) COMPREPLY=($(compgen -W 'auto identity host' -- "$2")) ;;

@@ -114,6 +114,7 @@ Result<> write_payload(Writer& out, const Invocation& call)
     out.from("command");
     TRY(out.strings("payload", "command", call.command));
     TRY(write_value(out, call, "--user", "payload", "user"));
+    TRY(write_value(out, call, "--workdir", "payload", "working_directory"));
     std::map<std::string, std::string> environment;  // the last one of a name counts
     for (const std::string& text : call.values("--env")) {
         const Assignment variable = TRY(parse_assignment("--env", text));
@@ -293,6 +294,7 @@ Result<OptionsText> definition_of_options(const Invocation& call, std::string_vi
     TRY(write_resources(out, call));
     TRY(write_security(out, call));
     TRY(write_value(out, call, "--hostname", "identity", "hostname"));
+    TRY(write_value(out, call, "--slice", "unit", "slice"));
     return out.made();
 }
 

@@ -117,6 +117,20 @@ const std::vector<std::string>& image_places()
     return image::plain_places();
 }
 
+std::string find_image_below(const machine::Spec& spec)
+{
+    const image::Store store;
+    auto stack = keeps_upper(spec) ? store.read_stack(spec.name) : Result<image::Stack>(error(Errc::NotFound, "no state"));
+    if (!stack) return {};
+    auto history = rootfs::read_history(rootfs::place_upper(spec, api::state_path(spec.name)));
+    const std::string& digest = history && !history->manifest.empty() ? history->manifest : stack->manifest;
+    std::vector<std::string> names = store.names().value_or(std::vector<std::string>());
+    names.insert(names.begin(), spec.root.image);
+    for (const std::string& name : names)
+        if (auto stored = store.find(name); stored && stored->digest == digest) return name;
+    return digest;
+}
+
 bool is_image(const std::string& name)
 {
     return image::Store().find(name).has_value() || rootfs::find_image(name, image_places()).has_value();

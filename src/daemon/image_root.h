@@ -28,6 +28,10 @@ Result<ImageRoot> observe_image_root(const machine::Spec& spec);
 // names them is saved; none: no mount is of the store. Errors: NotFound, with the key.
 Result<Fd> resolve_image_mounts(machine::Spec& spec);
 
+// The image of the store on which what the machine has written lies, wherever a rebase has moved it: a name that leads to it, that of
+// the definition before others, or its digest. "": it has written nothing yet, or lies on no image.
+std::string find_image_below(const machine::Spec& spec);
+
 // Whether there is an image of that name.
 bool is_image(const std::string& name);
 

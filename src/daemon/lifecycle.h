@@ -85,6 +85,8 @@ public:
     Result<> check_free_to_thaw(const machine::MachineName& name) const;
     // Whether something is being done to it, or it is being made: then it can be neither started nor changed.
     Result<> check_unchanging(const machine::MachineName& name) const;
+    // What limits its unit has by now, whoever set them: of a machine that runs, where systemd says so.
+    void read_limits(const machine::MachineName& name, std::move_only_function<void(std::optional<systemd::Labels>)> then);
     // Asks the supervisor of a machine that runs; `answered` has its answer, a refusal goes to the reply.
     void ask(const machine::MachineName& name, kernel::Message message, Reply reply,
              std::move_only_function<void(Reply, kernel::Message)> answered);
@@ -149,6 +151,7 @@ private:
     void tell_held(MachineEntry& machine);
     void do_stop(const machine::MachineName& name, Reply reply);
     void do_restart(const machine::MachineName& name, Reply reply);
+    void forget_failure_of_unit(const machine::MachineName& name);
     void do_remove(const machine::MachineName& name, Reply reply);
     void do_prepare(const machine::MachineName& name, const std::string& control_group, Reply reply);
     void start_image(const machine::MachineName& name, const std::string& hold, Reply reply);
@@ -197,6 +200,7 @@ private:
 
     // as it runs (lifecycle_apply.cc)
     Result<MachineEntry*> changeable(const machine::MachineName& name);
+    void read_unit(const MachineEntry& machine, std::move_only_function<void(systemd::UnitProperties)> then);
     void with_unit_state(MachineEntry& machine, Reply reply, std::move_only_function<void(MachineEntry&, Reply)> then);
     void compare_with_unit(MachineEntry& machine, Shape shape, Reply reply);
     void apply_with_unit(MachineEntry& machine, std::chrono::microseconds confirm, Reply reply);

@@ -15,6 +15,7 @@
 #include "daemon/live_changes.h"
 #include "daemon/planner_child.h"
 #include "daemon/unit_limits.h"
+#include "launch/limits.h"
 #include "launch/unit_state.h"
 #include "machine/grammar.h"
 
@@ -91,23 +92,41 @@ void Lifecycle::compare(const MachineName& name, Shape shape, Reply reply)
     });
 }
 
-// What the unit has by now, and the machine, if it still runs then. Where systemd does not say, the plan is believed.
-void Lifecycle::with_unit_state(MachineEntry& machine, Reply reply, std::move_only_function<void(MachineEntry&, Reply)> then)
+// What the unit has by now; where systemd does not say, nothing.
+void Lifecycle::read_unit(const MachineEntry& machine, std::move_only_function<void(systemd::UnitProperties)> then)
 {
     auto place = unit_reads_.emplace(unit_reads_.end());
-    auto read = [this, place, name = machine.name, reply = std::move(reply),
-                 then = std::move(then)](Result<systemd::UnitProperties> properties) mutable {
-        enqueue([this, place, name, reply = std::move(reply), then = std::move(then), properties = std::move(properties)]() mutable {
+    auto read = [this, place, name = machine.name, then = std::move(then)](Result<systemd::UnitProperties> properties) mutable {
+        enqueue([this, place, name, then = std::move(then), properties = std::move(properties)]() mutable {
             unit_reads_.erase(place);
-            auto running = changeable(name);
-            if (!running) return reply.fail(running.error());
             if (!properties) log_warning("machine '{}': {}", name.text(), properties.error().text);
-            (*running)->unit_state = properties ? std::move(*properties) : systemd::UnitProperties();
-            if ((*running)->plan) add_real_limits((*running)->control_group, (*running)->plan->unit.properties, (*running)->unit_state);
-            then(**running, std::move(reply));
+            const MachineEntry* running = lookup(name);
+            if (properties && running && running->plan)
+                add_real_limits(running->control_group, running->plan->unit.properties, *properties);
+            then(properties ? std::move(*properties) : systemd::UnitProperties());
         });
     };
     *place = host_.units.read_properties(unit_of(machine), launch::readable_properties(), std::move(read));
+}
+
+void Lifecycle::read_limits(const MachineName& name, std::move_only_function<void(std::optional<systemd::Labels>)> then)
+{
+    const MachineEntry* machine = lookup(name);
+    if (!machine || !is_active(machine->life) || !machine->plan) return then({});
+    read_unit(*machine, [then = std::move(then)](const systemd::UnitProperties& real) mutable {
+        then(real.empty() ? std::nullopt : std::optional(launch::limits_of(real)));
+    });
+}
+
+// The machine, if it still runs then. Where systemd does not say what its unit has, the plan is believed.
+void Lifecycle::with_unit_state(MachineEntry& machine, Reply reply, std::move_only_function<void(MachineEntry&, Reply)> then)
+{
+    read_unit(machine, [this, name = machine.name, reply = std::move(reply), then = std::move(then)](systemd::UnitProperties real) mutable {
+        auto running = changeable(name);
+        if (!running) return reply.fail(running.error());
+        (*running)->unit_state = std::move(real);
+        then(**running, std::move(reply));
+    });
 }
 
 void Lifecycle::compare_with_unit(MachineEntry& machine, Shape shape, Reply reply)

@@ -244,6 +244,7 @@ void Lifecycle::changed(const MachineName& name, const ChangeRequest& request, u
     machine.changer.reset();
     if (done && request.done) request.done(job, *done);
     if (!done && request.failed) request.failed();
+    if (done && request.kind == JobKind::Rename) forget_failure_of_unit(name);
     const Result<> result = done ? Result<>() : Result<>(done.error());
     if (!request.reloads) return end_change(name, request, job, result);
     machine.reload_operation = host_.units.reload([this, name, request, job, result](const Result<>& reloaded) {

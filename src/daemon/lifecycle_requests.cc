@@ -302,6 +302,13 @@ void Lifecycle::restart_service(MachineEntry& machine, Reply reply)
     machine.restart_operation = host_.units.run_job(systemd::UnitVerb::Restart, api::service_name(name), std::move(done));
 }
 
+// Of a service that is no more systemd would tell for ever that it has failed.
+void Lifecycle::forget_failure_of_unit(const MachineName& name)
+{
+    resetting_[name] = host_.units.reset_failed(api::service_name(name),
+                                                [this, name](const Result<>&) { enqueue([this, name] { resetting_.erase(name); }); });
+}
+
 void Lifecycle::do_remove(const MachineName& name, Reply reply)
 {
     MachineEntry* machine = lookup(name);
@@ -322,8 +329,7 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
     }
     // Of a service, which one that was only an image was too.
     if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
-    resetting_[name] = host_.units.reset_failed(api::service_name(name),
-                                                [this, name](const Result<>&) { enqueue([this, name] { resetting_.erase(name); }); });
+    forget_failure_of_unit(name);
     entry(name).removal = Removal{std::move(reply), defined};
     handle(name, {.kind = EventKind::RemoveRequested});
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/names.h"
+#include "daemon/image_root.h"
 #include "daemon/manager_object.h"
 #include "daemon/process_facts.h"
 
@@ -118,6 +119,9 @@ void ManagerObject::describe(Reply reply, const std::string& text)
                         {"LastStatus", int32_t{view->last.outcome.status}},
                         {"LastFailure", view->last.failed ? view->last.outcome.why : ""}});
         }
+        if (const Known* known = host_.catalogue.find(name); known && known->spec) {
+            if (std::string image = find_image_below(*known->spec); !image.empty()) all.insert({{"Image", std::move(image)}});
+        }
         const MachineEntry* machine = lifecycle_.find(name);
         if (machine && machine->plan) {
             const launch::Plan& plan = *machine->plan;
@@ -129,7 +133,10 @@ void ManagerObject::describe(Reply reply, const std::string& text)
                         {"UserBase", plan.rootfs.ids.base},
                         {"UserCount", plan.rootfs.ids.count}});
         }
-        granted.ok(all);
+        lifecycle_.read_limits(name, [granted = std::move(granted), all = std::move(all)](std::optional<systemd::Labels> limits) mutable {
+            if (limits) all["Limits"] = std::move(*limits);
+            granted.ok(all);
+        });
     });
 }
 

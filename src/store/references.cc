@@ -53,15 +53,22 @@ std::string lies_on_it(const MachineName& name)
     return fmt::format("machine '{}' lies on it", name.text());
 }
 
-// The layers that other names lead to.
-Result<std::set<std::string>> layers_of_others(const image::Store& store, const std::string& image)
-{
+// What other names lead to.
+struct Others {
     std::set<std::string> layers;
+    bool same_image = false;
+};
+
+Result<Others> observe_others(const image::Store& store, const image::Stored& image)
+{
+    Others others;
     for (const std::string& name : TRY(store.names())) {
-        auto other = name == image ? Result<image::Stored>(error(Errc::NotFound, "itself")) : store.find(name);
-        if (other) layers.insert(other->manifest.layers.begin(), other->manifest.layers.end());
+        auto other = name == image.name ? Result<image::Stored>(error(Errc::NotFound, "itself")) : store.find(name);
+        if (!other) continue;
+        others.layers.insert(other->manifest.layers.begin(), other->manifest.layers.end());
+        others.same_image |= other->digest == image.digest;
     }
-    return layers;
+    return others;
 }
 
 bool names_image(const machine::Spec& spec, const image::Stored& image)
@@ -138,14 +145,14 @@ Result<std::vector<std::string>> find_dependants(const image::Store& store, cons
 {
     std::vector<std::string> found;
     find_definitions(store, image, found);
-    const std::set<std::string> elsewhere = TRY(layers_of_others(store, image.name));
+    const Others others = TRY(observe_others(store, image));
     // Of a machine without a stack of its own, which keeps nothing, the plan alone tells while it runs.
     auto is_only_here = [&](const std::string& layer) {
-        return std::ranges::find(image.manifest.layers, layer) != image.manifest.layers.end() && !elsewhere.contains(layer);
+        return std::ranges::find(image.manifest.layers, layer) != image.manifest.layers.end() && !others.layers.contains(layer);
     };
     for (const MachineName& name : TRY(machines_in(fmt::format("{}/machines", store.state())))) {
         auto stack = store.read_stack(name);
-        if (stack && image::lies_on(*stack, image.digest)) found.push_back(lies_on_it(name));
+        if (!others.same_image && stack && image::lies_on(*stack, image.digest)) found.push_back(lies_on_it(name));
     }
     for (const MachineName& name : TRY(machines_in(api::runtime_machines_folder)))
         if (!store.read_stack(name) && std::ranges::any_of(layers_of_plan(store, api::plan_path(name)), is_only_here))

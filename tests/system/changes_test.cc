@@ -114,6 +114,16 @@ TEST_F(ChangesTest, ARenamedMachineIsTheSameMachine)
     EXPECT_EQ(identity(machine), before);
 }
 
+TEST_F(ChangesTest, OfTheOldNameNoUnitStaysFailed)
+{
+    const std::string machine = name(), renamed = name("renamed");
+    define(machine, fmt::format("[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/no-such\"]\n", busybox()));
+    EXPECT_NE(holmctl({"start", machine}).code, 0);
+    EXPECT_TRUE(eventually([&] { return unit_state(service_of(machine)) == "failed"; }));
+    ASSERT_TRUE(succeeds(holmctl({"rename", machine, renamed})));
+    EXPECT_TRUE(eventually([&] { return unit_state(service_of(machine)) == "inactive"; })) << unit_state(service_of(machine));
+}
+
 TEST_F(ChangesTest, WhatOthersNeedIsNeitherRemovedNorRenamed)
 {
     std::string base = stopped("true"), user = name("user");

@@ -281,6 +281,7 @@ TEST_F(CommitTest, ARebaseTellsExactlyWhatCollidesAndIsUndone)
     EXPECT_EQ(holmctl({"diff", machine}).out, diff) << "nothing was done";
 
     ASSERT_TRUE(succeeds(holmctl({"rebase", machine, "second"})));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "       Image: second\n"));
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     EXPECT_TRUE(wait_for_state(machine, "stopped"));
     ASSERT_TRUE(succeeds(holmctl({"commit", machine, "third"})));
@@ -292,6 +293,7 @@ TEST_F(CommitTest, ARebaseTellsExactlyWhatCollidesAndIsUndone)
     EXPECT_TRUE(has(since, "A /etc/untouched\n")) << "what the other image has made of it";
     ASSERT_TRUE(succeeds(holmctl({"rebase", "--undo", machine})));
     EXPECT_EQ(holmctl({"diff", machine}).out, diff) << "as it was";
+    EXPECT_FALSE(holmctl({"status", machine}).out.contains("Image: second"));
     EXPECT_TRUE(succeeds(holmctl({"remove-image", "second"}))) << "no state of it lies there any more";
     ASSERT_TRUE(succeeds(holmctl({"commit", "--force", machine, "third"})));
     EXPECT_EQ(holmctl({"run", "--rm", "--network=none", "--image=third", "--", "/bin/sh", "-c", "cat /etc/changed; ls /etc/untouched"}).out,

@@ -94,6 +94,18 @@ TEST_F(ImageTest, MachinesShareItAndKeepWhatTheyChange)
     EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
 }
 
+TEST_F(ImageTest, OneOfSeveralNamesGoesWhileMachinesLieOnTheImage)
+{
+    const std::string made = imported(), copy = image(), machine = name();
+    EXPECT_TRUE(succeeds(holmctl({"clone-image", made, copy})));
+    EXPECT_TRUE(succeeds(run_image(made, {"/bin/true"}, {"--name=" + machine})));
+    EXPECT_TRUE(refuses(holmctl({"remove-image", made}), 1, "the record of machine '" + machine + "' names it"));
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", copy})));
+    EXPECT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+}
+
 TEST_F(ImageTest, AFolderAndATarOfItAreOneLayer)
 {
     const std::string root = busybox(), path = folder() + "/root.tar", first = image(), second = image();

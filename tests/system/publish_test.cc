@@ -268,6 +268,8 @@ TEST_F(PublishTest, StatusTellsPortsAndLimits)
     EXPECT_TRUE(has(holmctl({"status", machine}).out, "   Published: 20000:7/tcp 127.0.0.1:20001:8/udp 20002:9/tcp\n"));
     EXPECT_TRUE(has(holmctl({"status", machine}).out, "      Limits: CPUQuota=50% MemoryMax=48M TasksMax=4096\n"));
     EXPECT_EQ(holmctl({"show", "--value", "-p", "Published", machine}).out, "20000:7/tcp 127.0.0.1:20001:8/udp 20002:9/tcp\n");
+    ASSERT_TRUE(succeeds(run({"systemctl", "set-property", "--runtime", service_of(machine), "TasksMax=1000", "MemoryHigh=32M"})));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "      Limits: CPUQuota=50% MemoryHigh=32M MemoryMax=48M TasksMax=1000\n"));
     ASSERT_TRUE(succeeds(holmctl({"stop", machine})));
     EXPECT_EQ(published(), defined) << "the rest held until now";
     EXPECT_EQ(limits(), set);

@@ -88,17 +88,24 @@ std::string operating_system(Client& client, const std::string& name)
     return pretty == fields->end() ? std::string() : pretty->second;
 }
 
-// With what of it is an overlay, for whoever may see that.
-std::string describe_root(Client& client, const Properties& machine)
+// What only those are told who may inspect it: its layers, the image below them, and the limits that its unit has by now.
+void add_inspected(Client& client, Properties& machine)
+{
+    auto answer = client.call("DescribeMachine", text_of(machine, "Name"));
+    auto described = answer ? read_properties(answer->get()) : Result<Properties>(answer.error());
+    if (!described) return;
+    for (const char* property : {"Limits", "Layers", "Upper", "Image"})
+        if (auto found = described->find(property); found != described->end()) machine[property] = *found;
+}
+
+// With what of it is an overlay.
+std::string describe_root(const Properties& machine)
 {
     std::string root = printable(text_of(machine, "RootDirectory"), 4096);
     if (root.empty() || !flag_of(machine, "Started")) return root;
-    auto answer = client.call("DescribeMachine", text_of(machine, "Name"));
-    auto described = answer ? read_properties(answer->get()) : Result<Properties>(answer.error());
-    if (!described) return root;
-    auto layers = described->find("Layers");
-    if (text_of(*described, "Upper").empty() && (layers == described->end() || layers->size() < 2)) return root;
-    const size_t count = layers == described->end() ? 1 : layers->size();
+    auto layers = machine.find("Layers");
+    const size_t count = layers == machine.end() ? 1 : layers->size();
+    if (text_of(machine, "Upper").empty() && count < 2) return root;
     return root + fmt::format(" (overlay of {} layer{})", count, count == 1 ? "" : "s");
 }
 
@@ -183,7 +190,9 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
     line("Unit", printable(text_of(machine, "Unit")));
     line("Leader", describe_leader(machine));
     line("Service", printable(text_of(machine, "Service") + "; class " + text_of(machine, "Class")));
-    line("Root", describe_root(client, machine));
+    line("Root", describe_root(machine));
+    const std::string image = text_of(machine, "Image");
+    line("Image", image == text_of(machine, "RootDirectory") ? "" : printable(image, 4096));
     if (flag_of(machine, "Started")) line("OS", printable(operating_system(client, name)));
     if (uint64_t boots = number_of(machine, "Boots"); boots > 1) line("Boots", fmt::format("{}", boots));
     if (auto addresses = machine.find("Addresses"); addresses != machine.end()) line("Address", describe_value(*addresses));
@@ -252,6 +261,7 @@ Result<int> status(const Invocation& call)
     std::string text;
     auto add = [&](const std::string& name) -> Result<> {
         Properties machine = TRY(observe_machine(client, name), cannot("show the status of", name));
+        add_inspected(client, machine);
         add_network(client, machine);
         if (call.json != JsonStyle::Off) all.push_back(machine);
         else text += (text.empty() ? "" : "\n") + describe_machine(client, machine, *lines, output == "cat");

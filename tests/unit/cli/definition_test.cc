@@ -90,9 +90,9 @@ TEST(Definition, Mounts)
 
 TEST(Definition, TheRest)
 {
-    machine::Spec spec =
-        spec_of({"--root=/r", "--boot", "--user=app", "--users=host", "--property=MemoryMax=512M", "--property=TasksMax=200",
-                 "--capability=CAP_NET_ADMIN", "--capability=-CAP_MKNOD", "--hostname=www", "--network=none"});
+    machine::Spec spec = spec_of({"--root=/r", "--boot", "--user=app", "--users=host", "--property=MemoryMax=512M",
+                                  "--property=TasksMax=200", "--capability=CAP_NET_ADMIN", "--capability=-CAP_MKNOD", "--hostname=www",
+                                  "--network=none", "--workdir=/srv", "--slice=machine-shop.slice"});
     EXPECT_EQ(spec.payload.boot, true);
     EXPECT_EQ(spec.payload.user, "app");
     EXPECT_EQ(spec.security.users.kind, machine::UsersKind::Host);
@@ -100,6 +100,8 @@ TEST(Definition, TheRest)
     EXPECT_EQ(spec.security.capabilities_add, std::vector<std::string>{"CAP_NET_ADMIN"});
     EXPECT_EQ(spec.security.capabilities_drop, std::vector<std::string>{"CAP_MKNOD"});
     EXPECT_EQ(spec.identity.hostname, "www");
+    EXPECT_EQ(spec.payload.working_directory, "/srv");
+    EXPECT_EQ(spec.unit.slice, "machine-shop.slice");
     ASSERT_EQ(spec.networks.size(), 1u);
     EXPECT_EQ(spec.networks[0].network, "none");
 }
@@ -130,6 +132,7 @@ TEST(Definition, WhatTheParserRefusesIsSaidOfTheOption)
     EXPECT_TRUE(refusal({"--env=1A=x"}).starts_with("--env=1A: "));
     EXPECT_TRUE(refusal({"--", ""}).starts_with("command: "));
     EXPECT_TRUE(refusal({"--hostname=a_b"}).starts_with("--hostname=a_b: "));
+    EXPECT_TRUE(refusal({"--slice=shop"}).starts_with("--slice=shop: "));
     EXPECT_TRUE(refusal({"--image=x"}).starts_with("--image=x: only one"));
     EXPECT_TRUE(refusal({"--publish=80:99999"}).starts_with("--publish=80:99999: "));
     EXPECT_EQ(refusal({"--publish=8080:80"}), "");
