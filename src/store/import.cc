@@ -1,6 +1,7 @@
 #include "store/import.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "image/attributes.h"
 #include "kernel/path.h"
@@ -11,6 +12,24 @@
 
 namespace holm::store {
 
+namespace {
+
+bool has(int tree, const char* name)
+{
+    return ::faccessat(tree, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+// `docker save` and skopeo write such, and each of its blobs would be a plain file of a root that nothing can run.
+Result<> refuse_archive_of_images(int tree)
+{
+    const bool is_root = has(tree, "usr") || has(tree, "bin") || has(tree, "etc");
+    const char* sign = has(tree, "oci-layout") ? "oci-layout" : "manifest.json";
+    if (is_root || !has(tree, sign)) return {};
+    return error(Errc::Invalid, "this archive has images in it ('{}'), and no root: 'holmctl import-oci' takes it", sign);
+}
+
+}  // namespace
+
 Result<kernel::Message> import_tar(const Job& job, const image::Store& store)
 {
     const Target target = TRY(read_target(job.request()));
@@ -19,6 +38,7 @@ Result<kernel::Message> import_tar(const Job& job, const image::Store& store)
     Incoming incoming = TRY(Incoming::make(store));
     DigestChild digest = TRY(DigestChild::start(incoming));
     const image::Unpacked unpacked = TRY(unpack_confined(job, incoming, archive, image::Whiteouts::AsFiles, digest.names()));
+    TRY(refuse_archive_of_images(incoming.tree()));
     kernel::Message done = TRY(finish_layer(job, store, target, std::move(incoming), std::move(digest)));
     done.add("devices", static_cast<int64_t>(unpacked.devices)).add("attributes", static_cast<int64_t>(unpacked.attributes));
     return done;

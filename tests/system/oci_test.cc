@@ -195,6 +195,7 @@ TEST_F(OciTest, OutAndInAgainIsTheSame)
     ASSERT_TRUE(succeeds(holmctl({"export-oci", "first", out})));
     ASSERT_TRUE(succeeds(holmctl({"export-oci", "first", out + ".tar", "--format=gzip"})));
     ASSERT_TRUE(succeeds(sh("cd " + folder() + " && sha256sum -c SHA256SUMS || test ! -e SHA256SUMS")));
+    EXPECT_TRUE(refuses(holmctl({"import-tar", out + ".tar", "second"}), 1, "'holmctl import-oci' takes it"));
     ASSERT_TRUE(succeeds(holmctl({"import-oci", out, "second"})));
     ASSERT_TRUE(succeeds(holmctl({"import-oci", out + ".tar", "third"})));
     EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "2");
