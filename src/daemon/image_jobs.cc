@@ -15,10 +15,10 @@ constexpr std::chrono::seconds patience{1};
 
 }  // namespace
 
-void ImageJobs::begin(Reply reply, JobKind kind, const std::string& image, kernel::Message request)
+void ImageJobs::begin(Reply reply, JobKind kind, const std::string& image, kernel::Message request, systemd::Callback ended)
 {
     const uint32_t id = jobs_.begin_image(image, kind);
-    work(id, std::move(request));
+    work(id, std::move(request), std::move(ended));
     reply.ok(id, systemd::ObjectPath{job_path(id)});
 }
 
@@ -27,11 +27,12 @@ void ImageJobs::hash_layers()
     work(jobs_.begin_image("", JobKind::Hash), kernel::Message("hash"));
 }
 
-void ImageJobs::work(uint32_t id, kernel::Message request)
+void ImageJobs::work(uint32_t id, kernel::Message request, systemd::Callback then)
 {
     const bool replaces = request.get("force") == "1";
-    auto finished = [this, id, replaces](Result<kernel::Message> result) {
+    auto finished = [this, id, replaces, then = std::move(then)](Result<kernel::Message> result) mutable {
         auto ended = running_.extract(id);
+        if (then) then();
         if (result ? replaces : ended_without_a_word(result.error())) clean_up();
         if (result) {
             jobs_.note_digest(id, std::string(result->get("digest")));

@@ -18,8 +18,8 @@ public:
     ImageJobs(const ImageJobs&) = delete;
     ImageJobs& operator=(const ImageJobs&) = delete;
 
-    // Answers with the id and object path of a job, and does it.
-    void begin(Reply reply, JobKind kind, const std::string& image, kernel::Message request);
+    // Answers with the id and object path of a job, and does it; calls back at its end.
+    void begin(Reply reply, JobKind kind, const std::string& image, kernel::Message request, systemd::Callback ended = {});
     // Does it, then answers: with nothing, or by `done` with what came of it.
     using Done = std::move_only_function<void(Reply, kernel::Message)>;
     void ask(Reply reply, kernel::Message request, Done done = {});
@@ -32,7 +32,7 @@ public:
     void clean_up();
 
 private:
-    void work(uint32_t id, kernel::Message request);
+    void work(uint32_t id, kernel::Message request, systemd::Callback then = {});
     void cleaned(const Result<kernel::Message>& done);
     systemd::Loop& loop_;
     Jobs& jobs_;

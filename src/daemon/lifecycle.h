@@ -100,6 +100,10 @@ public:
     void confirm(const machine::MachineName& name, Reply reply);
     void revert(const machine::MachineName& name, Reply reply);
 
+    // What it has written is read: nothing starts or changes it until it is let go of. Errors: Busy.
+    Result<> keep_for_reading(const machine::MachineName& name, const std::string& doing);
+    void let_go_of(const machine::MachineName& name);
+
     // Nothing starts on the folder from here on, until it is let go.
     void hold_root(const std::string& folder) { held_roots_.insert(folder); }
     void let_go_of_root(const std::string& folder)

@@ -35,6 +35,24 @@ Result<> Lifecycle::check_unchanging(const MachineName& name) const
     return error(Errc::Busy, "machine '{}' is {}: wait for the end of that", name.text(), machine->changing);
 }
 
+Result<> Lifecycle::keep_for_reading(const MachineName& name, const std::string& doing)
+{
+    TRY(check_unchanging(name));
+    const MachineEntry* machine = find(name);
+    if (machine && (is_active(machine->life) || machine->planner))
+        return error(Errc::Busy, "machine '{}' is {}, and changes what would be read: stop it first", name.text(),
+                     machine::describe_state(machine::state_of(machine->life)));
+    if (machine && (machine->ended || machine->is_releasing || machine->removal))
+        return error(Errc::Busy, "what machine '{}' had is being taken back: try again", name.text());
+    entry(name).changing = doing;
+    return {};
+}
+
+void Lifecycle::let_go_of(const MachineName& name)
+{
+    enqueue([this, name] { let_go(name); });
+}
+
 Result<> Lifecycle::check_free_to_thaw(const MachineName& name) const
 {
     const MachineEntry* machine = find(name);

@@ -190,6 +190,7 @@ private:
     std::vector<std::string> users_of_volume(const std::string& name);
 
     // images, out of the store and its upkeep (manager_store.cc)
+    std::optional<machine::MachineName> machine_to_export(const std::string& text, kernel::Message& request);
     void export_image(Reply reply, const char* job, Fd target, const std::string& name, const std::string& compression, bool upper);
     void export_tar(Reply reply, const std::string& name, Fd target, const std::string& compression);
     void export_upper(Reply reply, const std::string& name, Fd target, const std::string& compression);

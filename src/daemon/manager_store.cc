@@ -1,9 +1,14 @@
 // ManagerObject: images out of the store, and what keeps the store in order. All of it is done by holm-store.
+#include "api/names.h"
 #include "base/text.h"
 #include "daemon/manager_object.h"
+#include "daemon/records.h"
 #include "image/identifiers.h"
+#include "rootfs/plan.h"
 
 namespace holm::daemon {
+
+using machine::MachineName;
 
 namespace {
 
@@ -57,6 +62,24 @@ void ManagerObject::mark_image_read_only(Reply reply, const std::string& name, b
     });
 }
 
+// The machine that is meant, where no image has the name; what it is read from is told the store where the store does not know.
+std::optional<MachineName> ManagerObject::machine_to_export(const std::string& text, kernel::Message& request)
+{
+    auto name = machine::parse_name(text);
+    if (!name || images_.find(text)) return {};
+    const Known* known = host_.catalogue.find(*name);
+    if (!known && !has_state(*name)) return {};
+    if (!known || !known->spec) return *name;
+    const machine::RootSpec& root = known->spec->root;
+    const rootfs::UpperPlace place = rootfs::place_upper(*known->spec, api::state_path(*name));
+    if (place.upper == rootfs::Upper::Directory && !place.ours) request.add("own_upper", place.path);
+    std::vector<std::string> lower = root.lower;
+    if (!root.path.empty()) lower = {root.path};
+    else if (auto image = images_.find(root.image); image && image->type != "layers") lower = {image->path};
+    for (const std::string& path : lower) request.add("lower", path);
+    return *name;
+}
+
 void ManagerObject::export_image(Reply reply, const char* job, Fd target, const std::string& name, const std::string& compression,
                                  bool upper)
 {
@@ -68,7 +91,12 @@ void ManagerObject::export_image(Reply reply, const char* job, Fd target, const 
     request.fds.push_back(std::move(target));
     authority_.authorise(std::move(reply), about(Privilege::Images, job, name),
                          [this, name, request = std::move(request)](Reply granted) mutable {
-                             image_jobs_.begin(std::move(granted), JobKind::Export, name, std::move(request));
+                             const auto machine = machine_to_export(name, request);
+                             auto kept = machine ? lifecycle_.keep_for_reading(*machine, "being exported") : Result<>();
+                             if (!kept) return granted.fail(kept.error());
+                             image_jobs_.begin(std::move(granted), JobKind::Export, name, std::move(request), [this, machine] {
+                                 if (machine) lifecycle_.let_go_of(*machine);
+                             });
                          });
 }
 

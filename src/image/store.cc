@@ -113,6 +113,30 @@ Result<LayerInfo> Store::read_layer(std::string_view id) const
     return parse_layer_info(TRY(read_regular_file(path, max_manifest)), path);
 }
 
+Result<> Store::check_layer(std::string_view id) const
+{
+    struct stat status;
+    if (::lstat(tree(id).c_str(), &status) || !S_ISDIR(status.st_mode))
+        return error(Errc::NotFound, "the layer '{}' is missing: there is no folder '{}'; 'holmctl fsck' lists what is damaged", id,
+                     tree(id));
+    auto known = read_layer(id);
+    if (!known) return error(Errc::Invalid, "the layer '{}' is damaged: {}; import its image again", id, known.error().text);
+    if (id.size() == 64 && known->digest != fmt::format("sha256:{}", id))
+        return error(Errc::Invalid, "the layer '{}' is damaged: '{}' says that its digest is '{}'; import its image again", id, info(id),
+                     known->digest);
+    return {};
+}
+
+std::string Store::damage_mark(std::string_view id) const
+{
+    return layer(id) + "/damaged";
+}
+
+bool Store::is_damaged(std::string_view id) const
+{
+    return ::access(damage_mark(id).c_str(), F_OK) == 0;
+}
+
 Result<Stack> Store::read_stack(const machine::MachineName& machine) const
 {
     const std::string path = stack(machine);
@@ -123,11 +147,8 @@ Result<std::vector<std::string>> Store::trees(const std::vector<std::string>& la
 {
     std::vector<std::string> trees;
     for (const std::string& id : layers) {
+        TRY(check_layer(id));
         trees.push_back(tree(id));
-        struct stat status;
-        if (::lstat(trees.back().c_str(), &status) == 0 && S_ISDIR(status.st_mode)) continue;
-        return error(Errc::NotFound, "the layer '{}' is missing: there is no folder '{}'; 'holmctl fsck' lists what is damaged", id,
-                     trees.back());
     }
     return trees;
 }

@@ -3,6 +3,7 @@
 //   layers/ID/tree        a layer: a folder as overlayfs wants it (whiteouts are 0:0 devices, opaque folders have the extended
 //                         attribute trusted.overlay.opaque = "y"); read by any number of machines, written by none
 //   layers/ID/layer.toml  what is known of it (image/manifest.h: LayerInfo)
+//   layers/ID/damaged     its content is another one than its digest says, as `fsck --deep` has found: the next import of it replaces it
 //   layers/.NAME          work in progress: its folder is locked by flock(2) while anybody works on it, else it is litter
 //   images/NAME.toml      a name of an image: the digest of its manifest (Name). NAME may have ":TAG" in it
 //   images/.manifests/HEX.toml   a manifest (Manifest); HEX is the sha256 of the file
@@ -63,10 +64,15 @@ public:
     Result<std::vector<std::string>> names() const;
     Result<Manifest> read_manifest(std::string_view digest) const;
     Result<LayerInfo> read_layer(std::string_view id) const;
+    // What can be said of a layer without reading all of it. Errors: NotFound, where it is missing; Invalid, where its layer.toml is not
+    // its.
+    Result<> check_layer(std::string_view id) const;
+    std::string damage_mark(std::string_view id) const;
+    bool is_damaged(std::string_view id) const;
     // The stack of a machine. Errors: NotFound, where it has none.
     Result<Stack> read_stack(const machine::MachineName& machine) const;
 
-    // The trees of layers, in their order; each is there. Errors: NotFound, with the layer that is missing.
+    // The trees of layers, in their order, each checked. Errors: those of check_layer.
     Result<std::vector<std::string>> trees(const std::vector<std::string>& layers) const;
 
 private:

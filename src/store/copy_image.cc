@@ -15,6 +15,7 @@
 #include "store/hash_layers.h"
 #include "store/landing.h"
 #include "store/layer_index.h"
+#include "store/merged_root.h"
 #include "store/unpack_child.h"
 
 namespace holm::store {
@@ -39,7 +40,7 @@ Result<std::map<std::string, std::string>> index_digests(const image::Store& sto
 {
     std::map<std::string, std::string> known;
     for (const std::string& id : TRY(list_layers(store)))
-        if (auto info = store.read_layer(id); info && !info->digest.empty() && store.trees({id}))
+        if (auto info = store.read_layer(id); info && !info->digest.empty() && store.check_layer(id) && !store.is_damaged(id))
             known.try_emplace(hex_of(info->digest), id);
     return known;
 }
@@ -108,11 +109,14 @@ Result<kernel::Message> send_image(const Job& job, const image::Store& store)
     const int output = TRY(job.input());
     Fd hold = TRY(store.lock(image::Holding::Shared));
     const image::Stored image = TRY(store.find(job.request().get("name")));
-    TRY(store.trees(image.manifest.layers), fmt::format("image '{}'", job.request().get("name")));
+    const std::string_view name = job.request().get("name");
+    const auto trees = TRY(store.trees(image.manifest.layers), fmt::format("image '{}'", name));
+    const Presence presence = TRY(Presence::note(trees));
     hold.reset();
     TRY(hash_layers(job, store, image.manifest.layers));
     const Incoming stage = TRY(Incoming::make(store));
     TRY(stage_image(job, store, stage.tree(), image));
+    TRY(presence.check(name));
     TRY(image::pack_tar({.tree = stage.tree(), .output = output}, go_on_of(job)));
     return std::move(kernel::Message("ok").add("digest", image.digest));
 }

@@ -15,6 +15,7 @@
 #include "image/sha256.h"
 #include "rootfs/remove.h"
 #include "store/layer_index.h"
+#include "store/references.h"
 #include "store/unnamed.h"
 
 namespace holm::store {
@@ -42,6 +43,15 @@ bool is_link(const std::string& path)
 {
     struct stat status;
     return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+// What is damaged, and about to be replaced.
+Result<> check_unused(const image::Store& store, std::string_view id)
+{
+    const auto users = TRY(machines_on(store, id));
+    if (users.empty()) return {};
+    return error(Errc::Busy, "the layer '{}' is damaged, and machine '{}' runs on it: stop it, and it can be replaced", id,
+                 users.front().text());
 }
 
 // Errors: NotFound, Busy, where somebody who cleans up took it for litter before it was locked.
@@ -86,12 +96,15 @@ Result<Fd> Incoming::make_file() const
 
 Result<> Incoming::land(const image::Store& store, std::string_view id, const image::LayerInfo& info)
 {
-    if (exists(store.tree(id))) return {};
-    TRY(mark_layer(folder_.get()));
+    if (store.check_layer(id) && !store.is_damaged(id)) return {};
+    const bool replaces = exists(store.layer(id));
+    if (replaces) TRY(check_unused(store, id));
+    else TRY(mark_layer(folder_.get()));
     TRY(replace_file(fmt::format("{}/{}/layer.toml", parent_, name_), image::describe_layer_info(info), 0600));
-    if (::rename(fmt::format("{}/{}", parent_, name_).c_str(), store.layer(id).c_str()))
+    const std::string own = fmt::format("{}/{}", parent_, name_);
+    if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, store.layer(id).c_str(), replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE))
         return sys_error("cannot put the layer '{}' in place", id);
-    name_.clear();
+    if (!replaces) name_.clear();  // else that is where the damaged one is now, which goes
     return sync_path(parent_);
 }
 

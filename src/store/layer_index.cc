@@ -25,7 +25,7 @@ Result<std::map<std::string, std::string>> index_layers(const image::Store& stor
     std::map<std::string, std::string> known;
     for (const std::string& id : TRY(list_layers(store))) {
         auto info = store.read_layer(id);
-        if (info && !info->diff_id.empty() && store.trees({id})) known.try_emplace(info->diff_id, id);
+        if (info && !info->diff_id.empty() && store.check_layer(id) && !store.is_damaged(id)) known.try_emplace(info->diff_id, id);
     }
     return known;
 }

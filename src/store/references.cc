@@ -119,6 +119,16 @@ std::vector<std::string> committed_layers(const image::Store& store, const Machi
     return ids;
 }
 
+Result<std::vector<MachineName>> machines_on(const image::Store& store, std::string_view layer)
+{
+    std::vector<MachineName> found;
+    for (MachineName& name : TRY(machines_in(api::runtime_machines_folder))) {
+        const auto layers = layers_of_plan(store, api::plan_path(name));
+        if (std::ranges::find(layers, layer) != layers.end()) found.push_back(std::move(name));
+    }
+    return found;
+}
+
 Result<References> observe_references(const image::Store& store)
 {
     References references;

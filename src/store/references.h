@@ -19,6 +19,9 @@ Result<References> observe_references(const image::Store& store);
 // The layers that were sealed of a machine's upper and committed since: what is left of them with the machine is links.
 std::vector<std::string> committed_layers(const image::Store& store, const machine::MachineName& machine);
 
+// The machines that run on the layer.
+Result<std::vector<machine::MachineName>> machines_on(const image::Store& store, std::string_view layer);
+
 // Why a name of an image cannot go: "machine 'web' lies on it", one each: the definitions and records that have it; and where it is the
 // image's last name, the machines whose upper was made on it. Those too that run on layers that no other name leads to.
 Result<std::vector<std::string>> find_dependants(const image::Store& store, const image::Stored& image);

@@ -72,7 +72,7 @@ void check_manifest(const image::Store& store, const std::string& digest, const 
     auto manifest = image::parse_manifest(*text, store.manifest(digest));
     if (!manifest) return add_item(answer, "problem", fmt::format("{}: {}", who, manifest.error().text));
     for (const std::string& id : manifest->layers)
-        if (!store.trees({id})) add_item(answer, "problem", fmt::format("{}: its layer '{}' is missing", who, id));
+        if (auto checked = store.check_layer(id); !checked) add_item(answer, "problem", fmt::format("{}: {}", who, checked.error().text));
 }
 
 Result<> check_names(const image::Store& store, kernel::Message& answer)
@@ -120,19 +120,21 @@ Result<> hash_layer(const Job& job, const image::Store& store, const std::string
     Fd tree = TRY(open_file(store.tree(id), O_RDONLY | O_DIRECTORY));
     const image::Summary summary =
         TRY(image::digest_layer(tree.get(), [&](uint64_t) { return job.go_on(); }), fmt::format("layer '{}'", id));
-    if ("sha256:" + summary.hex != info.digest)
-        add_item(answer, "problem", fmt::format("layer '{}' has another content: its digest is sha256:{}", id, summary.hex));
+    const bool is_whole = "sha256:" + summary.hex == info.digest;
+    if (is_whole) {
+        ::unlink(store.damage_mark(id).c_str());
+        return {};
+    }
+    TRY(open_file(store.damage_mark(id), O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+    add_item(answer, "problem",
+             fmt::format("layer '{}' has another content: its digest is sha256:{}; an import of its image replaces it", id, summary.hex));
     return {};
 }
 
 Result<> check_layer(const Job& job, const image::Store& store, const std::string& id, kernel::Message& answer)
 {
-    auto info = store.read_layer(id);
-    if (!info) add_item(answer, "problem", fmt::format("layer '{}': {}", id, info.error().text));
-    else if (auto trees = store.trees({id}); !trees) add_item(answer, "problem", fmt::format("layer '{}': {}", id, trees.error().text));
-    else if (id.size() == 64 && info->digest != "sha256:" + id)
-        add_item(answer, "problem", fmt::format("layer '{}': its layer.toml says that it is {}", id, info->digest));
-    else if (job.request().get("deep") == "1") return hash_layer(job, store, id, *info, answer);
+    if (auto checked = store.check_layer(id); !checked) add_item(answer, "problem", checked.error().text);
+    else if (job.request().get("deep") == "1") return hash_layer(job, store, id, TRY(store.read_layer(id)), answer);
     return {};
 }
 

@@ -106,6 +106,81 @@ TEST_F(ImageTest, OneOfSeveralNamesGoesWhileMachinesLieOnTheImage)
     EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
 }
 
+// By whatever the quick fsck sees, and by its content, which only the deep one does; an import of the image mends both.
+TEST_F(ImageTest, ADamagedLayerStartsNothingAndIsReplacedByAnImport)
+{
+    const std::string made = imported("echo whole >etc/whole"), path = folder() + "/root.tar";
+    const std::string layer = std::string(trim(sh("echo /var/lib/holm/layers/*/layer.toml").out)), tree = layer.substr(0, layer.rfind('/'));
+    const std::string known = content_of(layer),
+                      other = std::string("digest = \"sha256:") + std::string(64, 'a') + "\"\nsize = 1\nentries = 1\n";
+    for (const std::string& text : {std::string(), std::string("no toml"), other}) {
+        write_file(layer, text);
+        EXPECT_EQ(holmctl({"fsck"}).code, 1) << text;
+        EXPECT_TRUE(refuses(run_image(made, {"/bin/true"}), 125, "is damaged")) << text;
+        ASSERT_TRUE(succeeds(holmctl({"import-tar", path, made, "--force"})));
+        EXPECT_EQ(content_of(layer), known);
+        EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+    }
+    write_file(tree + "/tree/etc/whole", "damaged\n");
+    EXPECT_TRUE(succeeds(holmctl({"fsck"})));
+    EXPECT_TRUE(refuses(holmctl({"fsck", "--deep"}), 1, "has another content"));
+    const std::string machine = name();
+    ASSERT_TRUE(succeeds(run_image(made, {"/bin/sleep", "1000"}, {"--detach", "--name=" + machine})));
+    EXPECT_TRUE(refuses(holmctl({"import-tar", path, made, "--force"}), 1, "machine '" + machine + "' runs on it"));
+    EXPECT_EQ(holmctl({"exec", machine, "--", "/bin/cat", "/etc/whole"}).out, "damaged\n") << "what runs is left alone";
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    ASSERT_TRUE(succeeds(holmctl({"import-tar", path, made, "--force"})));
+    EXPECT_TRUE(succeeds(holmctl({"fsck", "--deep"})));
+    EXPECT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_EQ(holmctl({"exec", machine, "--", "/bin/cat", "/etc/whole"}).out, "whole\n");
+    EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+}
+
+// Nobody gets half of a root for the whole of it.
+TEST_F(ImageTest, WhatGoesWhileItIsExportedIsNoWholeExport)
+{
+    const std::string more = "mkdir many; i=0; while [ $i -lt 3000 ]; do echo $i >many/$i; i=$((i+1)); done", out = folder() + "/out";
+    for (const char* verb : {"export-tar", "export-oci"}) {
+        for (int attempt = 0; attempt < count(20, 4); ++attempt) {
+            const std::string made = imported(more), file = fmt::format("{}-{}-{}.tar", out, verb, attempt);
+            Process write({"holmctl", verb, made, file});
+            sleep_for(milliseconds(attempt * 15));
+            EXPECT_TRUE(succeeds(holmctl({"remove-image", made})));
+            if (write.wait().code != 0) {
+                EXPECT_FALSE(exists(file));
+                continue;
+            }
+            const std::string again = image();
+            ASSERT_TRUE(succeeds(holmctl({verb == std::string("export-tar") ? "import-tar" : "import-oci", file, again})));
+            EXPECT_EQ(run_image(again, {"/bin/sh", "-c", "ls /many | wc -l"}).out, "3000\n") << verb << " " << attempt;
+            EXPECT_TRUE(succeeds(holmctl({"remove-image", again})));
+        }
+    }
+}
+
+TEST_F(ImageTest, AMachineThatIsExportedIsNeitherStartedNorRemoved)
+{
+    const std::string made = imported(), machine = name(), out = folder() + "/out.tar";
+    ASSERT_TRUE(succeeds(
+        run_image(made, {"/bin/sh", "-c", "i=0; while [ $i -lt 5000 ]; do echo $i >/$i; i=$((i+1)); done"}, {"--name=" + machine})));
+    Process write({"holmctl", "export-tar", machine, out});
+    ASSERT_TRUE(eventually([] { return !sh("pgrep -x holm-store").out.empty(); }));
+    const Outcome start = holmctl({"start", machine}), remove = holmctl({"remove", machine});
+    ASSERT_TRUE(succeeds(write.wait()));
+    for (const Outcome& outcome : {start, remove}) EXPECT_TRUE(refuses(outcome, 1, "is being exported"));
+    EXPECT_EQ(sh(fmt::format("tar -tf {} | grep -c '^\\./[0-9]*$'", out)).out, "5000\n");
+    EXPECT_TRUE(eventually([&] { return holmctl({"start", machine}).code == 0; }));
+    EXPECT_TRUE(wait_for_state(machine, "stopped"));
+    // One without an image below it is exported too.
+    const std::string lower = busybox(), other = name();
+    ASSERT_TRUE(
+        succeeds(holmctl({"run", "--name=" + other, "--lower=" + lower, "--network=none", "--", "/bin/sh", "-c", "echo own >/own"})));
+    ASSERT_TRUE(succeeds(holmctl({"export-tar", other, out})));
+    EXPECT_EQ(sh(fmt::format("tar -tf {} | grep -c -e '^\\./own$' -e '^\\./bin/busybox$'", out)).out, "2\n");
+    for (const std::string& one : {machine, other}) EXPECT_TRUE(succeeds(holmctl({"remove", one})));
+}
+
 TEST_F(ImageTest, AFolderAndATarOfItAreOneLayer)
 {
     const std::string root = busybox(), path = folder() + "/root.tar", first = image(), second = image();
