@@ -60,7 +60,8 @@ Result<> check_name(const CommitRequest& request, const Base& base, const Histor
 {
     const image::Store store;
     auto old = store.find(request.image);
-    if (!old) return old.error().code == Errc::NotFound ? Result<>() : Result<>(old.error());
+    if (!old && old.error().code == Errc::NotFound) return rootfs::check_no_image(request.image, image_places());
+    if (!old) return request.force ? Result<>() : Result<>(old.error());
     if (old->read_only) return error(Errc::Denied, "image '{}' is read-only", old->name);
     if (request.force || (!base.folders.empty() && old->manifest.origin == origin_of(request))) return {};
     std::vector<std::string> layers;

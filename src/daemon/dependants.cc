@@ -35,4 +35,26 @@ std::vector<std::string> find_dependants(const machine::MachineName& name, std::
     return found;
 }
 
+bool names_plain(const machine::Spec& spec, std::span<const std::string> names, std::string_view path)
+{
+    auto is_name = [&](const std::string& text) { return std::ranges::find(names, text) != names.end(); };
+    auto is_in_it = [&](std::string_view text) { return machine::is_within(text, path); };
+    const machine::RootSpec& root = spec.root;
+    if (is_name(root.image) || is_in_it(root.path) || is_in_it(root.upper) || std::ranges::any_of(root.lower, is_in_it)) return true;
+    return std::ranges::any_of(spec.mounts, [&](const machine::MountSpec& mount) {
+        auto is_option_in_it = [&](std::string_view option) { return is_in_it(option.substr(option.find('=') + 1)); };
+        return (mount.type == machine::MountType::Image && is_name(mount.source)) || is_in_it(mount.source) ||
+               std::ranges::any_of(mount.options, is_option_in_it);
+    });
+}
+
+bool uses(const rootfs::Plan& plan, std::string_view path)
+{
+    auto is_in_it = [&](std::string_view text) { return machine::is_within(text, path); };
+    if (std::ranges::any_of(plan.lower, is_in_it) || is_in_it(plan.upper_path)) return true;
+    return std::ranges::any_of(plan.mounts, [&](const rootfs::Mount& mount) {
+        return is_in_it(mount.source) || is_in_it(mount.upper) || std::ranges::any_of(mount.lower, is_in_it);
+    });
+}
+
 }  // namespace holm::daemon

@@ -14,7 +14,7 @@ namespace holm::daemon {
 
 struct ImageView {
     std::string name;
-    std::string type;  // "layers" (of the store), "directory", "raw"
+    std::string type;  // "layers" (of the store), "directory", "raw" (a disk image, whatever its ending)
     std::string path;
     bool read_only = false;
     uint64_t created = 0, modified = 0;  // µs since 1970, 0 = not known
@@ -28,11 +28,14 @@ class Images {
 public:
     // Sorted by name; one of /var/lib/holm/images hides one of /var/lib/machines.
     std::vector<ImageView> list();
-    // Empty: there is none.
+    // Empty: there is none, or the store's of that name is damaged.
     std::optional<ImageView> find(const std::string& name);
+    // Of the store, by a name that leads to it where there is one.
+    std::optional<ImageView> find_digest(const std::string& digest);
 
 private:
-    std::optional<ImageView> read_stored(const std::string& reference);
+    const image::Manifest* read_manifest(const std::string& digest);  // null: it cannot be read
+    std::optional<ImageView> view_of(const std::string& name, const std::string& path, const image::Name& named);
     std::map<std::string, image::Manifest> manifests_;  // by digest
 };
 

@@ -6,6 +6,7 @@
 #include "api/names.h"
 #include "base/log.h"
 #include "daemon/definitions.h"
+#include "daemon/dependants.h"
 #include "daemon/identity.h"
 #include "daemon/lifecycle.h"
 #include "daemon/planner_child.h"
@@ -129,8 +130,8 @@ std::string Lifecycle::promise_uuid(const MachineName& name)
 // An image that is a plain folder may go while a start that has seen it is on its way here.
 Result<launch::Plan> Lifecycle::check_root(launch::Plan plan) const
 {
-    for (const std::string& folder : plan.rootfs.lower)
-        if (held_roots_.contains(folder)) return error(Errc::Busy, "'{}' is being removed or renamed", folder);
+    for (const std::string& held : held_roots_)
+        if (uses(plan.rootfs, held)) return error(Errc::Busy, "'{}' is being removed or renamed", held);
     return plan;
 }
 

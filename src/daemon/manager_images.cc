@@ -12,6 +12,13 @@ Error no_image(const std::string& name)
     return error(Errc::NotFound, "there is no image '{}'", printable(name, 150));
 }
 
+// The same to who may know what is wrong with it.
+Error why_no_image(const std::string& name)
+{
+    auto stored = image::parse_reference(name) ? image::Store().find(name) : Result<image::Stored>(no_image(name));
+    return stored || stored.error().code == Errc::NotFound ? no_image(name) : stored.error();
+}
+
 Verb about_image(Privilege privilege, const char* name, const std::string& image)
 {
     return {.privilege = privilege, .name = name, .machine = "", .user = "", .owner = "", .image = image};
@@ -64,9 +71,9 @@ void ManagerObject::get_image(Reply reply, const std::string& name)
 void ManagerObject::describe_image(Reply reply, const std::string& name)
 {
     authority_.authorise(std::move(reply), about_image(Privilege::Inspect, "image-status", name), [this, name](Reply granted) {
-        auto view = images_.find(name);
+        auto view = image::is_digest(name) ? images_.find_digest(name) : images_.find(name);
         if (view) granted.ok(properties_of(*view));
-        else granted.fail(no_image(name));
+        else granted.fail(why_no_image(name));
     });
 }
 
@@ -74,8 +81,8 @@ void ManagerObject::remove_image(Reply reply, const std::string& name)
 {
     authority_.authorise(std::move(reply), about_image(Privilege::Images, "remove-image", name), [this, name](Reply granted) {
         auto view = images_.find(name);
-        if (!view) return granted.fail(no_image(name));
-        if (view->type != "layers") return remove_plain(std::move(granted), *view);
+        if (view && view->type != "layers") return remove_plain(std::move(granted), *view);
+        if (!view && why_no_image(name).code == Errc::NotFound) return granted.fail(no_image(name));
         kernel::Message request("remove");
         request.add("name", name);
         image_jobs_.ask(std::move(granted), std::move(request));
@@ -86,7 +93,7 @@ void ManagerObject::rename_image(Reply reply, const std::string& name, const std
 {
     authority_.authorise(std::move(reply), about_image(Privilege::Images, "rename-image", name), [this, name, new_name](Reply granted) {
         auto view = images_.find(name);
-        if (!view) return granted.fail(no_image(name));
+        if (!view) return granted.fail(why_no_image(name));
         if (view->type != "layers") return rename_plain(std::move(granted), *view, new_name);
         granted.fail(error(Errc::NotSupported,
                            "image '{0}' is of the image store: 'holmctl clone-image {0} NEW' gives it another name, and "

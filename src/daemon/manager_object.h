@@ -143,7 +143,8 @@ private:
     void import_raw(Reply reply, Fd disk, const std::string& name, bool force, bool read_only);
     void import_folder(Reply reply, Fd folder, const std::string& name, bool force, bool read_only);
     // images that are folders or files, as machinectl has them (manager_plain_images.cc)
-    Result<> check_plain(const ImageView& image, const std::string& new_name);
+    Result<> check_still(const ImageView& image) const;
+    Result<> check_unused(const ImageView& image);
     void clone_plain(Reply reply, const ImageView& image, const std::string& new_name);
     void rename_plain(Reply reply, const ImageView& image, const std::string& new_name);
     void remove_plain(Reply reply, const ImageView& image);

@@ -7,10 +7,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/folder.h"
 #include "base/text.h"
+#include "daemon/dependants.h"
+#include "daemon/image_root.h"
 #include "daemon/manager_object.h"
 #include "machine/identifiers.h"
 #include "rootfs/beside.h"
+#include "rootfs/observe.h"
 
 namespace holm::daemon {
 
@@ -29,7 +33,7 @@ Plain plain_of(const ImageView& image)
     return {.folder = image.path.substr(0, slash),
             .file = image.path.substr(slash + 1),
             .name = image.name,
-            .ending = image.type == "raw" ? ".raw" : ""};
+            .ending = image.path.substr(slash + 1 + image.name.size())};
 }
 
 Result<> copy_plain(const Plain& image, const std::string& to)
@@ -65,20 +69,43 @@ Worker::Job as_job(std::function<Result<>()> act)
     };
 }
 
+Result<> check_new_name(const std::string& name)
+{
+    TRY(machine::parse_file_name(name));
+    if (const std::string path = image::Store().name(name); exists(path))
+        return error(Errc::Exists, "image '{}' exists already: '{}'", name, path);
+    return rootfs::check_no_image(name, image_places());
+}
+
 }  // namespace
 
-// Nothing runs on it, and its new name, if it is to have one, is a machine's and free.
-Result<> ManagerObject::check_plain(const ImageView& image, const std::string& new_name)
+// Nothing writes to what is to be copied.
+Result<> ManagerObject::check_still(const ImageView& image) const
 {
     for (const MachineEntry* machine : lifecycle_.all()) {
         if (!is_active(machine->life) || !machine->plan) continue;
         if (std::ranges::find(machine->plan->rootfs.lower, image.path) != machine->plan->rootfs.lower.end())
             return error(Errc::Busy, "machine '{0}' runs on image '{1}': 'holmctl stop {0}' first", machine->name.text(), image.name);
     }
-    if (new_name.empty()) return {};
-    TRY(machine::parse_file_name(new_name));
-    if (auto taken = images_.find(new_name)) return error(Errc::Exists, "image '{}' exists already: {}", new_name, taken->path);
     return {};
+}
+
+// No machine would miss it. What the store has of the same name comes before it, and is then another's.
+Result<> ManagerObject::check_unused(const ImageView& image)
+{
+    std::vector<std::string> found, names = {image.name};
+    for (const MachineEntry* machine : lifecycle_.all())
+        if (is_active(machine->life) && machine->plan && uses(machine->plan->rootfs, image.path))
+            found.push_back(fmt::format("machine '{}' runs on it", machine->name.text()));
+    if (std::string file = plain_of(image).file; file != image.name && !image::Store().find(file)) names.push_back(std::move(file));
+    for (const machine::MachineName& name : host_.catalogue.names()) {
+        const Known* known = host_.catalogue.find(name);
+        if (!known || !known->spec || !names_plain(*known->spec, names, image.path)) continue;
+        const char* what = known->origin == Origin::Definition ? "definition" : "record";
+        found.push_back(fmt::format("the {} of machine '{}' names it", what, name.text()));
+    }
+    if (found.empty()) return {};
+    return error(Errc::Busy, "image '{}' is in use: {}", image.name, fmt::join(found, "; "));
 }
 
 // `folder`: what no machine may start on meanwhile; "" = it stays as it is.
@@ -101,21 +128,23 @@ void ManagerObject::clone_plain(Reply reply, const ImageView& image, const std::
     if (image.type != "directory")
         return reply.fail(
             error(Errc::NotSupported, "image '{}' is '{}': copy that file, as with 'cp --reflink=auto'", image.name, image.path));
-    if (auto free = check_plain(image, new_name); !free) return reply.fail(free.error());
+    if (auto still = check_still(image); !still) return reply.fail(still.error());
+    if (auto free = check_new_name(new_name); !free) return reply.fail(free.error());
     change_plain(std::move(reply), fmt::format("copying image '{}'", image.name), "",
                  as_job([plain = plain_of(image), new_name] { return copy_plain(plain, new_name); }));
 }
 
 void ManagerObject::rename_plain(Reply reply, const ImageView& image, const std::string& new_name)
 {
-    if (auto free = check_plain(image, new_name); !free) return reply.fail(free.error());
+    if (auto unused = check_unused(image); !unused) return reply.fail(unused.error());
+    if (auto free = check_new_name(new_name); !free) return reply.fail(free.error());
     change_plain(std::move(reply), fmt::format("renaming image '{}'", image.name), image.path,
                  as_job([plain = plain_of(image), new_name] { return move_plain(plain, new_name); }));
 }
 
 void ManagerObject::remove_plain(Reply reply, const ImageView& image)
 {
-    if (auto free = check_plain(image, ""); !free) return reply.fail(free.error());
+    if (auto unused = check_unused(image); !unused) return reply.fail(unused.error());
     if (image.read_only) return reply.fail(error(Errc::Denied, "image '{}' is read-only: 'chmod u+w {}' first", image.name, image.path));
     change_plain(std::move(reply), fmt::format("removing image '{}'", image.name), image.path,
                  as_job([plain = plain_of(image)] { return delete_plain(plain); }));

@@ -72,22 +72,36 @@ Result<Manifest> Store::read_manifest(std::string_view digest) const
     return parse_manifest(*text, path);
 }
 
+Result<Name> Store::read_name(std::string_view wanted) const
+{
+    const std::string path = name(wanted);
+    auto text = read_regular_file(path, max_manifest);
+    if (!text && text.error().sys_errno == ENOENT) return error(Errc::NotFound, "there is no image '{}' in {}", wanted, images());
+    if (!text) return text.error();
+    return parse_name(*text, path);
+}
+
 Result<Stored> Store::find(std::string_view reference) const
 {
-    const std::string wanted = TRY(parse_reference(reference));
     Stored found;
+    const std::string wanted = TRY(parse_reference(reference));
     if (is_digest(wanted)) {
         found.digest = wanted;
-    } else {
-        auto text = read_regular_file(name(wanted), max_manifest);
-        if (!text && text.error().sys_errno == ENOENT) return error(Errc::NotFound, "there is no image '{}' in {}", wanted, images());
-        if (!text) return text.error();
-        const Name named = TRY(parse_name(*text, name(wanted)));
-        found.name = wanted;
-        found.digest = named.manifest;
-        found.read_only = named.read_only;
+        found.manifest = TRY(read_manifest(wanted), fmt::format("image '{}'", wanted));
+        return found;
     }
-    found.manifest = TRY(read_manifest(found.digest), fmt::format("image '{}'", wanted));
+    auto named = read_name(wanted);
+    if (!named && named.error().code != Errc::Invalid) return named.error();
+    auto manifest = named ? read_manifest(named->manifest) : Result<Manifest>(named.error());
+    if (!manifest && manifest.error().code != Errc::Invalid && manifest.error().code != Errc::NotFound)
+        return with_context(manifest.error(), fmt::format("image '{}'", wanted));
+    if (!manifest)
+        return error(Errc::Invalid, "image '{0}' is damaged, by its file '{1}': {2}: 'holmctl remove-image {0}' takes it away", wanted,
+                     name(wanted), manifest.error().text);
+    found.name = wanted;
+    found.digest = named->manifest;
+    found.read_only = named->read_only;
+    found.manifest = std::move(*manifest);
     return found;
 }
 

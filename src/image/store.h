@@ -58,8 +58,11 @@ public:
     // Waits for whoever holds it otherwise, which is never long. The lock ends with the descriptor.
     Result<Fd> lock(Holding holding) const;
 
-    // The image of a name, a name:tag or a digest. Errors: NotFound; Invalid, where a file is damaged.
+    // The image of a name, a name:tag or a digest. Errors: NotFound; Invalid, where the file of a name is damaged, or leads to no manifest
+    // that can be read.
     Result<Stored> find(std::string_view reference) const;
+    // What the file of a name says. Errors: NotFound; Invalid, where it is damaged.
+    Result<Name> read_name(std::string_view name) const;
     // The names of all images of the store, sorted.
     Result<std::vector<std::string>> names() const;
     Result<Manifest> read_manifest(std::string_view digest) const;

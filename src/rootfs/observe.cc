@@ -215,4 +215,22 @@ Result<std::string> find_image(const std::string& name, const std::vector<std::s
                  fmt::join(places, ", "));
 }
 
+Result<> check_no_image(std::string_view name, const std::vector<std::string>& places)
+{
+    constexpr int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+    std::vector<std::string_view> endings = {""};
+    endings.insert(endings.end(), std::begin(image_endings), std::end(image_endings));
+    for (const std::string& place : places)
+        for (std::string_view ending : endings) {
+            const std::string path = fmt::format("{}/{}{}", place, name, ending);
+            struct statx status;
+            if (::statx(AT_FDCWD, path.c_str(), flags, STATX_TYPE, &status)) continue;
+            return error(Errc::Exists,
+                         "image '{0}' exists already: '{1}', which no other image replaces: take another name, or 'holmctl "
+                         "remove-image {0}' first",
+                         name, path);
+        }
+    return {};
+}
+
 }  // namespace holm::rootfs

@@ -34,4 +34,8 @@ Result<Facts> observe(const machine::Spec& spec, const ObserveInput& input);
 // was tried.
 Result<std::string> find_image(const std::string& name, const std::vector<std::string>& places);
 
+// That nothing in `places` is, or could become, an image of that name; a link to nothing is there too. Waits for no file server.
+// Errors: Exists, with what is there.
+Result<> check_no_image(std::string_view name, const std::vector<std::string>& places);
+
 }  // namespace holm::rootfs

@@ -4,9 +4,11 @@
 
 #include <ctime>
 
+#include "base/folder.h"
 #include "image/identifiers.h"
 #include "kernel/path.h"
 #include "machine/os_release.h"
+#include "rootfs/observe.h"
 #include "store/unnamed.h"
 
 namespace holm::store {
@@ -22,11 +24,10 @@ Result<Target> read_target(const kernel::Message& request)
 
 Result<> check_target(const image::Store& store, const Target& target)
 {
-    auto free = check_name_free(store, target.name);
-    if (free || !target.force) return free;
+    if (!exists(store.name(target.name))) return rootfs::check_no_image(target.name, image::plain_places());
+    if (!target.force) return error(Errc::Exists, "image '{}' exists already: --force replaces it", target.name);
     auto old = store.find(target.name);
     if (old && old->read_only) return error(Errc::Denied, "image '{}' is read-only", target.name);
-    if (!old && old.error().code == Errc::NotFound) return free;  // a plain folder, which is nobody's to replace
     return {};
 }
 

@@ -20,7 +20,8 @@ struct Target {
     bool read_only = false;
 };
 Result<Target> read_target(const kernel::Message& request);
-// Errors: Exists, where the name is another's and `force` is not set; Denied, where the other is read-only.
+// Errors: Exists, where the name is another's and `force` is not set, or a plain image's, which the new one would hide; Denied, where the
+// other is read-only.
 Result<> check_target(const image::Store& store, const Target& target);
 
 // os-release(5) of a root; empty where it has none.

@@ -186,14 +186,4 @@ Result<> clean(const image::Store& store)
     return result;
 }
 
-Result<> check_name_free(const image::Store& store, std::string_view name)
-{
-    if (exists(store.name(name))) return error(Errc::Exists, "image '{}' exists already: --force replaces it", name);
-    for (const char* ending : {"", ".raw", ".img", ".squashfs", ".erofs"}) {
-        const std::string path = fmt::format("{}/{}{}", store.images(), name, ending);
-        if (exists(path)) return error(Errc::Exists, "image '{}' exists already: '{}'", name, path);
-    }
-    return {};
-}
-
 }  // namespace holm::store

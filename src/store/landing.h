@@ -64,7 +64,4 @@ Result<> drop_layer(const image::Store& store, std::string_view id);
 // Removes what work that has ended has left in layers/, and what was dropped.
 Result<> clean(const image::Store& store);
 
-// Errors: Exists, where the store or a plain folder or file has the name.
-Result<> check_name_free(const image::Store& store, std::string_view name);
-
 }  // namespace holm::store

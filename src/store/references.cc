@@ -71,15 +71,22 @@ Result<Others> observe_others(const image::Store& store, const image::Stored& im
     return others;
 }
 
+bool leads_to(const std::string& text, const image::Stored& image)
+{
+    auto reference = image::parse_reference(text);
+    return reference && (*reference == image.name || *reference == image.digest);
+}
+
 bool names_image(const machine::Spec& spec, const image::Stored& image)
 {
-    auto is_it = [&](const std::string& text) {
-        auto reference = image::parse_reference(text);
-        return reference && (*reference == image.name || *reference == image.digest);
-    };
-    return is_it(spec.root.image) || std::ranges::any_of(spec.mounts, [&](const machine::MountSpec& mount) {
-               return mount.type == machine::MountType::Image && is_it(mount.source);
+    return leads_to(spec.root.image, image) || std::ranges::any_of(spec.mounts, [&](const machine::MountSpec& mount) {
+               return mount.type == machine::MountType::Image && leads_to(mount.source, image);
            });
+}
+
+bool is_below(const image::Stack& stack, const image::Stored& image)
+{
+    return image.digest.empty() ? leads_to(stack.reference, image) : image::lies_on(stack, image.digest);
 }
 
 void find_definitions(const image::Store& store, const image::Stored& image, std::vector<std::string>& found)
@@ -162,7 +169,7 @@ Result<std::vector<std::string>> find_dependants(const image::Store& store, cons
     };
     for (const MachineName& name : TRY(machines_in(fmt::format("{}/machines", store.state())))) {
         auto stack = store.read_stack(name);
-        if (!others.same_image && stack && image::lies_on(*stack, image.digest)) found.push_back(lies_on_it(name));
+        if (!others.same_image && stack && is_below(*stack, image)) found.push_back(lies_on_it(name));
     }
     for (const MachineName& name : TRY(machines_in(api::runtime_machines_folder)))
         if (!store.read_stack(name) && std::ranges::any_of(layers_of_plan(store, api::plan_path(name)), is_only_here))

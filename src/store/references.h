@@ -23,7 +23,8 @@ std::vector<std::string> committed_layers(const image::Store& store, const machi
 Result<std::vector<machine::MachineName>> machines_on(const image::Store& store, std::string_view layer);
 
 // Why a name of an image cannot go: "machine 'web' lies on it", one each: the definitions and records that have it; and where it is the
-// image's last name, the machines whose upper was made on it. Those too that run on layers that no other name leads to.
+// image's last name, the machines whose upper was made on it. Those too that run on layers that no other name leads to. Of a damaged one,
+// whose digest or layers nobody knows, what its name alone tells.
 Result<std::vector<std::string>> find_dependants(const image::Store& store, const image::Stored& image);
 
 }  // namespace holm::store

@@ -7,8 +7,8 @@
 
 namespace holm::store {
 
-// The request: name. The name goes, with the manifest and the layers that nothing else refers to. Errors: NotFound; Busy, with all
-// who use it; Denied, where it is read-only.
+// The request: name. The name goes, with the manifest and the layers that nothing else refers to; of a damaged one the name alone. Errors:
+// NotFound; Busy, with all who use it; Denied, where it is read-only.
 Result<kernel::Message> remove_image(const Job& job, const image::Store& store);
 
 // Removes what work that has ended has left.

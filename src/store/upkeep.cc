@@ -79,8 +79,7 @@ Result<> check_names(const image::Store& store, kernel::Message& answer)
 {
     for (const std::string& name : TRY(store.names())) {
         const std::string who = fmt::format("image '{}'", name);
-        auto text = read_regular_file(store.name(name), image::max_manifest);
-        auto named = text ? image::parse_name(*text, store.name(name)) : Result<image::Name>(text.error());
+        auto named = store.read_name(name);
         if (named) check_manifest(store, named->manifest, who, answer);
         else add_item(answer, "problem", fmt::format("{}: {}", who, named.error().text));
     }

@@ -1,6 +1,8 @@
 // The image store: what goes in runs, is shared and goes again; what is bad is refused and leaves nothing.
 #include <sys/xattr.h>
 
+#include <algorithm>
+
 #include "archive.h"
 #include "base/text.h"
 #include "host.h"
@@ -22,7 +24,8 @@ protected:
     // The folders of the store are made at their first use.
     void SetUp() override
     {
-        sh("mkdir -p -m 700 /var/lib/holm/images/.manifests /var/lib/holm/layers && touch /var/lib/holm/layers/.lock && chmod 600 "
+        sh("mkdir -p -m 700 /var/lib/holm/images/.manifests /var/lib/holm/layers /var/lib/machines && touch /var/lib/holm/layers/.lock && "
+           "chmod 600 "
            "/var/lib/holm/layers/.lock");
         SystemTest::SetUp();
     }
@@ -293,6 +296,66 @@ TEST_F(ImageTest, WhatIsCanceledOrKilledLeavesNothing)
         holmctl({"list-images"});
         EXPECT_TRUE(eventually([] { return listing("/var/lib/holm/layers").empty(); }));
     }
+}
+
+// Wherever it lies, and whatever its file ends with: else machines would run on another image from one day to the next.
+TEST_F(ImageTest, APlainImageIsHiddenByNone)
+{
+    const std::string stored = imported(), path = archive(), machine = name(), taken = image("taken");
+    ASSERT_TRUE(succeeds(run_image(stored, {"/bin/touch", "/written"}, {"--name=" + machine})));
+    for (const char* place : {"/var/lib/holm/images/", "/var/lib/machines/"})
+        for (const char* ending : {"", ".raw", ".squashfs", ".erofs"}) {
+            const std::string plain = place + taken + ending;
+            ASSERT_TRUE(succeeds(sh(fmt::format("{} {}", *ending ? "touch" : "mkdir", plain))));
+            EXPECT_TRUE(refuses(holmctl({"import-tar", path, taken}), 1, plain));
+            EXPECT_TRUE(refuses(holmctl({"import-tar", path, taken, "--force"}), 1, plain));
+            EXPECT_TRUE(refuses(holmctl({"clone-image", stored, taken}), 1, plain));
+            EXPECT_TRUE(refuses(holmctl({"commit", machine, taken, "--force"}), 1, plain));
+            EXPECT_TRUE(exists("/var/lib/holm/machines/" + machine + "/upper/written")) << "it is refused before anything is sealed";
+            EXPECT_TRUE(has(holmctl({"list-images"}).out, taken)) << plain;
+            const Outcome status = holmctl({"image-status", taken});
+            EXPECT_TRUE(has(status.out, *ending ? "Type: raw" : "Type: directory"));
+            EXPECT_TRUE(has(status.out, plain));
+            EXPECT_TRUE(succeeds(holmctl({"remove-image", taken})));
+            EXPECT_FALSE(exists(plain));
+        }
+    EXPECT_TRUE(succeeds(holmctl({"commit", machine, taken})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+}
+
+TEST_F(ImageTest, ADigestHasAStatus)
+{
+    const std::string made = imported(), machine = name(), status = holmctl({"image-status", made}).out;
+    const std::string digest = status.substr(std::min(status.find("sha256:"), status.size()), 71);
+    EXPECT_EQ(holmctl({"image-status", digest}).out, status);
+    ASSERT_TRUE(succeeds(run_image(digest, {"/bin/true"}, {"--name=" + machine})));
+    ASSERT_TRUE(succeeds(holmctl({"import-tar", archive("echo other >etc/other"), made, "--force"})));
+    EXPECT_TRUE(holmctl({"image-status", digest}).out.starts_with(digest + "\n")) << "no name leads to it";
+    EXPECT_TRUE(refuses(holmctl({"image-status", "sha256:" + std::string(64, '0')}), 1, "sha256:000"));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+}
+
+TEST_F(ImageTest, ADamagedNameCanBeTakenAway)
+{
+    const std::string made = imported(), whole = imported("echo whole >etc/whole"), machine = name();
+    const std::string file = "/var/lib/holm/images/" + made + ".toml", way_out = "holmctl remove-image " + made;
+    ASSERT_TRUE(succeeds(run_image(made, {"/bin/true"}, {"--name=" + machine})));
+    write_file(file, "");  // as a power cut may leave it
+    EXPECT_TRUE(refuses(holmctl({"image-status", made}), 1, way_out));
+    EXPECT_TRUE(refuses(holmctl({"prune"}), 1, way_out));
+    EXPECT_TRUE(refuses(holmctl({"prune"}), 1, file));
+    EXPECT_TRUE(refuses(holmctl({"remove-image", made}), 1, "the record of machine '" + machine + "' names it"));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", made})));
+    EXPECT_FALSE(exists(file));
+    EXPECT_TRUE(succeeds(holmctl({"prune"})));
+    EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "1");
+    EXPECT_EQ(run_image(whole, {"/bin/cat", "/etc/whole"}).out, "whole\n");
+    sh("rm /var/lib/holm/images/.manifests/*.toml");
+    EXPECT_TRUE(refuses(holmctl({"prune"}), 1, "holmctl remove-image " + whole));
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", whole})));
+    EXPECT_TRUE(succeeds(holmctl({"prune"})));
+    expect_empty_store();
 }
 
 }  // namespace holm::test

@@ -6,16 +6,17 @@ namespace holm::test {
 
 class PlainImageTest : public SystemTest {
 protected:
-    static constexpr const char* place = "/var/lib/holm/images";
+    static constexpr const char *place = "/var/lib/holm/images", *machinectl_place = "/var/lib/machines";
     void SetUp() override
     {
-        sh("mkdir -p -m 700 /var/lib/holm/images/.manifests /var/lib/holm/layers && touch /var/lib/holm/layers/.lock && chmod 600 "
+        sh("mkdir -p -m 700 /var/lib/holm/images/.manifests /var/lib/holm/layers /var/lib/machines && touch /var/lib/holm/layers/.lock && "
+           "chmod 600 "
            "/var/lib/holm/layers/.lock");
         SystemTest::SetUp();
     }
     void TearDown() override
     {
-        for (const std::string& image : images_) sh(fmt::format("rm -rf {}/{}", place, image));
+        for (const std::string& image : images_) sh(fmt::format("rm -rf {0}/{1} {2}/{1}", place, image, machinectl_place));
         EXPECT_TRUE(eventually([] { return hidden().empty(); })) << hidden();
         SystemTest::TearDown();
     }
@@ -32,6 +33,21 @@ protected:
             succeeds(sh(fmt::format("cp -a {0} {1}/{2} && mkdir {1}/{2}/many && cd {1}/{2}/many && seq -f 'f%.0f' {3} | xargs touch",
                                     busybox(), place, made, files))));
         return made;
+    }
+    // A root in machinectl's place.
+    std::string small()
+    {
+        std::string made = image();
+        EXPECT_TRUE(succeeds(sh(fmt::format("cp -a {} {}/{}", busybox(), machinectl_place, made))));
+        return made;
+    }
+    // Nothing takes it away or calls it otherwise, and all of them say why.
+    static void expect_kept(const std::string& image, const std::string& why)
+    {
+        EXPECT_TRUE(refuses(holmctl({"remove-image", image}), 1, why));
+        EXPECT_TRUE(refuses(holmctl({"remove", image}), 1, why));
+        EXPECT_TRUE(refuses(holmctl({"rename", image, image + "-new"}), 1, why));
+        EXPECT_TRUE(exists(fmt::format("{}/{}/bin/busybox", machinectl_place, image))) << why;
     }
     // Work in progress, and what is left of it.
     static std::string hidden() { return sh(fmt::format("ls -A {} | grep '^[.]' | grep -v '^.manifests$' || true", place)).out; }
@@ -108,6 +124,60 @@ TEST_F(PlainImageTest, ARemovalAndAStartDoNotMeet)
         take_away(machine);
         sh(fmt::format("rm -rf {}/{}", place, from));
     }
+}
+
+TEST_F(PlainImageTest, WhatADefinitionNamesStays)
+{
+    const std::string made = small(), moved = image(), machine = name(), path = fmt::format("{}/{}", machinectl_place, made);
+    const std::string root = fmt::format("[root]\npath = \"{}\"\n", busybox());
+    const std::string definitions[] = {
+        fmt::format("[root]\nimage = \"{}\"\n", made),
+        fmt::format("[root]\nlower = [\"{}\"]\n", path),
+        fmt::format("[root]\npath = \"{}\"\n", path),
+        root + fmt::format("[[mount]]\ntype = \"image\"\nsource = \"{}\"\ntarget = \"/data\"\n", made),
+        root + fmt::format("[[mount]]\nsource = \"{}/etc\"\ntarget = \"/data\"\n", path),
+    };
+    for (const std::string& definition : definitions) {
+        define(machine, definition);
+        expect_kept(made, fmt::format("the definition of machine '{}' names it", machine));
+    }
+    define(machine, root);
+    EXPECT_TRUE(succeeds(holmctl({"rename", made, moved})));
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", moved})));
+    EXPECT_FALSE(exists(fmt::format("{}/{}", machinectl_place, moved)));
+}
+
+TEST_F(PlainImageTest, WhatAMachineLiesOnStays)
+{
+    const std::string made = small(), machine = name();
+    ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=" + machine, "--network=none", "--image=" + made, "--", "/bin/sh", "-c",
+                                  "cat /kept && touch /again; echo kept >/kept; exec sleep 1000"})));
+    const std::string upper = "/var/lib/holm/machines/" + machine + "/upper";
+    EXPECT_TRUE(eventually([&] { return exists(upper + "/kept"); }));
+    expect_kept(made, fmt::format("machine '{}' runs on it", machine));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    expect_kept(made, fmt::format("the record of machine '{}' names it", machine));
+    EXPECT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(eventually([&] { return exists(upper + "/again"); }));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"remove", made})));
+    EXPECT_FALSE(exists(fmt::format("{}/{}", machinectl_place, made)));
+}
+
+// Whatever its definition says by now.
+TEST_F(PlainImageTest, WhatARunningMachineMountsStays)
+{
+    const std::string made = small(), machine = name();
+    const std::string definition = fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n", busybox());
+    define(machine, definition + fmt::format("[[mount]]\ntype = \"image\"\nsource = \"{}\"\ntarget = \"/data\"\n", made));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(succeeds(inside(machine, "test -e /data/bin/busybox")));
+    define(machine, definition);
+    expect_kept(made, fmt::format("machine '{}' runs on it", machine));
+    EXPECT_TRUE(succeeds(inside(machine, "test -e /data/bin/busybox")));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_TRUE(succeeds(holmctl({"remove-image", made})));
 }
 
 }  // namespace holm::test

@@ -204,6 +204,13 @@ TEST_F(Observe, Images)
     EXPECT_EQ(*find_image("c", places), at("machines/c.raw"));
     EXPECT_EQ(find_image("d", places).error().text,
               "there is no image 'd' in /mnt/images, /mnt/machines: 'holmctl list-images' shows those that there are");
+    link("machines/e.squashfs", "/nowhere");
+    EXPECT_TRUE(check_no_image("d", places));
+    EXPECT_TRUE(check_no_image("c.ra", places));
+    EXPECT_EQ(check_no_image("e", places).error().code, Errc::Exists);
+    EXPECT_EQ(check_no_image("c", places).error().text,
+              "image 'c' exists already: '/mnt/machines/c.raw', which no other image replaces: take another name, or 'holmctl remove-image "
+              "c' first");
 }
 
 }  // namespace

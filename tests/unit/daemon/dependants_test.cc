@@ -29,5 +29,40 @@ TEST(Dependants, AreNamedWithTheKey)
     EXPECT_TRUE(find_dependants(other.name, "/var/lib/holm/machines/other", all).empty());
 }
 
+TEST(Dependants, OfAPlainImageNameItOrAPathInIt)
+{
+    const std::vector<std::string> names = {"base", "base.raw"};
+    auto needs = [&](auto change) {
+        machine::Spec web = spec("web");
+        change(web);
+        return names_plain(web, names, "/var/lib/machines/base");
+    };
+    using machine::MountType, machine::Spec;
+    EXPECT_FALSE(needs([](Spec&) {}));
+    EXPECT_TRUE(needs([](Spec& it) { it.root.image = "base"; }));
+    EXPECT_TRUE(needs([](Spec& it) { it.root.image = "base.raw"; }));
+    EXPECT_FALSE(needs([](Spec& it) { it.root.image = "base-2"; }));
+    EXPECT_TRUE(needs([](Spec& it) { it.root.path = "/var/lib/machines/base"; }));
+    EXPECT_FALSE(needs([](Spec& it) { it.root.path = "/var/lib/machines/base-2"; }));
+    EXPECT_TRUE(needs([](Spec& it) { it.root.lower = {"/srv/app", "/var/lib/machines/base"}; }));
+    EXPECT_TRUE(needs([](Spec& it) { it.root.upper = "/var/lib/machines/base/upper"; }));
+    EXPECT_FALSE(needs([](Spec& it) { it.root.upper = "/var/lib/machines/base.upper"; }));
+    EXPECT_TRUE(needs([](Spec& it) { it.mounts.push_back({.source = "base", .type = MountType::Image}); }));
+    EXPECT_FALSE(needs([](Spec& it) { it.mounts.push_back({.source = "base", .type = MountType::Volume}); }));
+    EXPECT_TRUE(needs([](Spec& it) { it.mounts.push_back({.source = "/var/lib/machines/base/etc"}); }));
+    EXPECT_TRUE(needs([](Spec& it) {
+        it.mounts.push_back({.source = "/srv/top", .type = MountType::Overlay, .options = {"nodev", "lower=/var/lib/machines/base"}});
+    }));
+}
+
+TEST(Dependants, WhatRunsUsesItsLayersAndMounts)
+{
+    rootfs::Plan plan;
+    plan.lower = {"/srv/root"};
+    plan.mounts = {{.source = "/srv/data"}, {.source = "/srv/top", .lower = {"/srv/middle", "/srv/base/etc"}}};
+    for (const char* path : {"/srv/root", "/srv/data", "/srv/top", "/srv/middle", "/srv/base"}) EXPECT_TRUE(uses(plan, path)) << path;
+    for (const char* path : {"/srv/ro", "/srv/base/etc/deeper", "/srv/other"}) EXPECT_FALSE(uses(plan, path)) << path;
+}
+
 }  // namespace
 }  // namespace holm::daemon
