@@ -34,6 +34,7 @@ struct ChangeRequest {
     std::string what;                            // "cloning machine 'web'"
     std::optional<machine::MachineName> result;  // the machine that there is then; nobody else is given the name meanwhile
     Worker::Job work;
+    Worker::Job put_off;  // instead of `work` where the machine runs: has its next start do it
     // What is done when the machine goes on again, with what `work` gave, unless that is nothing_left. Until then it is not started either.
     // It stood still for all of `work`: one that was stopped meanwhile fails, and `undo` takes back what there is of it.
     std::function<Result<kernel::Message>(const kernel::Message&, const Worker::LookingAt&)> rest;

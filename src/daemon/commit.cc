@@ -90,10 +90,12 @@ Result<kernel::Message> seal(const CommitRequest& request, const UpperPlace& pla
     const bool writes = TRY(rootfs::has_writes(place));
     if (writes) lock.emplace(TRY(rootfs::PathLock::take(place.path, request.name.text())));
     History history = TRY(rootfs::settle_history(place));
+    const bool is_promised = history.next_image == request.image;  // this is it
+    if (is_promised) history.next_image.clear(), history.next_force = false;
     const std::string id = writes ? TRY(rootfs::draw_layer_id()) : "";
     const History planned = TRY(rootfs::plan_layer(history, id));
     TRY(check_name(request, base, planned));
-    if (writes) TRY(rootfs::seal_upper(place, planned));
+    if (writes || is_promised) TRY(rootfs::seal_upper(place, planned));
     return store_request(request, place, base, planned.layers);
 }
 
@@ -143,6 +145,11 @@ Result<> put_off_commit(const CommitRequest& request)
                      "it, and commit it then",
                      request.name.text());
     History history = TRY(rootfs::read_history(place));
+    if (!history.next_image.empty() && history.next_image != request.image && !request.force)
+        return error(Errc::Exists,
+                     "machine '{0}' is promised to be image '{1}' at its next start already: 'holmctl commit --at-next-start --force {0} "
+                     "{2}' makes '{2}' instead",
+                     request.name.text(), history.next_image, request.image);
     const std::string id = TRY(rootfs::draw_layer_id());
     const History planned = TRY(rootfs::plan_layer(history, id));
     TRY(check_name(request, base, planned));

@@ -30,7 +30,8 @@ Result<kernel::Message> seal_for_commit(const CommitRequest& request, uint64_t s
 // Layers and image. Gives the image's digest.
 Result<kernel::Message> make_image(const CommitRequest& request, const kernel::Message& sealed);
 
-// The next start of the machine does it. Errors: as of seal_for_commit; NotSupported, where that would take long.
+// The machine runs: its next start does it. With `force` instead of another that was put off. Errors: as of seal_for_commit; NotSupported,
+// where that would take long; Exists (another image was put off).
 Result<> put_off_commit(const CommitRequest& request);
 // At that start: what was put off. Nothing, where there is nothing.
 Result<> commit_at_start(const machine::MachineName& name, const machine::Spec& spec,

@@ -65,7 +65,7 @@ Result<Stacks> choose_stacks(const SnapshotRequest& request, const UpperPlace& p
     const bool started = ::access(place.path.c_str(), F_OK) == 0;
     if (started) stacks.own.insert(stacks.own.begin(), place.path);
     if (request.tag.empty()) return stacks;
-    const History then = TRY(rootfs::plan_rollback(history, "", request.tag));
+    const History then = TRY(rootfs::state_of(history, request.tag));
     const bool moved = then.manifest != history.manifest;  // to another image
     if (moved) stacks.base = TRY(trees_below(request.name, then));
     const size_t later = history.layers.size() - std::min(history.layers.size(), then.layers.size());

@@ -126,7 +126,7 @@ Result<> check_old_tag(const GroupSnapshot& group, const Worker::LookingAt& look
 {
     return in_all(group, looking_at, [](const GroupSnapshot& whole, const GroupMember& member) -> Result<> {
         const History history = TRY(rootfs::read_history(member.place));
-        TRY(rootfs::plan_rollback(history, "", whole.tag));
+        TRY(rootfs::plan_rollback(history, "", whole.tag, real_now()));
         return {};
     });
 }

@@ -92,6 +92,11 @@ Result<> Lifecycle::check_change(const MachineName& name, const ChangeRequest& r
     if (runs && request.when == ChangeRequest::While::Stopped)
         return error(Errc::Busy, "machine '{}' is {} as {}: stop it first", name.text(),
                      machine::describe_state(machine::state_of(machine->life)), unit_of(*machine));
+    if (runs && request.put_off && machine->plan && machine->plan->remove_at_end)
+        return error(Errc::NotSupported,
+                     "machine '{}' was run with --rm and is gone at its end, so nothing can be put off to its next start: "
+                     "do it now, without --at-next-start",
+                     name.text());
     const Known* known = host_.catalogue.find(name);
     if (!known) return unknown(name);
     if (!known->spec) return known->spec.error();
@@ -123,6 +128,7 @@ void Lifecycle::do_change(const MachineName& name, ChangeRequest request, Reply 
     MachineEntry& machine = entry(name);
     machine.changing = request.doing;
     if (request.result) entry(*request.result).changing = fmt::format("being made of machine '{}'", name.text());
+    if (is_active(machine.life) && request.put_off) request.work = std::exchange(request.put_off, nullptr);
     if (is_active(machine.life) && request.when == ChangeRequest::While::Frozen) freeze_and_work(machine, std::move(request), job);
     else start_work(name, std::move(request), job);
 }

@@ -81,8 +81,8 @@ void ManagerObject::with_group(Reply reply, const char* verb, const std::string&
 void ManagerObject::snapshot_group(Reply reply, const std::string& text, const std::string& asked, const systemd::Options& options)
 {
     if (auto read = OptionReader(options).finish(); !read) return reply.fail(read.error());
-    const std::string tag = asked.empty() ? tag_of_now() : asked;
-    if (auto valid = rootfs::parse_tag(tag); !valid) return reply.fail(valid.error());
+    const std::string tag = asked.empty() ? tag_of(real_now()) : asked;
+    if (auto valid = rootfs::parse_new_tag(tag); !valid) return reply.fail(valid.error());
     with_group(std::move(reply), "snapshot", text, [this, tag](Reply granted, const std::string& slice, std::vector<GroupMember> members) {
         GroupRequest request{.doing = fmt::format("being snapshot with slice '{}'", slice),
                              .what = fmt::format("snapshot '{}' of slice '{}'", tag, slice),

@@ -175,10 +175,13 @@ private:
     void commit(Reply reply, const std::string& name, const std::string& image, const systemd::Options& options);
     void compare_rebase(Reply reply, const std::string& name, const std::string& image);
     void rebase(Reply reply, const std::string& name, const std::string& image, const systemd::Options& options);
+    void undo_rebase(Reply reply, const std::string& name);
     static ChangeRequest rollback_change();
-    static ChangeRequest snapshot_change(const SnapshotRequest& request, ChangeRequest change, Result<> (*work)(const SnapshotRequest&));
+    using SnapshotWork = Result<> (*)(const SnapshotRequest&);
+    static ChangeRequest snapshot_change(const SnapshotRequest& request, ChangeRequest change, SnapshotWork work,
+                                         SnapshotWork put_off = nullptr);
     void change_snapshots(Reply reply, const char* verb, const std::string& name, const std::string& tag, ChangeRequest change,
-                          Result<> (*work)(const SnapshotRequest&));
+                          SnapshotWork work, SnapshotWork put_off = nullptr);
     void with_spec(Reply reply, Privilege privilege, const char* verb, const std::string& name,
                    std::move_only_function<void(Reply, const machine::Spec&)> allowed);
     void answer_with(Reply reply, const std::string& what, const Worker::Job& job,

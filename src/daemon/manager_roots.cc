@@ -8,6 +8,7 @@
 #include "daemon/snapshots.h"
 #include "image/identifiers.h"
 #include "machine/grammar.h"
+#include "rootfs/history.h"
 
 namespace holm::daemon {
 
@@ -18,7 +19,8 @@ namespace {
 // Of the state before a rebase: two of them may come within a second.
 std::string undo_tag()
 {
-    return fmt::format("before-rebase-{}.{:03}", tag_of_now(), monotonic_now() / 1000 % 1000);
+    const uint64_t now = real_now();
+    return fmt::format("{}{}.{:03}", rootfs::rebase_prefix, tag_of(now), now / 1000 % 1000);
 }
 
 // Paths inside a machine, as the report has them.
@@ -50,29 +52,30 @@ void ManagerObject::commit(Reply reply, const std::string& name, const std::stri
                   change.what = fmt::format("committing machine '{}' as image '{}'", spec.name.text(), image);
                   change.frozen_since = std::make_shared<uint64_t>(0);
                   if (at_next_start) change.when = ChangeRequest::While::Any;
-                  change.work = [request, at_next_start,
-                                 since = change.frozen_since](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
+                  change.work = [request, since = change.frozen_since](const Worker::LookingAt& looking_at) {
                       CommitRequest own = request;
                       own.looking_at = looking_at;
-                      if (!at_next_start) return seal_for_commit(own, *since);
-                      TRY(put_off_commit(own));
-                      return kernel::Message("ok");
+                      return seal_for_commit(own, *since);
                   };
+                  if (at_next_start)
+                      change.put_off = [request](const Worker::LookingAt&) -> Result<kernel::Message> {
+                          TRY(put_off_commit(request));
+                          return kernel::Message(nothing_left);
+                      };
                   change.undo = settling({.name = spec.name, .spec = spec, .tag = "", .looking_at = {}});
-                  if (!at_next_start) {
-                      change.rest = [request](const kernel::Message& sealed, const Worker::LookingAt& looking_at) {
-                          CommitRequest own = request;
-                          own.looking_at = looking_at;
-                          return make_image(own, sealed);
-                      };
-                      change.failed = [this] { image_jobs_.clean_up(); };
-                      change.done = [this, force](uint32_t job, const kernel::Message& made) {
-                          if (auto frozen = made.get_number("frozen"))
-                              host_.jobs.warn(job, fmt::format("it stood still for {}.{} ms", *frozen / 1000, *frozen % 1000 / 100));
-                          if (force) image_jobs_.clean_up();
-                          image_jobs_.hash_layers();
-                      };
-                  }
+                  change.rest = [request](const kernel::Message& sealed, const Worker::LookingAt& looking_at) {
+                      CommitRequest own = request;
+                      own.looking_at = looking_at;
+                      return make_image(own, sealed);
+                  };
+                  change.failed = [this] { image_jobs_.clean_up(); };
+                  change.done = [this, force](uint32_t job, const kernel::Message& made) {
+                      if (made.kind == nothing_left) return;
+                      if (auto frozen = made.get_number("frozen"))
+                          host_.jobs.warn(job, fmt::format("it stood still for {}.{} ms", *frozen / 1000, *frozen % 1000 / 100));
+                      if (force) image_jobs_.clean_up();
+                      image_jobs_.hash_layers();
+                  };
                   lifecycle_.change(spec.name, std::move(change), std::move(granted));
               });
 }
@@ -117,6 +120,23 @@ void ManagerObject::rebase(Reply reply, const std::string& name, const std::stri
             return done_with({.name = own.name, .spec = own.spec, .tag = own.tag, .looking_at = {}});
         };
         change.undo = settling({.name = spec.name, .spec = spec, .tag = "", .looking_at = {}});
+        lifecycle_.change(spec.name, std::move(change), std::move(granted));
+    });
+}
+
+void ManagerObject::undo_rebase(Reply reply, const std::string& name)
+{
+    with_spec(std::move(reply), Privilege::Manage, "rebase", name, [this](Reply granted, const Spec& spec) {
+        const auto sealable = sealable_upper(spec.name, spec);
+        if (!sealable) return granted.fail(sealable.error());
+        const SnapshotRequest request{.name = spec.name, .spec = spec, .tag = "", .looking_at = {}};
+        ChangeRequest change{.kind = JobKind::Rollback, .doing = "being rolled back"};
+        change.what = fmt::format("undoing the last rebase of machine '{}'", spec.name.text());
+        change.work = [request](const Worker::LookingAt&) -> Result<kernel::Message> {
+            TRY(daemon::undo_rebase(request));
+            return done_with(request);
+        };
+        change.undo = settling(request);
         lifecycle_.change(spec.name, std::move(change), std::move(granted));
     });
 }

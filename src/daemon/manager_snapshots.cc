@@ -60,7 +60,7 @@ void ManagerObject::answer_with(Reply reply, const std::string& what, const Work
     *place = Worker::start(host_.loop, what, reading_deadline, job, std::move(finished));
 }
 
-ChangeRequest ManagerObject::snapshot_change(const SnapshotRequest& request, ChangeRequest change, Result<> (*work)(const SnapshotRequest&))
+ChangeRequest ManagerObject::snapshot_change(const SnapshotRequest& request, ChangeRequest change, SnapshotWork work, SnapshotWork put_off)
 {
     change.what = fmt::format("{} '{}' of machine '{}'", change.what, request.tag, request.name.text());
     change.work = [request, work, since = change.frozen_since](const Worker::LookingAt& looking_at) -> Result<kernel::Message> {
@@ -70,6 +70,11 @@ ChangeRequest ManagerObject::snapshot_change(const SnapshotRequest& request, Cha
         TRY(work(own));
         return done_with(own);
     };
+    if (put_off)
+        change.put_off = [request, put_off](const Worker::LookingAt&) -> Result<kernel::Message> {
+            TRY(put_off(request));
+            return done_with(request);
+        };
     if (change.frozen_since)
         change.rest = [request](const kernel::Message& copied, const Worker::LookingAt&) -> Result<kernel::Message> {
             TRY(record_snapshot(request, copied));
@@ -80,16 +85,16 @@ ChangeRequest ManagerObject::snapshot_change(const SnapshotRequest& request, Cha
 }
 
 void ManagerObject::change_snapshots(Reply reply, const char* verb, const std::string& name, const std::string& tag, ChangeRequest change,
-                                     Result<> (*work)(const SnapshotRequest&))
+                                     SnapshotWork work, SnapshotWork put_off)
 {
     auto valid = rootfs::parse_tag(tag);
     if (!valid) return reply.fail(valid.error());
     with_spec(std::move(reply), Privilege::Manage, verb, name,
-              [this, tag, work, change = std::move(change)](Reply granted, const Spec& spec) mutable {
+              [this, tag, work, put_off, change = std::move(change)](Reply granted, const Spec& spec) mutable {
                   const auto sealable = sealable_upper(spec.name, spec);
                   if (!sealable) return granted.fail(sealable.error());
                   const SnapshotRequest request{.name = spec.name, .spec = spec, .tag = tag, .keep = host_.settings.store.keep_snapshots};
-                  change = snapshot_change(request, std::move(change), work);
+                  change = snapshot_change(request, std::move(change), work, put_off);
                   lifecycle_.change(spec.name, std::move(change), std::move(granted));
               });
 }
@@ -99,12 +104,13 @@ void ManagerObject::snapshot(Reply reply, const std::string& name, const std::st
     OptionReader reader(options);
     const bool at_next_start = reader.take<bool>("at-next-start", false);
     if (auto read = reader.finish(); !read) return reply.fail(read.error());
-    const std::string tag = asked.empty() ? tag_of_now() : asked;
+    const std::string tag = asked.empty() ? tag_of(real_now()) : asked;
+    if (auto valid = rootfs::parse_new_tag(tag); !valid) return reply.fail(valid.error());
     ChangeRequest change{.when = ChangeRequest::While::Frozen, .kind = JobKind::Snapshot, .doing = "being snapshot", .what = "snapshot"};
     change.tag = tag;
     change.frozen_since = std::make_shared<uint64_t>(0);
     if (at_next_start) change.when = ChangeRequest::While::Any;
-    change_snapshots(std::move(reply), "snapshot", name, tag, std::move(change), at_next_start ? put_off_snapshot : take_snapshot);
+    change_snapshots(std::move(reply), "snapshot", name, tag, std::move(change), take_snapshot, at_next_start ? put_off_snapshot : nullptr);
 }
 
 void ManagerObject::remove_snapshot(Reply reply, const std::string& name, const std::string& tag)

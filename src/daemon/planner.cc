@@ -73,9 +73,11 @@ Result<> do_what_was_put_off(const PlanRequest& request, const Spec& spec, std::
     if (rootfs::layers_folder(place).empty()) return {};
     looking_at(request, rootfs::layers_folder(place));
     const rootfs::History history = TRY(rootfs::settle_history(place));
-    if (!history.next_start.empty())
-        TRY(seal_now(place, history.next_start, request.settings.store.keep_snapshots),
-            fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
+    if (!history.next_start.empty()) {
+        const std::string missed = TRY(seal_at_start(place, request.settings.store.keep_snapshots),
+                                       fmt::format("snapshot '{}' of machine '{}'", history.next_start, request.name.text()));
+        if (!missed.empty()) warnings.push_back(missed);
+    }
     if (history.next_image.empty()) return {};
     if (auto committed = commit_at_start(request.name, spec, request.looking_at); !committed)
         warnings.push_back(fmt::format("it was not committed: {}", committed.error().text));

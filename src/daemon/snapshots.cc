@@ -8,6 +8,7 @@
 #include <ctime>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "api/names.h"
 #include "base/text.h"
@@ -30,11 +31,6 @@ uint64_t microseconds_of(clockid_t clock)
     timespec now{};
     ::clock_gettime(clock, &now);
     return static_cast<uint64_t>(now.tv_sec) * 1000000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
-}
-
-Error snapshot_exists(const std::string& tag)
-{
-    return error(Errc::Exists, "there is a snapshot '{}' already", tag);
 }
 
 // Images that no state of the machine lies on any more.
@@ -61,6 +57,19 @@ Result<std::optional<rootfs::PathLock>> lock_upper(const UpperPlace& place, std:
     return lock;
 }
 
+Result<> roll_back_as(const SnapshotRequest& request, const std::function<Result<History>(const History&, const std::string& id)>& plan)
+{
+    const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
+    auto lock = TRY(lock_upper(place, request.name.text()));
+    const History history = TRY(rootfs::settle_history(place));
+    const std::string id = lock ? TRY(rootfs::draw_layer_id()) : "";
+    const History planned = TRY(plan(history, id));
+    TRY(rootfs::seal_upper(place, planned));
+    const History rolled = TRY(rootfs::read_history(place));
+    TRY(forget_images(request.name, rolled));
+    return rootfs::set_unused_aside(place, rolled);
+}
+
 }  // namespace
 
 uint64_t monotonic_now()
@@ -73,11 +82,11 @@ uint64_t real_now()
     return microseconds_of(CLOCK_REALTIME);
 }
 
-std::string tag_of_now()
+std::string tag_of(uint64_t now)
 {
-    const time_t now = ::time(nullptr);
+    const auto seconds = static_cast<time_t>(now / 1000000);
     tm parts{};
-    ::gmtime_r(&now, &parts);
+    ::gmtime_r(&seconds, &parts);
     char text[32];
     ::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &parts);
     return text;
@@ -126,17 +135,28 @@ Result<> keep_newest(const UpperPlace& place, unsigned keep)
     return rootfs::set_unused_aside(place, kept);
 }
 
-Result<> seal_now(const UpperPlace& place, const std::string& tag, unsigned keep)
+Result<std::string> seal_at_start(const UpperPlace& place, unsigned keep)
 {
-    TRY(seal_as(place, {.tag = tag, .created = real_now(), .layers = {}}));
-    return keep_newest(place, keep);
+    History history = TRY(rootfs::settle_history(place));
+    if (history.next_start.empty()) return "";
+    const std::string id = TRY(rootfs::has_writes(place)) ? TRY(rootfs::draw_layer_id()) : "";
+    const auto planned = rootfs::plan_promised(history, id, real_now());
+    if (!planned) {
+        const std::string tag = std::exchange(history.next_start, "");
+        TRY(rootfs::write_history(place, history));
+        return fmt::format("snapshot '{}', which was put off to this start, was not taken: {}", tag, planned.error().text);
+    }
+    TRY(rootfs::seal_upper(place, *planned));
+    TRY(keep_newest(place, keep));
+    return "";
 }
 
 Result<> take_snapshot(const SnapshotRequest& request)
 {
     const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
     auto lock = TRY(lock_upper(place, request.name.text()));
-    TRY(seal_now(place, request.tag, request.keep));
+    TRY(seal_as(place, {.tag = request.tag, .created = real_now(), .layers = {}}));
+    TRY(keep_newest(place, request.keep));
     return rootfs::set_unused_aside(place, TRY(rootfs::read_history(place)));
 }
 
@@ -164,7 +184,7 @@ Result<kernel::Message> copy_for_snapshot(const SnapshotRequest& request, uint64
 {
     const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
     const History history = TRY(rootfs::settle_history(place));
-    if (find_snapshot(history, request.tag)) return snapshot_exists(request.tag);
+    TRY(rootfs::check_free(history, request.tag));
     const uint64_t created = real_now();
     kernel::Message copied("copied");
     copied.add("layer", TRY(copy_loose(place, request.looking_at))).add("created", static_cast<int64_t>(created));
@@ -187,10 +207,9 @@ Result<> record_snapshot(const SnapshotRequest& request, const kernel::Message& 
 Result<> put_off_snapshot(const SnapshotRequest& request)
 {
     const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
-    History history = TRY(rootfs::read_history(place));
-    if (find_snapshot(history, request.tag)) return snapshot_exists(request.tag);
-    history.next_start = request.tag;
-    return rootfs::write_history(place, history);
+    const History history = TRY(rootfs::read_history(place));
+    const History planned = TRY(rootfs::plan_put_off(history, request.tag));
+    return rootfs::write_history(place, planned);
 }
 
 Result<> remove_snapshot(const SnapshotRequest& request)
@@ -204,15 +223,14 @@ Result<> remove_snapshot(const SnapshotRequest& request)
 
 Result<> roll_back(const SnapshotRequest& request)
 {
-    const UpperPlace place = TRY(sealable_upper(request.name, request.spec));
-    auto lock = TRY(lock_upper(place, request.name.text()));
-    const History history = TRY(rootfs::settle_history(place));
-    const std::string id = lock ? TRY(rootfs::draw_layer_id()) : "";
-    const History planned = TRY(rootfs::plan_rollback(history, id, request.tag));
-    TRY(rootfs::seal_upper(place, planned));
-    const History rolled = TRY(rootfs::read_history(place));
-    TRY(forget_images(request.name, rolled));
-    return rootfs::set_unused_aside(place, rolled);
+    return roll_back_as(request, [&](const History& history, const std::string& id) {
+        return rootfs::plan_rollback(history, id, request.tag, real_now());
+    });
+}
+
+Result<> undo_rebase(const SnapshotRequest& request)
+{
+    return roll_back_as(request, [](const History& history, const std::string& id) { return rootfs::plan_undo(history, id, real_now()); });
 }
 
 kernel::Message done_with(const SnapshotRequest& request)

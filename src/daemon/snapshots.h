@@ -28,8 +28,9 @@ Result<> record_copy(const rootfs::UpperPlace& place, const std::string& layer, 
 // Forgets the oldest snapshots where there are more than `keep`; 0: none. What nobody needs then is set aside.
 Result<> keep_newest(const rootfs::UpperPlace& place, unsigned keep);
 
-// Seals the upper under `tag`, and forgets the oldest snapshots where there are more than `keep`; 0: none. The machine must not run.
-Result<> seal_now(const rootfs::UpperPlace& place, const std::string& tag, unsigned keep);
+// At a start, before the machine runs: the snapshot that was put off to it, if there is one. One that cannot be made hinders no start, is
+// not tried again, and this says why; "" where there is nothing to say.
+Result<std::string> seal_at_start(const rootfs::UpperPlace& place, unsigned keep);
 
 struct SnapshotRequest {
     machine::MachineName name;
@@ -45,19 +46,22 @@ Result<> take_snapshot(const SnapshotRequest& request);
 // once it is sure that it stood still to the end; by then it may go on.
 Result<kernel::Message> copy_for_snapshot(const SnapshotRequest& request, uint64_t since);
 Result<> record_snapshot(const SnapshotRequest& request, const kernel::Message& copied);
-// The next start of the machine's unit seals it.
+// It runs: the next start of its unit seals it. Errors: Exists (the tag, or another is put off to that start).
 Result<> put_off_snapshot(const SnapshotRequest& request);
+// Or takes back what was put off.
 Result<> remove_snapshot(const SnapshotRequest& request);
-// What was written since is gone.
+// What was written since is gone, but for a snapshot of it that was put off, which is made.
 Result<> roll_back(const SnapshotRequest& request);
+// The same to what it was before its last rebase, whatever `tag` of the request is. Errors: NotFound.
+Result<> undo_rebase(const SnapshotRequest& request);
 
 // The answer of work on the upper of which nothing is left to do: which layers nobody needs any more is for holmd to have removed.
 kernel::Message done_with(const SnapshotRequest& request);
 // Of work on the upper that was killed: what it had begun to seal is sealed, and what it had begun to copy goes.
 Worker::Job settling(const SnapshotRequest& request);
 
-// "20261122-073012", of now in UTC.
-std::string tag_of_now();
+// "20261122-073012", in UTC. `now`: µs, CLOCK_REALTIME.
+std::string tag_of(uint64_t now);
 uint64_t monotonic_now();  // µs
 uint64_t real_now();       // the same of CLOCK_REALTIME
 

@@ -1,6 +1,7 @@
 #include "rootfs/history.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "machine/identifiers.h"
@@ -39,6 +40,7 @@ constexpr machine::Field<History> fields[] = {
     field<&History::next_start, machine::Text<parse_maybe_tag>>("next_start"),
     field<&History::next_image, machine::Text<machine::parse_argument>>("next_image"),
     field<&History::next_force, machine::Boolean>("next_force"),
+    field<&History::rebased_from, machine::Text<parse_maybe_tag>>("rebased_from"),
     machine::tables_field<&History::snapshots, snapshot_fields>("snapshot"),
 };
 
@@ -59,7 +61,7 @@ Error no_snapshot(const History& history, std::string_view tag)
 
 Result<> add_snapshot(History& history, Snapshot snapshot)
 {
-    if (find_snapshot(history, snapshot.tag)) return error(Errc::Exists, "there is a snapshot '{}' already", snapshot.tag);
+    TRY(check_free(history, snapshot.tag));
     if (history.snapshots.size() >= most_snapshots)
         return error(Errc::NotSupported, "there are {} snapshots, which is the most: remove one", most_snapshots);
     history.snapshots.push_back(std::move(snapshot));
@@ -73,6 +75,13 @@ Result<> check_depth(const std::vector<std::string>& layers)
                  "{} layers of snapshots lie below the upper, which is the most: 'rollback' to an earlier one, or 'commit' the machine to "
                  "an image",
                  most_sealed);
+}
+
+// It would be of another state than the one it was asked of.
+Result<> check_no_image_promised(const History& history)
+{
+    if (history.next_image.empty()) return {};
+    return error(Errc::Busy, "its next start makes the image '{0}' of what it has now: 'commit' it as '{0}' before", history.next_image);
 }
 
 }  // namespace
@@ -108,6 +117,13 @@ Result<std::string> parse_tag(std::string_view text)
                  printable(text, 80));
 }
 
+Result<std::string> parse_new_tag(std::string_view text)
+{
+    if (!text.starts_with(rebase_prefix)) return parse_tag(text);
+    return error(Errc::Invalid, "'{}' begins as the tags do that 'rebase' makes, with '{}': take another", printable(text, 80),
+                 rebase_prefix);
+}
+
 Result<std::string> parse_layer_id(std::string_view text)
 {
     const bool good =
@@ -120,6 +136,21 @@ const Snapshot* find_snapshot(const History& history, std::string_view tag)
 {
     auto found = std::ranges::find(history.snapshots, tag, &Snapshot::tag);
     return found == history.snapshots.end() ? nullptr : &*found;
+}
+
+Result<> check_free(const History& history, std::string_view tag)
+{
+    if (find_snapshot(history, tag)) return error(Errc::Exists, "there is a snapshot '{}' already", tag);
+    if (history.next_start != tag) return {};
+    return error(Errc::Exists, "the next start makes a snapshot '{0}': take another tag, or take that back with 'snapshots --remove={0}'",
+                 tag);
+}
+
+Result<History> state_of(const History& history, std::string_view tag)
+{
+    const Snapshot* snapshot = find_snapshot(history, tag);
+    if (!snapshot) return no_snapshot(history, tag);
+    return History{.layers = snapshot->layers, .manifest = snapshot->manifest, .snapshots = {}};
 }
 
 Result<History> plan_layer(History history, const std::string& id)
@@ -136,7 +167,6 @@ Result<History> plan_seal(History before, const std::string& id, Snapshot snapsh
     History history = TRY(plan_layer(std::move(before), id));
     snapshot.layers = history.layers;
     snapshot.manifest = history.manifest;
-    if (history.next_start == snapshot.tag) history.next_start.clear();
     TRY(add_snapshot(history, std::move(snapshot)));
     return history;
 }
@@ -151,28 +181,65 @@ Result<History> plan_copy(History history, const std::string& id, Snapshot snaps
     return history;
 }
 
+Result<History> plan_put_off(History history, std::string_view tag)
+{
+    TRY(check_free(history, tag));
+    if (!history.next_start.empty())
+        return error(Errc::Exists, "it is promised the snapshot '{0}' at its next start already: 'snapshots --remove={0}' takes that back",
+                     history.next_start);
+    history.next_start = tag;
+    return history;
+}
+
+Result<History> plan_promised(History history, const std::string& id, uint64_t now)
+{
+    Snapshot snapshot{.tag = std::exchange(history.next_start, ""), .created = now, .layers = {}};
+    return plan_seal(std::move(history), id, std::move(snapshot));
+}
+
 Result<History> plan_rebase(History before, const std::string& id, Snapshot snapshot, const std::string& manifest,
                             const std::vector<std::string>& layers)
 {
-    History history = TRY(plan_seal(std::move(before), id, std::move(snapshot)));
+    TRY(check_no_image_promised(before));
+    const bool is_promised = !before.next_start.empty();
+    if (is_promised) before = TRY(plan_promised(std::move(before), id, snapshot.created));
+    const std::string tag = snapshot.tag;
+    History history = TRY(plan_seal(std::move(before), is_promised ? "" : id, std::move(snapshot)));
+    history.rebased_from = tag;
     history.manifest = manifest;
     if (!layers.empty()) history.layers = layers;
     return history;
 }
 
-Result<History> plan_rollback(History history, const std::string& id, std::string_view tag)
+Result<History> plan_rollback(History history, const std::string& id, std::string_view tag, uint64_t now)
 {
-    const Snapshot* snapshot = find_snapshot(history, tag);
-    if (!snapshot) return no_snapshot(history, tag);
-    history.layers = snapshot->layers;
-    history.manifest = snapshot->manifest;
+    History then = TRY(state_of(history, tag));
+    TRY(check_no_image_promised(history));
+    if (!history.next_start.empty()) history = TRY(plan_promised(std::move(history), id, now));
+    history.layers = std::move(then.layers);
+    history.manifest = std::move(then.manifest);
     history.sealing = id;
-    history.next_start.clear();
+    history.rebased_from.clear();
     return history;
+}
+
+Result<History> plan_undo(const History& history, const std::string& id, uint64_t now)
+{
+    const std::string& tag = history.rebased_from;
+    if (tag.empty())
+        return error(Errc::NotFound,
+                     "it was not rebased since it was made or last rolled back: 'rollback' gives the state of any of its 'snapshots'");
+    if (!find_snapshot(history, tag))
+        return error(Errc::NotFound, "the snapshot '{}' of before its last rebase was removed: 'rebase' puts it on another image", tag);
+    return plan_rollback(history, id, tag, now);
 }
 
 Result<History> plan_forget(History history, std::string_view tag)
 {
+    if (!tag.empty() && history.next_start == tag) {
+        history.next_start.clear();
+        return history;
+    }
     auto found = std::ranges::find(history.snapshots, tag, &Snapshot::tag);
     if (found == history.snapshots.end()) return no_snapshot(history, tag);
     history.snapshots.erase(found);

@@ -291,7 +291,7 @@ TEST_F(SnapshotTest, ARunningMachineStandsStillAndGoesOn)
     ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
     ASSERT_TRUE(succeeds(holmctl({"rollback", machine, "live"})));
     EXPECT_EQ(content_of(layer + "/one"), fmt::format("{}\n", one));
-    ASSERT_TRUE(succeeds(holmctl({"snapshot", "--at-next-start", machine, "later"})));
+    EXPECT_EQ(snapshots(machine).size(), 2u) << "what was put off is made of the state that goes";
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     EXPECT_EQ(snapshots(machine).size(), 2u);
     ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));

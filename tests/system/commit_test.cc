@@ -319,7 +319,7 @@ TEST_F(CommitTest, ARebaseTakesWhatItIsTold)
     EXPECT_EQ(holmctl({"diff", machine}).out, diff);
     EXPECT_TRUE(refuses(holmctl({"rebase", machine, "no-such-image"}), 1, "no-such-image"));
     EXPECT_TRUE(refuses(holmctl({"rebase", machine}), 2, "IMAGE"));
-    EXPECT_TRUE(refuses(holmctl({"rebase", "--undo", maker}), 1, "before a rebase"));
+    EXPECT_TRUE(refuses(holmctl({"rebase", "--undo", maker}), 1, "not rebased"));
 }
 
 // Exactly what was planted, among the ten thousand files of a Debian, and the packages that are others.

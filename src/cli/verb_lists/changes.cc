@@ -20,12 +20,12 @@ const Options rollback_options = {
 
 const Options snapshot_options = {
     {.name = group_option, .kind = Value, .value = "SLICE", .help = "of all machines of that slice at one moment, or of none"},
-    {.name = "--at-next-start", .help = "take it when the machine is started again, in no time"},
+    {.name = "--at-next-start", .help = "of one that runs: take it when it is started again, in no time"},
 };
 
 const Options commit_options = {
-    {.name = "--force", .help = "replace an image that the machine does not lie on"},
-    {.name = "--at-next-start", .help = "do it when the machine is started again, in no time"},
+    {.name = "--force", .help = "replace an image that the machine does not lie on, or one that was put off"},
+    {.name = "--at-next-start", .help = "of one that runs: do it when it is started again, in no time"},
 };
 
 const Options rebase_options = {
@@ -35,7 +35,7 @@ const Options rebase_options = {
 };
 
 const Options snapshots_options = {
-    {.name = "--remove", .kind = List, .value = "TAG", .help = "remove that snapshot"},
+    {.name = "--remove", .kind = List, .value = "TAG", .help = "remove that snapshot, or take back that it was put off to the next start"},
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
 // commit, rebase: a machine's files and images.
 #include <map>
-#include <tuple>
 
 #include "base/text.h"
 #include "cli/exit_status.h"
@@ -16,7 +15,6 @@ namespace {
 using Line = Properties;
 
 constexpr size_t most_bytes = 65 << 20;  // a little over what holmd sends
-constexpr std::string_view undo_prefix = "before-rebase-";
 
 Result<bool> wait_for_change(Client& client, const Invocation& call, const Job& job, const char* progress)
 {
@@ -77,14 +75,8 @@ Result<> print_report(const Invocation& call, const std::vector<Line>& lines)
 
 Result<int> undo_rebase(Client& client, const Invocation& call, const std::string& name)
 {
-    using Row = std::tuple<std::string, uint64_t, uint64_t, uint32_t, bool>;
-    const auto rows = TRY(client.ask<std::vector<Row>>("ListSnapshots", name), cannot("roll back", name));
-    std::string tag;
-    for (const Row& row : rows)
-        if (std::get<0>(row).starts_with(undo_prefix)) tag = std::get<0>(row);
-    if (tag.empty()) return error(Errc::NotFound, "machine '{}' has no snapshot of before a rebase", printable(name));
-    auto ask = [&]() -> Result<std::string> { return TRY(client.ask<systemd::ObjectPath>("RollbackMachine", name, tag)).text; };
-    const Job job{.machine = name, .goal = JobGoal::Changed, .what = cannot("roll back", name), .ask = ask};
+    auto ask = [&]() -> Result<std::string> { return TRY(client.ask<systemd::ObjectPath>("UndoRebase", name)).text; };
+    const Job job{.machine = name, .goal = JobGoal::Changed, .what = cannot("undo the last rebase of", name), .ask = ask};
     return TRY(wait_for_change(client, call, job, "rolling back")) ? exit_done : exit_failed;
 }
 
