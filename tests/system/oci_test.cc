@@ -107,7 +107,6 @@ TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
               holmctl({"run", "--rm", "--network=none", "--image=first"}).out);
 }
 
-// As `umoci insert` of Debian 12 writes them: without the blocks that end an archive, and without what fills the last one up.
 // Of a skopeo that fails the first time, when it has fetched one file.
 TEST_F(OciTest, APullGoesOnFromWhereItFailed)
 {
@@ -125,6 +124,17 @@ TEST_F(OciTest, APullGoesOnFromWhereItFailed)
     EXPECT_TRUE(has(holmctl({"run", "--rm", "--image=first", "--network=none"}).out, "web\n/srv\nhello"));
 }
 
+// Of one that fails before it has fetched anything, as of a name that is mistyped.
+TEST_F(OciTest, APullThatFetchedNothingLeavesNothing)
+{
+    const std::string tools = folder() + "/tools";
+    make_folder(tools);
+    write_file(tools + "/skopeo", "#!/bin/sh\nto=${4#oci:}\nmkdir -p $to/blobs/sha256\nexit 1\n", 0755);
+    EXPECT_TRUE(has(sh(fmt::format("PATH={}:$PATH holmctl pull-oci example.org/mistyped first", tools)).err, "skopeo could not fetch"));
+    EXPECT_EQ(sh("ls -d /var/tmp/holm-pull-* 2>/dev/null").out, "");
+}
+
+// As `umoci insert` of Debian 12 writes them: without the blocks that end an archive, and without what fills the last one up.
 TEST_F(OciTest, ALayerMayEndBehindItsLastByte)
 {
     Layout image = two_layers(busybox_);
