@@ -40,8 +40,10 @@ Result<> apply_payload_defaults(const Config& config, machine::Spec& spec)
     }
     if (machine::boots(payload)) return {};
     if (!config.user.empty() && !says(spec, "payload.user")) payload.user = TRY(machine::parse_user(config.user), "user of the image");
-    if (!config.working_directory.empty() && !says(spec, "payload.working_directory"))
+    if (!config.working_directory.empty() && !says(spec, "payload.working_directory")) {
         payload.working_directory = TRY(machine::parse_path(config.working_directory), "working directory of the image");
+        payload.makes_working_directory = true;
+    }
     if (!config.stop_signal.empty() && !payload.stop_signal)
         payload.stop_signal = TRY(machine::parse_signal(config.stop_signal), "stop signal of the image");
     add_environment(config, payload);

@@ -81,6 +81,27 @@ TEST_F(OciTest, RunsAsTheImageSays)
     EXPECT_TRUE(has(holmctl({"image-status", "first"}).out, "/bin/sh -c"));
 }
 
+TEST_F(OciTest, AWorkingDirectoryThatIsInNoLayerIsMade)
+{
+    Layout image = two_layers(busybox_);
+    image.layers.push_back({.tar = tar_of({{.name = "dev", .type = '5', .mode = 0755},
+                                           {.name = "proc", .type = '5', .mode = 0755},
+                                           {.name = "run", .type = '5', .mode = 0755},
+                                           {.name = "sys", .type = '5', .mode = 0755},
+                                           {.name = "tmp", .type = '5', .mode = 01777}})});
+    image.config = R"({"Entrypoint": ["/bin/sh", "-c"], "Cmd": ["pwd; /bin/busybox stat -c '%a %u:%g' . .."], "User": "web",
+                       "WorkingDir": "/work dir/inner", "Env": ["PATH=/bin"]})";
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", image), "first"})));
+    auto run_with = [](const char* option) { return holmctl({"run", "--rm", "--network=none", "--image=first", option}); };
+    EXPECT_EQ(run_with("--ephemeral").out, "/work dir/inner\n755 0:0\n755 0:0\n");
+    const Outcome sealed = run_with("--read-only"), absent = run_with("--workdir=/nowhere");
+    EXPECT_TRUE(exits(sealed, 125));
+    EXPECT_TRUE(has(sealed.err, "cannot make the working directory '/work dir/inner'"));
+    EXPECT_TRUE(has(sealed.err, "Read-only file system"));
+    EXPECT_TRUE(exits(absent, 125));
+    EXPECT_TRUE(has(absent.err, "cannot use the working directory '/nowhere'"));
+}
+
 TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
 {
     const std::string image = layout("image", two_layers(busybox_));

@@ -22,6 +22,7 @@ TEST(PayloadDefaults, FillInWhatTheMachineLeavesOpen)
     EXPECT_EQ(spec.payload.command, (std::vector<std::string>{"/entry", "serve"}));
     EXPECT_EQ(spec.payload.user, "www-data");
     EXPECT_EQ(spec.payload.working_directory, "/srv");
+    EXPECT_TRUE(spec.payload.makes_working_directory);
     EXPECT_EQ(spec.payload.stop_signal, SIGQUIT);
     EXPECT_EQ(spec.payload.environment, (std::vector<std::pair<std::string, std::string>>{{"A", "image"}, {"B", "own"}, {"C", "own"}}));
 }
@@ -38,6 +39,7 @@ TEST(PayloadDefaults, LeaveWhatTheMachineSays)
     EXPECT_EQ(spec.payload.command, std::vector<std::string>{"sh"});
     EXPECT_EQ(spec.payload.user, "root");
     EXPECT_EQ(spec.payload.working_directory, "/");
+    EXPECT_FALSE(spec.payload.makes_working_directory);
     EXPECT_EQ(spec.payload.stop_signal, SIGTERM);
 }
 
