@@ -12,6 +12,11 @@ std::string store_listing()
     return sh("ls -A /var/lib/holm/layers /var/lib/holm/images /var/lib/holm/images/.manifests | grep -v '^.lock$'").out;
 }
 
+std::string plan_of(const std::string& machine)
+{
+    return content_of(fmt::format("/run/holm/machines/{}/plan.toml", machine));
+}
+
 // The lower layer has files; the upper hides one, replaces a folder, and adds one.
 Layout two_layers(const std::string& busybox)
 {
@@ -79,6 +84,42 @@ TEST_F(OciTest, RunsAsTheImageSays)
                   .out,
               "root\nown\n");
     EXPECT_TRUE(has(holmctl({"image-status", "first"}).out, "/bin/sh -c"));
+}
+
+TEST_F(OciTest, ItsHealthcheckIsTheMachines)
+{
+    Layout image = two_layers(busybox_);
+    image.config = R"({"Entrypoint": ["/bin/busybox", "sleep", "1000"], "Env": ["PATH=/bin"],
+                       "Healthcheck": {"Test": ["CMD-SHELL", "test -e /srv/page"], "Interval": 1000000000, "Timeout": 5000000000,
+                                       "StartPeriod": 7, "Retries": 1}})";
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", image), "first"})));
+    const std::string out = folder() + "/out", shown = "Health: /bin/sh -c test -e /srv/page (every 1s, at most 5s each, retries 1)\n";
+    EXPECT_TRUE(has(holmctl({"image-status", "first"}).out, shown));
+    ASSERT_TRUE(succeeds(holmctl({"export-oci", "first", out})));
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", out, "second"})));
+    EXPECT_TRUE(has(holmctl({"image-status", "second"}).out, shown));
+    EXPECT_TRUE(
+        has(sh(fmt::format("cat {}/blobs/sha256/* | grep -ao '\"Healthcheck\":{{[^}}]*}}'", out)).out,
+            R"({"Test":["CMD-SHELL","test -e /srv/page"],"Interval":1000000000,"Timeout":5000000000,"StartPeriod":7,"Retries":1})"));
+
+    const std::string machine = name();
+    ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=" + machine, "--network=none", "--image=first"})));
+    EXPECT_TRUE(has(plan_of(machine), "[payload.health]"));
+    EXPECT_TRUE(eventually([&] { return machine_property(machine, "Health") == "s \"healthy\""; }));
+    EXPECT_TRUE(succeeds(holmctl({"commit", machine, "third"})));
+    EXPECT_TRUE(has(holmctl({"image-status", "third"}).out, shown));
+    EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/busybox", "rm", "/srv/page"})));
+    EXPECT_TRUE(eventually([&] { return machine_property(machine, "Health") == "s \"unhealthy\""; }));
+    EXPECT_EQ(state_of(machine), "running");
+    take_away(machine);
+
+    // Of another command nobody asks.
+    const std::string other = name();
+    ASSERT_TRUE(succeeds(
+        holmctl({"run", "--detach", "--name=" + other, "--network=none", "--image=first", "--", "/bin/busybox", "sleep", "1000"})));
+    EXPECT_TRUE(has(plan_of(other), "[payload]"));
+    EXPECT_FALSE(plan_of(other).contains("payload.health"));
+    take_away(other);
 }
 
 TEST_F(OciTest, AWorkingDirectoryThatIsInNoLayerIsMade)
