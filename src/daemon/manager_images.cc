@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "daemon/manager_object.h"
 #include "image/identifiers.h"
+#include "image/payload_defaults.h"
 
 namespace holm::daemon {
 
@@ -47,6 +48,11 @@ systemd::Options properties_of(const ImageView& view)
                 {"ExposedPorts", manifest.config.exposed_ports},
                 {"Volumes", manifest.config.volumes},
                 {"Labels", manifest.config.labels}});
+    if (auto health = image::health_of(manifest.config))
+        all.insert({{"HealthCommand", health->command},
+                    {"HealthInterval", static_cast<uint64_t>(health->interval.count())},
+                    {"HealthTimeout", static_cast<uint64_t>(health->timeout.count())},
+                    {"HealthRetries", uint32_t{health->retries}}});
     return all;
 }
 

@@ -30,6 +30,15 @@ Result<std::string> parse_key(std::string_view text)
     return std::string(text);
 }
 
+constexpr Field<Healthcheck> healthcheck_fields[] = {
+    field<&Healthcheck::test, List<Argument>>("test"),
+    field<&Healthcheck::interval, Number>("interval"),
+    field<&Healthcheck::timeout, Number>("timeout"),
+    field<&Healthcheck::start_period, Number>("start_period"),
+    field<&Healthcheck::start_interval, Number>("start_interval"),
+    field<&Healthcheck::retries, Number>("retries"),
+};
+
 constexpr Field<Config> config_fields[] = {
     field<&Config::entrypoint, List<Argument>>("entrypoint"),
     field<&Config::command, List<Argument>>("command"),
@@ -40,6 +49,7 @@ constexpr Field<Config> config_fields[] = {
     field<&Config::volumes, List<Argument>>("volumes"),
     map_field<&Config::environment, parse_key, Argument>("environment"),
     map_field<&Config::labels, parse_key, Argument>("labels"),
+    machine::table_field<&Config::healthcheck, healthcheck_fields>("healthcheck"),
 };
 
 constexpr Field<Manifest> manifest_fields[] = {

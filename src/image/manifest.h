@@ -15,6 +15,14 @@ namespace holm::image {
 inline constexpr size_t max_layers = 250;        // of an image; the kernel's own limit of an overlay is 500
 inline constexpr size_t max_manifest = 1 << 20;  // bytes of any of these files
 
+// How docker asks whether a payload does its work; without `test` the image says nothing of it. Times in nanoseconds; 0: docker's default.
+struct Healthcheck {
+    std::vector<std::string> test;  // "CMD", PROGRAM, …; "CMD-SHELL", LINE; "NONE"
+    uint64_t interval = 0, timeout = 0, start_period = 0, start_interval = 0;
+    uint64_t retries = 0;
+    bool operator==(const Healthcheck&) const = default;
+};
+
 // What an image says of its payload, as an OCI image's config: the default of a machine that says nothing itself.
 struct Config {
     std::vector<std::string> entrypoint, command;
@@ -24,6 +32,7 @@ struct Config {
     std::vector<std::string> exposed_ports;  // "80/tcp"
     std::vector<std::string> volumes;        // paths inside
     std::map<std::string, std::string> labels;
+    Healthcheck healthcheck;
     bool operator==(const Config&) const = default;
 };
 

@@ -19,6 +19,7 @@ using Json = nlohmann::json;
 using machine::has_control;
 
 constexpr unsigned max_nesting = 32;
+constexpr size_t max_test_words = 256, max_test = 64 << 10;  // bytes; the supervisor has it in one message
 
 struct MediaType {
     std::string_view name;
@@ -111,6 +112,15 @@ Result<std::vector<std::string>> keys_in(const Json& object, const char* key)
     return keys;
 }
 
+// 0 where it is missing.
+Result<uint64_t> number_in(const Json& object, const char* key)
+{
+    const Json* member = find(object, key);
+    if (!member) return uint64_t{0};
+    if (!member->is_number_unsigned() || member->get<uint64_t>() > INT64_MAX) return wrong(key);
+    return member->get<uint64_t>();
+}
+
 Result<Descriptor> parse_descriptor(const Json& object)
 {
     if (!object.is_object()) return error(Errc::Invalid, "a descriptor is no object");
@@ -179,6 +189,28 @@ Result<> check_payload(const Config& config)
     return {};
 }
 
+bool is_test(const std::vector<std::string>& test)
+{
+    size_t size = 0;
+    for (const std::string& word : test) size += word.size() + 1;
+    if (test.empty() || test.size() > max_test_words || size > max_test) return false;
+    if (test[0] == "NONE") return true;
+    return test.size() > 1 && !test[1].empty() && (test[0] == "CMD" || test[0] == "CMD-SHELL");
+}
+
+Result<Healthcheck> parse_healthcheck(const Json& object)
+{
+    Healthcheck check;
+    check.test = TRY(texts_in(object, "Test"));
+    check.interval = TRY(number_in(object, "Interval"));
+    check.timeout = TRY(number_in(object, "Timeout"));
+    check.start_period = TRY(number_in(object, "StartPeriod"));
+    check.start_interval = TRY(number_in(object, "StartInterval"));
+    check.retries = TRY(number_in(object, "Retries"));
+    if (!is_test(check.test)) return wrong("Test");
+    return check;
+}
+
 Result<Config> parse_payload(const Json& object)
 {
     Config config;
@@ -194,6 +226,8 @@ Result<Config> parse_payload(const Json& object)
     config.exposed_ports = TRY(keys_in(object, "ExposedPorts"));
     config.volumes = TRY(keys_in(object, "Volumes"));
     for (const std::string& key : TRY(keys_in(object, "Labels"))) config.labels[key] = TRY(text_in(object.at("Labels"), key.c_str()));
+    // Docker's own, which OCI does not know: what is no check of docker's is none here, and no reason to refuse the image.
+    if (const Json* check = find(object, "Healthcheck")) config.healthcheck = parse_healthcheck(*check).value_or(Healthcheck());
     TRY(check_payload(config));
     return config;
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 
@@ -19,6 +20,17 @@ Result<> check(int result, struct archive* archive, const char* what)
     if (result == ARCHIVE_OK) return {};
     const char* text = archive_error_string(archive);
     return error(Errc::Invalid, "{}: {}", what, text ? printable(text) : "it is damaged");
+}
+
+// Names are bytes: one that is no UTF-8 is taken as it stands, which is what libarchive has done when it says so. It tells the last of an
+// entry's warnings alone.
+bool is_of_conversion(const char* warning)
+{
+    constexpr std::array<std::string_view, 4> names = {"Pathname", "Linkname", "Uname", "Gname"};
+    const std::string_view text = warning ? warning : "";
+    return std::ranges::any_of(names, [&](std::string_view name) {
+        return text.starts_with(name) && text.substr(name.size()).starts_with(" can't be converted ");
+    });
 }
 
 }  // namespace
@@ -92,7 +104,8 @@ Error TarInput::failure(struct archive* archive)
         return error(Errc::NotSupported,
                      "the archive takes more memory to unpack than it may have: pack it again with a window of 128 MiB at most ({})",
                      printable(text));
-    return error(Errc::Invalid, "the archive is damaged: {}", printable(text));
+    const std::string where = archive == entries_.get() && !name_.empty() ? fmt::format(" at '{}'", printable(name_, 100)) : "";
+    return error(Errc::Invalid, "the archive is damaged{}: {}", where, printable(text));
 }
 
 Result<> TarInput::open()
@@ -125,7 +138,9 @@ Result<archive_entry*> TarInput::next()
     const int result = archive_read_next_header(entries_.get(), &entry);
     if (result == ARCHIVE_EOF && error_) return *error_;
     if (result == ARCHIVE_EOF) return nullptr;
-    if (result == ARCHIVE_OK) return entry;
+    const char* name = entry ? archive_entry_pathname(entry) : nullptr;
+    name_ = name ? name : "";
+    if (result == ARCHIVE_OK || (result == ARCHIVE_WARN && is_of_conversion(archive_error_string(entries_.get())))) return entry;
     return failure(entries_.get());
 }
 

@@ -61,6 +61,7 @@ private:
     Archive bytes_, entries_;
     std::string buffer_;
     Sha256 input_hash_, tar_hash_;
+    std::string name_;  // of the last entry
     uint64_t read_ = 0, unpacked_ = 0;
     uint64_t zeros_ = 0;          // that the tar ends with, as far as it was read
     bool starved_ = false;        // more of it was asked for than there is

@@ -42,6 +42,20 @@ Json describe_set(const std::vector<std::string>& keys)
     return set;
 }
 
+Json describe_healthcheck(const Healthcheck& check)
+{
+    Json json = {{"Test", check.test}};
+    auto put = [&](const char* key, uint64_t value) {
+        if (value) json[key] = value;
+    };
+    put("Interval", check.interval);
+    put("Timeout", check.timeout);
+    put("StartPeriod", check.start_period);
+    put("StartInterval", check.start_interval);
+    put("Retries", check.retries);
+    return json;
+}
+
 Json describe_payload(const Config& config)
 {
     Json json = Json::object();
@@ -59,6 +73,7 @@ Json describe_payload(const Config& config)
     put("WorkingDir", config.working_directory);
     put("Labels", config.labels);
     put("StopSignal", config.stop_signal);
+    if (!config.healthcheck.test.empty()) json["Healthcheck"] = describe_healthcheck(config.healthcheck);
     return json;
 }
 

@@ -14,8 +14,9 @@ namespace holm::launch {
 
 namespace {
 
-// Said by others: "unit.slice", "rootfs.lower", "rootfs.ids".
-constexpr auto said_twice = std::to_array<std::string_view>({"locked_paths", "range_lock", "shared_paths", "state"});
+// Said by others: "unit.slice", "rootfs.lower", "rootfs.ids", "payload.working_directory".
+constexpr auto said_twice =
+    std::to_array<std::string_view>({"locked_paths", "payload.makes_working_directory", "range_lock", "shared_paths", "state"});
 
 void flatten(const machine::TomlValue& value, const std::string& key, Leaves& leaves)
 {

@@ -208,6 +208,7 @@ Result<Payload> plan_payload(const Spec& spec, const Facts& facts, const Request
     payload.stub = !payload.boot && spec.payload.init;
     payload.user = spec.payload.user;
     payload.working_directory = spec.payload.working_directory;
+    payload.makes_working_directory = spec.payload.makes_working_directory;
     payload.hostname = spec.identity.hostname.empty() ? spec.name.text() : spec.identity.hostname;
     if (payload.boot) {
         TRY(find_init(spec, facts, payload));

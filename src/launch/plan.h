@@ -59,6 +59,7 @@ struct Payload {
     std::vector<std::string> command;
     std::string user = "root";  // "name", "uid", "user:group": resolved in the machine's /etc/passwd, inside
     std::string working_directory = "/";
+    bool makes_working_directory = false;                          // where the root has none
     std::vector<std::pair<std::string, std::string>> environment;  // whole: PATH, TERM, container, … HOME, USER, LOGNAME where
                                                                    // user is root; else inside, where it is known, if not set here
     std::string hostname;

@@ -264,6 +264,7 @@ constexpr Field<Payload> payload_fields[] = {
     field<&Payload::command, machine::List<AnyText, max_arguments>>("command"),
     field<&Payload::user, AnyText>("user"),
     field<&Payload::working_directory, AnyText>("working_directory"),
+    field<&Payload::makes_working_directory, machine::Boolean>("makes_working_directory"),
     field<&Payload::hostname, AnyText>("hostname"),
     field<&Payload::stop_signal, machine::Integer<int, 0, 64>>("stop_signal"),
     field<&Payload::start_timeout, Duration>("start_timeout"),

@@ -52,6 +52,7 @@ struct PayloadSpec {
     bool init = false;
     std::string user = "root";
     std::string working_directory = "/";
+    bool makes_working_directory = false;  // where it is missing: no key, but of one that an image asks for
     std::vector<std::pair<std::string, std::string>> environment;
     std::optional<Microseconds> start_timeout;  // default: of holm.toml, 90 s
     std::optional<Microseconds> stop_timeout;

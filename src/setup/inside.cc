@@ -87,6 +87,8 @@ Result<> run_inside(InsideInput input, Status& status)
     status.reach(launch::hold_network);
     status.enter("user");
     kernel::User user = TRY(resolve_user(plan, root.get()));
+    status.enter("command");
+    if (plan.payload.makes_working_directory) TRY(make_working_directory(root.get(), plan.payload.working_directory));
     Environment environment = plan.payload.environment;
     if (!plan.payload.boot) complete_environment(environment, user);
     status.reach(launch::hold_init);

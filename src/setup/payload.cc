@@ -35,7 +35,9 @@ Result<> enter_working_directory(const std::string& path)
 {
     if (!path.starts_with('/')) return error(Errc::Invalid, "the working directory '{}' is not an absolute path", printable(path));
     auto folder = kernel::open_source(path, O_PATH | O_DIRECTORY);
-    if (!folder) return errno_error(folder.error().sys_errno, "cannot use the working directory '{}' of the machine", printable(path));
+    if (!folder)
+        return errno_error(folder.error().sys_errno, "cannot use the working directory '{}' of the machine (make it, or name another)",
+                           printable(path));
     if (::fchdir(folder->get())) return sys_error("cannot use the working directory '{}' of the machine", printable(path));
     return {};
 }
@@ -124,6 +126,15 @@ Result<std::string> find_as_user(const Launch& launch)
 }
 
 }  // namespace
+
+Result<> make_working_directory(int root, const std::string& path)
+{
+    auto made = kernel::make_folder_in_root(root, path, kernel::Links::Inside);
+    if (made || made.error().sys_errno == EACCES) return {};
+    return errno_error(made.error().sys_errno,
+                       "cannot make the working directory '{}' that the image asks for (payload.working_directory names another)",
+                       printable(path));
+}
 
 // A change of credentials would clear it. Had the supervisor died before, nobody would take "started".
 Result<> die_with_supervisor()

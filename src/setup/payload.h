@@ -38,6 +38,9 @@ struct Launch {
     Init init = Init::None;
 };
 
+// The folder, with those above it, made in the machine's root where it is missing, as its root's and 0755. What only its user may reach is
+// left to be entered as that.
+Result<> make_working_directory(int root, const std::string& path);
 // The program that launch_payload would execute, found as its user by a process that ends with the answer. Errors: NoCommand,
 // NotExecutable.
 Result<std::string> look_for_program(const Launch& launch);

@@ -155,7 +155,7 @@ Result<kernel::Message> export_tar(const Job& job, const image::Store& store)
     hold.reset();
     uint64_t done = 0;
     auto go_on = reporting(job, done);
-    image::PackInput input{.tree = tree.get(), .output = output, .compression = compression, .whiteouts = upper_alone};
+    image::PackInput input{.tree = tree.get(), .output = output, .compression = compression, .nanoseconds = true, .whiteouts = upper_alone};
     for (const Fd& layer : sealed) input.below.push_back(layer.get());
     const image::Packed packed = TRY(image::pack_tar(input, go_on));
     TRY(presence.check(name));

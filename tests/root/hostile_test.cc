@@ -135,6 +135,27 @@ TEST_F(Hostile, WorkingDirectoryIsNoWayOut)
     }
 }
 
+TEST_F(Hostile, NoWorkingDirectoryIsMadeOutside)
+{
+    replace_by_link("/link", scratch / "canary");
+    replace_by_link("/up", "../../../../../../../.." + scratch / "canary");
+    replace_by_link("/process", "/proc/1/root" + scratch / "canary");
+    for (const char* folder :
+         {"/link", "/link/new", "/up/new", "/process/new", "/proc/1/cwd/new", "/proc/self/fd/7/new", "/bin/busybox/new"}) {
+        launch::Plan plan = make_shell_plan(scratch / "base", "pwd");
+        plan.payload.working_directory = folder;
+        plan.payload.makes_working_directory = true;
+        Finished done = run(scratch, plan);
+        ASSERT_TRUE(done.said.error) << folder << done.output;
+        EXPECT_NE(done.said.error->text.find("the working directory"), std::string::npos) << done.said.error->text;
+    }
+    replace_by_link("/inside", "/var");
+    launch::Plan plan = make_shell_plan(scratch / "base", "pwd");
+    plan.payload.working_directory = "/inside/new";
+    plan.payload.makes_working_directory = true;
+    EXPECT_EQ(run(scratch, plan).output, "/var/new\n");
+}
+
 TEST_F(Hostile, PayloadHasNoDescriptorsButItsThree)
 {
     Finished done = run_script(scratch, scratch / "base", "ls /proc/self/fd | wc -l; ls /proc/$$/fd; true");

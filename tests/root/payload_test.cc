@@ -67,6 +67,27 @@ TEST_F(Payload, UsersThatAreNoneAreRefused)
     }
 }
 
+TEST_F(Payload, TheWorkingDirectoryOfAnImageIsMade)
+{
+    launch::Plan plan = make_shell_plan(scratch / "base", "pwd; stat -c '%a %u:%g' . ..");
+    plan.payload.user = "alice";
+    plan.payload.working_directory = "/var/work dir/inner";
+    Finished missing = run(scratch, plan);
+    ASSERT_TRUE(missing.said.error);
+    EXPECT_NE(missing.said.error->text.find("make it, or name another"), std::string::npos) << missing.said.error->text;
+    plan.payload.makes_working_directory = true;
+    for (int boots = 0; boots < 2; ++boots) EXPECT_EQ(run(scratch, plan).output, "/var/work dir/inner\n755 0:0\n755 0:0\n");
+    plan.rootfs.read_only = true;
+    EXPECT_EQ(run(scratch, plan).output, "/var/work dir/inner\n755 0:0\n755 0:0\n");
+    plan.payload.working_directory = "/var/other";
+    Finished refused = run(scratch, plan);
+    ASSERT_TRUE(refused.said.error);
+    EXPECT_EQ(refused.said.error->text,
+              "cannot make the working directory '/var/other' that the image asks for (payload.working_directory names another): "
+              "Read-only file system");
+    EXPECT_EQ(refused.said.step, "command");
+}
+
 TEST_F(Payload, ExitStatusAndSignalsAreItsOwn)
 {
     EXPECT_EQ(run_command({"/bin/sh", "-c", "exit 42"}).exit->value, 42);

@@ -157,6 +157,39 @@ TEST_F(HostileImageTest, WhatIsOddStaysInside)
     EXPECT_FALSE(exists(root + "/disk") || exists(root + "/null"));
 }
 
+// As GNU tar's pax archives of a root from another time have them: names are bytes.
+TEST_F(HostileImageTest, NamesThatAreNoUtf8AreTakenAsTheyStand)
+{
+    ASSERT_TRUE(succeeds(import_archive({pax("path", "\xff\xfe"),
+                                         {.name = "x", .content = "bytes"},
+                                         pax("linkpath", "\xff\xfe"),
+                                         {.name = "hard", .type = '1', .link = "y"},
+                                         pax("linkpath", "\xfd"),
+                                         {.name = "soft", .type = '2', .link = "y"},
+                                         pax("uname", "\xfc"),
+                                         {.name = "user", .content = ""},
+                                         pax("gname", "\xfc"),
+                                         {.name = "group", .content = ""}})));
+    const std::string root = tree();
+    EXPECT_EQ(content_of(root + "/\xff\xfe"), "bytes");
+    EXPECT_EQ(sh("cd " + root + " && ls -A | LC_ALL=C sort && readlink soft && stat -c %h hard").out,
+              "group\nhard\nsoft\nuser\n\xff\xfe\n\xfd\n2\n");
+    ASSERT_TRUE(succeeds(holmctl({"remove-image", "hostile"})));
+    ASSERT_TRUE(
+        succeeds(sh(fmt::format("mkdir {0}/u && cd {0}/u && touch $'\\xff\\xfe' && tar --format=pax -cf {0}/u.tar . && "
+                                "holmctl import-tar {0}/u.tar hostile",
+                                folder()))));
+    EXPECT_TRUE(exists(tree() + "/\xff\xfe"));
+}
+
+TEST_F(HostileImageTest, AnErrorNamesTheEntry)
+{
+    const Member malformed{.name = "PaxHeader", .type = 'x', .content = "999 path=y\n"};
+    EXPECT_TRUE(refuses(import_archive({{.name = "before", .content = ""}, malformed, {.name = "named", .content = ""}}), 1,
+                        "the archive is damaged at 'named': "));
+    expect_nothing_left("malformed");
+}
+
 // A byte of a header is another, and the checksum holds again: what our reader takes GNU tar takes too, with the same names, kinds and
 // sizes.
 TEST_F(HostileImageTest, NoOtherReaderSeesAnotherTree)

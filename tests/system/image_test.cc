@@ -205,6 +205,18 @@ TEST_F(ImageTest, AFolderAndATarOfItAreOneLayer)
     expect_empty_store();
 }
 
+// The times to the nanosecond, those of the root itself too.
+TEST_F(ImageTest, OutAsATarAndInAgainIsTheSameLayer)
+{
+    const std::string root = busybox(), path = folder() + "/out.tar", first = image(), second = image();
+    ASSERT_TRUE(succeeds(sh(fmt::format("cd {} && touch -d '2024-01-02 03:04:05.123456789' bin/busybox bin .", root))));
+    ASSERT_TRUE(succeeds(holmctl({"import-fs", root, first})));
+    ASSERT_TRUE(succeeds(holmctl({"export-tar", first, path})));
+    ASSERT_TRUE(succeeds(holmctl({"import-tar", path, second})));
+    EXPECT_EQ(trim(sh("ls /var/lib/holm/layers | wc -l").out), "1");
+    EXPECT_EQ(trim(sh("stat -c %y /var/lib/holm/layers/*/tree | cut -d' ' -f2").out), "03:04:05.123456789");
+}
+
 // A file is hashed once it is whole, while others still come: what an archive then does to it counts.
 TEST_F(ImageTest, WhatAnArchiveTakesBackIsNotInItsDigest)
 {

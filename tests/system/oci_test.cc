@@ -12,6 +12,11 @@ std::string store_listing()
     return sh("ls -A /var/lib/holm/layers /var/lib/holm/images /var/lib/holm/images/.manifests | grep -v '^.lock$'").out;
 }
 
+std::string plan_of(const std::string& machine)
+{
+    return content_of(fmt::format("/run/holm/machines/{}/plan.toml", machine));
+}
+
 // The lower layer has files; the upper hides one, replaces a folder, and adds one.
 Layout two_layers(const std::string& busybox)
 {
@@ -81,6 +86,63 @@ TEST_F(OciTest, RunsAsTheImageSays)
     EXPECT_TRUE(has(holmctl({"image-status", "first"}).out, "/bin/sh -c"));
 }
 
+TEST_F(OciTest, ItsHealthcheckIsTheMachines)
+{
+    Layout image = two_layers(busybox_);
+    image.config = R"({"Entrypoint": ["/bin/busybox", "sleep", "1000"], "Env": ["PATH=/bin"],
+                       "Healthcheck": {"Test": ["CMD-SHELL", "test -e /srv/page"], "Interval": 1000000000, "Timeout": 5000000000,
+                                       "StartPeriod": 7, "Retries": 1}})";
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", image), "first"})));
+    const std::string out = folder() + "/out", shown = "Health: /bin/sh -c test -e /srv/page (every 1s, at most 5s each, retries 1)\n";
+    EXPECT_TRUE(has(holmctl({"image-status", "first"}).out, shown));
+    ASSERT_TRUE(succeeds(holmctl({"export-oci", "first", out})));
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", out, "second"})));
+    EXPECT_TRUE(has(holmctl({"image-status", "second"}).out, shown));
+    EXPECT_TRUE(
+        has(sh(fmt::format("cat {}/blobs/sha256/* | grep -ao '\"Healthcheck\":{{[^}}]*}}'", out)).out,
+            R"({"Test":["CMD-SHELL","test -e /srv/page"],"Interval":1000000000,"Timeout":5000000000,"StartPeriod":7,"Retries":1})"));
+
+    const std::string machine = name();
+    ASSERT_TRUE(succeeds(holmctl({"run", "--detach", "--name=" + machine, "--network=none", "--image=first"})));
+    EXPECT_TRUE(has(plan_of(machine), "[payload.health]"));
+    EXPECT_TRUE(eventually([&] { return machine_property(machine, "Health") == "s \"healthy\""; }));
+    EXPECT_TRUE(succeeds(holmctl({"commit", machine, "third"})));
+    EXPECT_TRUE(has(holmctl({"image-status", "third"}).out, shown));
+    EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/busybox", "rm", "/srv/page"})));
+    EXPECT_TRUE(eventually([&] { return machine_property(machine, "Health") == "s \"unhealthy\""; }));
+    EXPECT_EQ(state_of(machine), "running");
+    take_away(machine);
+
+    // Of another command nobody asks.
+    const std::string other = name();
+    ASSERT_TRUE(succeeds(
+        holmctl({"run", "--detach", "--name=" + other, "--network=none", "--image=first", "--", "/bin/busybox", "sleep", "1000"})));
+    EXPECT_TRUE(has(plan_of(other), "[payload]"));
+    EXPECT_FALSE(plan_of(other).contains("payload.health"));
+    take_away(other);
+}
+
+TEST_F(OciTest, AWorkingDirectoryThatIsInNoLayerIsMade)
+{
+    Layout image = two_layers(busybox_);
+    image.layers.push_back({.tar = tar_of({{.name = "dev", .type = '5', .mode = 0755},
+                                           {.name = "proc", .type = '5', .mode = 0755},
+                                           {.name = "run", .type = '5', .mode = 0755},
+                                           {.name = "sys", .type = '5', .mode = 0755},
+                                           {.name = "tmp", .type = '5', .mode = 01777}})});
+    image.config = R"({"Entrypoint": ["/bin/sh", "-c"], "Cmd": ["pwd; /bin/busybox stat -c '%a %u:%g' . .."], "User": "web",
+                       "WorkingDir": "/work dir/inner", "Env": ["PATH=/bin"]})";
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", layout("image", image), "first"})));
+    auto run_with = [](const char* option) { return holmctl({"run", "--rm", "--network=none", "--image=first", option}); };
+    EXPECT_EQ(run_with("--ephemeral").out, "/work dir/inner\n755 0:0\n755 0:0\n");
+    const Outcome sealed = run_with("--read-only"), absent = run_with("--workdir=/nowhere");
+    EXPECT_TRUE(exits(sealed, 125));
+    EXPECT_TRUE(has(sealed.err, "cannot make the working directory '/work dir/inner'"));
+    EXPECT_TRUE(has(sealed.err, "Read-only file system"));
+    EXPECT_TRUE(exits(absent, 125));
+    EXPECT_TRUE(has(absent.err, "cannot use the working directory '/nowhere'"));
+}
+
 TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
 {
     const std::string image = layout("image", two_layers(busybox_));
@@ -107,7 +169,6 @@ TEST_F(OciTest, AnArchiveAndDockerSaveAreTaken)
               holmctl({"run", "--rm", "--network=none", "--image=first"}).out);
 }
 
-// As `umoci insert` of Debian 12 writes them: without the blocks that end an archive, and without what fills the last one up.
 // Of a skopeo that fails the first time, when it has fetched one file.
 TEST_F(OciTest, APullGoesOnFromWhereItFailed)
 {
@@ -125,6 +186,17 @@ TEST_F(OciTest, APullGoesOnFromWhereItFailed)
     EXPECT_TRUE(has(holmctl({"run", "--rm", "--image=first", "--network=none"}).out, "web\n/srv\nhello"));
 }
 
+// Of one that fails before it has fetched anything, as of a name that is mistyped.
+TEST_F(OciTest, APullThatFetchedNothingLeavesNothing)
+{
+    const std::string tools = folder() + "/tools";
+    make_folder(tools);
+    write_file(tools + "/skopeo", "#!/bin/sh\nto=${4#oci:}\nmkdir -p $to/blobs/sha256\nexit 1\n", 0755);
+    EXPECT_TRUE(has(sh(fmt::format("PATH={}:$PATH holmctl pull-oci example.org/mistyped first", tools)).err, "skopeo could not fetch"));
+    EXPECT_EQ(sh("ls -d /var/tmp/holm-pull-* 2>/dev/null").out, "");
+}
+
+// As `umoci insert` of Debian 12 writes them: without the blocks that end an archive, and without what fills the last one up.
 TEST_F(OciTest, ALayerMayEndBehindItsLastByte)
 {
     Layout image = two_layers(busybox_);

@@ -9,6 +9,7 @@
 #include "cli/sizes.h"
 #include "cli/table.h"
 #include "cli/verbs/verbs.h"
+#include "machine/grammar.h"
 
 namespace holm::cli::verbs {
 
@@ -46,6 +47,12 @@ std::string describe_image(const Properties& image)
     line("Stop signal", text_of(image, "StopSignal"));
     line("Ports", list("ExposedPorts"));
     line("Volumes", list("Volumes"));
+    auto time = [&](const char* name) {
+        return machine::describe_duration(machine::Microseconds(static_cast<int64_t>(number_of(image, name))));
+    };
+    if (image.contains("HealthCommand"))
+        line("Health", fmt::format("{} (every {}, at most {} each, retries {})", list("HealthCommand"), time("HealthInterval"),
+                                   time("HealthTimeout"), number_of(image, "HealthRetries")));
     return text;
 }
 

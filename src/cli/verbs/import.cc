@@ -91,6 +91,15 @@ public:
         std::error_code ignored;
         std::filesystem::remove_all(path_, ignored);
     }
+    // Skopeo makes its folders first: without a file in them there is nothing that the next pull need not fetch.
+    void remove_where_nothing_was_fetched() const
+    {
+        std::error_code failed;
+        std::filesystem::recursive_directory_iterator at(path_, failed);
+        for (; !failed && at != end(at); at.increment(failed))
+            if (!is_directory(at->symlink_status(failed))) return;
+        if (!failed) remove();
+    }
 
 private:
     Scratch() = default;
@@ -178,7 +187,10 @@ Result<int> pull_oci(const Invocation& call)
     const Scratch scratch = TRY(Scratch::make(reference));
     const std::string layout = scratch.path() + "/layout";
     ::unlink((layout + "/index.json").c_str());  // of one that was cut off behind its last blob
-    TRY(fetch(reference, layout), fmt::format("cannot pull image '{}'", *name));
+    if (auto fetched = fetch(reference, layout); !fetched) {
+        scratch.remove_where_nothing_was_fetched();
+        return with_context(fetched.error(), fmt::format("cannot pull image '{}'", *name));
+    }
     const Undo removal([&] { scratch.remove(); });  // whole, or damaged: then the next one fetches all of it
     Fd source = TRY(open_file(layout, O_RDONLY | O_DIRECTORY));
     return import(call, {.method = "ImportOci", .source = std::move(source), .name = std::move(*name), .more = {""}});

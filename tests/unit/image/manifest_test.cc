@@ -23,7 +23,13 @@ Manifest example()
                        .stop_signal = "SIGQUIT",
                        .exposed_ports = {"80/tcp"},
                        .volumes = {"/data"},
-                       .labels = {{"org.opencontainers.image.title", "x"}}}};
+                       .labels = {{"org.opencontainers.image.title", "x"}},
+                       .healthcheck = {.test = {"CMD-SHELL", "test -e \"/a b\" || exit 1"},
+                                       .interval = 5000000000,
+                                       .timeout = 1,
+                                       .start_period = INT64_MAX,
+                                       .start_interval = 2,
+                                       .retries = 7}}};
 }
 
 TEST(Manifest, ComesBackAsItWas)
@@ -33,6 +39,14 @@ TEST(Manifest, ComesBackAsItWas)
     ASSERT_TRUE(read) << read.error().text;
     EXPECT_EQ(*read, manifest);
     EXPECT_EQ(describe_manifest(*read), describe_manifest(manifest));
+}
+
+// Its digest is that of its text: what an image does not say must not change it.
+TEST(Manifest, SaysNothingOfAHealthcheckThatIsNone)
+{
+    Manifest manifest = example();
+    manifest.config.healthcheck = {};
+    EXPECT_FALSE(describe_manifest(manifest).contains("healthcheck"));
 }
 
 TEST(Manifest, IsRefusedWhereItIsDamaged)

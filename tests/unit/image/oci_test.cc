@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "image/write_oci.h"
+
 namespace holm::image::oci {
 namespace {
 
@@ -95,19 +97,65 @@ TEST(OciManifest, IsRefusedWhereItIsNone)
 TEST(OciConfig, BecomesThePayload)
 {
     auto read = parse_config(config_of(R"({"Entrypoint": ["/e"], "Cmd": ["a", ""], "User": "1000:1000", "WorkingDir": "srv",
-        "Env": ["A=1", "B=x=y", "A=2"], "StopSignal": "SIGQUIT", "ExposedPorts": {"80/tcp": {}}, "Volumes": {"/data": {}}, "Labels": {"k": "v"}})"));
+        "Env": ["A=1", "B=x=y", "A=2"], "StopSignal": "SIGQUIT", "ExposedPorts": {"80/tcp": {}}, "Volumes": {"/data": {}}, "Labels": {"k": "v"},
+        "Healthcheck": {"Test": ["CMD", "check", ""], "Interval": 5000000000, "Timeout": 3000000000, "StartPeriod": 1, "Retries": 2}})"));
     ASSERT_TRUE(read) << read.error().text;
-    EXPECT_EQ(read->config, (Config{.entrypoint = {"/e"},
-                                    .command = {"a", ""},
-                                    .user = "1000:1000",
-                                    .working_directory = "/srv",
-                                    .environment = {{"A", "2"}, {"B", "x=y"}},
-                                    .stop_signal = "SIGQUIT",
-                                    .exposed_ports = {"80/tcp"},
-                                    .volumes = {"/data"},
-                                    .labels = {{"k", "v"}}}));
+    EXPECT_EQ(read->config,
+              (Config{.entrypoint = {"/e"},
+                      .command = {"a", ""},
+                      .user = "1000:1000",
+                      .working_directory = "/srv",
+                      .environment = {{"A", "2"}, {"B", "x=y"}},
+                      .stop_signal = "SIGQUIT",
+                      .exposed_ports = {"80/tcp"},
+                      .volumes = {"/data"},
+                      .labels = {{"k", "v"}},
+                      .healthcheck = {
+                          .test = {"CMD", "check", ""}, .interval = 5000000000, .timeout = 3000000000, .start_period = 1, .retries = 2}}));
     EXPECT_EQ(read->diff_ids, std::vector<std::string>{digest});
     EXPECT_TRUE(parse_config(config_of("null")));
+}
+
+// Docker's own, unknown to OCI: it is no reason to refuse an image.
+TEST(OciConfig, AHealthcheckThatIsNoneIsLeftOut)
+{
+    auto read = [](const std::string& check) {
+        auto config = parse_config(config_of(fmt::format(R"({{"Cmd": ["c"], "Healthcheck": {}}})", check)));
+        EXPECT_TRUE(config) << check;
+        return config ? config->config.healthcheck : Healthcheck();
+    };
+    EXPECT_EQ(read(R"({"Test": ["NONE"]})").test, std::vector<std::string>{"NONE"});
+    EXPECT_EQ(read(R"({"Test": ["CMD-SHELL", "x"], "Interval": null})").test, (std::vector<std::string>{"CMD-SHELL", "x"}));
+    std::string many = R"("CMD")";
+    for (int i = 0; i < 1000; ++i) many += R"(, "x")";
+    for (const std::string& bad :
+         {std::string("null"), std::string("3"), std::string("[]"), std::string("{}"), std::string(R"({"Interval": 1})"),
+          std::string(R"({"Test": []})"), std::string(R"({"Test": "CMD x"})"), std::string(R"({"Test": ["CMD"]})"),
+          std::string(R"({"Test": ["CMD", ""]})"), std::string(R"({"Test": ["CMD-SHELL", ""]})"), std::string(R"({"Test": ["x"]})"),
+          std::string(R"({"Test": ["CMD", 1]})"), std::string(R"({"Test": ["CMD", "x\u0000"]})"),
+          std::string(R"({"Test": ["CMD", "x"], "Interval": -1})"), std::string(R"({"Test": ["CMD", "x"], "Timeout": "3s"})"),
+          std::string(R"({"Test": ["CMD", "x"], "StartPeriod": 1e9})"),
+          std::string(R"({"Test": ["CMD", "x"], "Retries": 18446744073709551615})"), fmt::format(R"({{"Test": [{}]}})", many),
+          fmt::format(R"({{"Test": ["CMD", "{}"]}})", std::string(70000, 'x'))})
+        EXPECT_EQ(read(bad), Healthcheck()) << bad.substr(0, 200);
+}
+
+TEST(OciConfig, IsWrittenAsItWasRead)
+{
+    const Manifest image{.architecture = "amd64",
+                         .config = {.entrypoint = {"/e"},
+                                    .working_directory = "/srv",
+                                    .exposed_ports = {"80/tcp"},
+                                    .healthcheck = {.test = {"CMD-SHELL", "a || b"},
+                                                    .interval = 5000000000,
+                                                    .timeout = 1,
+                                                    .start_period = 2,
+                                                    .start_interval = 3,
+                                                    .retries = 4}}};
+    auto read = parse_config(describe_config(image, {digest}));
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(read->config, image.config);
+    EXPECT_FALSE(describe_config({}, {digest}).contains("Healthcheck"));
 }
 
 TEST(OciConfig, IsRefusedWhereItMakesNoSense)

@@ -105,6 +105,15 @@ TEST(CommandPayload, BelowAMountItStaysAsAsked)
     EXPECT_EQ(plan_payload(example::command_spec(), facts, {}, uuid)->command[0], "app");
 }
 
+TEST(CommandPayload, OnlyTheWorkingDirectoryOfAnImageIsMade)
+{
+    machine::Spec spec = example::command_spec();
+    spec.payload.working_directory = "/srv";
+    EXPECT_FALSE(plan_payload(spec, example::command_facts(), {}, uuid)->makes_working_directory);
+    spec.payload.makes_working_directory = true;
+    EXPECT_TRUE(plan_payload(spec, example::command_facts(), {}, uuid)->makes_working_directory);
+}
+
 TEST(CommandPayload, ExitStatus127And126)
 {
     Facts facts = example::command_facts();

@@ -179,6 +179,7 @@ private:
         payload.environment.clear();
         for (uint64_t i = below(5); i > 0; --i) payload.environment.emplace_back(fmt::format("{}{}", text(), i), text());
         payload.working_directory = path();
+        payload.makes_working_directory = flag();
         payload.start_timeout = std::chrono::microseconds(below(uint64_t{1} << 50));
         payload.stop_signal = static_cast<int>(below(65));
         if (flag()) payload.ready_check = Check{.command = {}, .port = static_cast<uint16_t>(1 + below(65535)), .what = text()};
