@@ -1,6 +1,7 @@
 #include "launch/plan_file.h"
 
 #include "launch/plan_codecs.h"
+#include "launch/version.h"
 #include "machine/network_grammar.h"
 #include "machine/toml_schema.h"
 #include "network/codecs.h"
@@ -21,6 +22,8 @@ using std::pair;
 using std::string_view;
 
 // ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+constexpr string_view version_key = "version";  // of the holm that has written the plan
 
 constexpr pair<string_view, UnitKind> unit_kinds[] = {{"scope", UnitKind::Scope}, {"service", UnitKind::Service}};
 constexpr pair<string_view, Console> consoles[] = {{"pipes", Console::Pipes}, {"terminal", Console::Terminal}};
@@ -338,16 +341,20 @@ std::string describe_plan_file(const Plan& plan)
 {
     machine::TomlWriter writer;
     write_fields(plan, plan_fields, writer);
-    return fmt::format("# Made by holm at the start of the machine; what its supervisor does, and no more.\n{}", writer.text());
+    return fmt::format("# Made by holm at the start of the machine; what its supervisor does, and no more.\n{} = \"{}\"\n{}", version_key,
+                       HOLM_VERSION, writer.text());
 }
 
 Result<Plan> parse_plan_file(std::string_view text, std::string_view file)
 {
     if (text.size() > max_plan_file) return error(Errc::Invalid, "'{}' is no plan: larger than {} bytes", file, max_plan_file);
     machine::TomlValue document = TRY(machine::parse_toml({.file = std::string(file), .text = std::string(text)}));
+    const machine::TomlValue* version = document.find(version_key);
+    const bool is_ours = version && version->kind == machine::TomlValue::Kind::String && version->text == HOLM_VERSION;
+    std::erase_if(document.entries, [](const machine::TomlEntry& entry) { return entry.key == version_key; });
     Plan plan;
     machine::OriginMap origins;
-    TRY(read_document(document, plan, plan_fields, origins));
+    TRY(read_document(document, plan, plan_fields, origins, !is_ours));
     TRY(check_plan(plan), fmt::format("the plan '{}'", file));
     return plan;
 }

@@ -29,6 +29,7 @@ using OriginMap = std::map<std::string, Origin>;
 struct Place {
     std::string path;  // "root.lower[1]"; "" where the error names its key itself
     Origin origin;
+    bool skips_unknown = false;  // a key that is not in the schema is another version's, and means nothing here
 };
 
 // Builds the text of a table: its own keys first, then the tables within it. Nothing is written for an empty table.
@@ -76,8 +77,10 @@ Result<> read_fields(const TomlValue& table, Target& target, const Field<Target>
     if (table.kind != TomlValue::Kind::Table) return wrong_kind(table, "a table");
     const std::string path = place.path;
     for (const TomlEntry& entry : table.entries) {
-        place = {inner_path(path, entry.key), entry.value.origin};
+        place.path = inner_path(path, entry.key);
+        place.origin = entry.value.origin;
         auto known = std::ranges::find(fields, entry.key, &Field<Target>::key);
+        if (known == std::end(fields) && place.skips_unknown) continue;
         if (known == std::end(fields)) {
             std::vector<std::string_view> keys;
             for (const auto& field : fields) keys.push_back(field.key);
@@ -91,9 +94,10 @@ Result<> read_fields(const TomlValue& table, Target& target, const Field<Target>
 
 // The same for a whole document: the error says where.
 template <typename Target, size_t count>
-Result<> read_document(const TomlValue& document, Target& target, const Field<Target> (&fields)[count], OriginMap& origins)
+Result<> read_document(const TomlValue& document, Target& target, const Field<Target> (&fields)[count], OriginMap& origins,
+                       bool skips_unknown = false)
 {
-    Place place;
+    Place place{.path = {}, .origin = {}, .skips_unknown = skips_unknown};
     if (auto read = read_fields(document, target, fields, place, origins); !read) return error_at(place, read.error());
     return {};
 }

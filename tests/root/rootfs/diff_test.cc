@@ -135,7 +135,7 @@ TEST_F(Seal, TheUpperBecomesALayerAndAnEmptyOneTakesItsPlace)
     EXPECT_FALSE(*has_writes(place));
 
     write("m/upper/b", "2");
-    ASSERT_TRUE(seal_upper(place, *plan_rollback(history, second, "a")));
+    ASSERT_TRUE(seal_upper(place, *plan_rollback(history, second, "a", 0)));
     EXPECT_FALSE(*has_writes(place));
     ASSERT_TRUE(set_unused_aside(place, *read_history(place)));
     EXPECT_FALSE(std::filesystem::exists(layers_folder(place) + "/" + second));
