@@ -229,16 +229,20 @@ private:
     void refuse_prepare(MachineEntry& machine);
     void spawn(MachineEntry& machine);
     void start_scope(MachineEntry& machine);
-    Error explain_start(const machine::MachineName& name, Error why);
     Result<> limit_scope(MachineEntry& machine);
     void go(MachineEntry& machine);
-    void start_service(MachineEntry& machine);
     void stop_unit(MachineEntry& machine);
     void ask_later(MachineEntry& machine);
     void ask_again(const machine::MachineName& name);
     void terminate_all(MachineEntry& machine);
     void kill_unit(MachineEntry& machine);
     void register_with_machined(MachineEntry& machine);
+
+    // the unit of a service (lifecycle_service.cc)
+    void start_service(MachineEntry& machine);
+    Error explain_start(const machine::MachineName& name, Error why);
+    MachineEntry* answered_start(const machine::MachineName& name, unsigned number);
+    void look_at_unit(MachineEntry& machine, std::optional<Error> failure);
 
     // the end (lifecycle_end.cc)
     void release_runtime(MachineEntry& machine);

@@ -1,0 +1,76 @@
+// Lifecycle: the unit of a service is asked of systemd; and where it does not come up, why that is.
+#include <cerrno>
+#include <utility>
+
+#include "api/names.h"
+#include "daemon/lifecycle.h"
+#include "machine/unit_fate.h"
+
+namespace holm::daemon {
+
+using machine::EventKind;
+using machine::MachineName;
+
+// systemd does not tell which of the units that it requires has failed: they are named.
+Error Lifecycle::explain_start(const MachineName& name, Error why)
+{
+    const bool requires_failed = std::exchange(why.sys_errno, 0) == ENOLINK;
+    if (!requires_failed) return why;
+    const Known* known = host_.catalogue.find(name);
+    if (!known || !known->spec || known->spec->unit.requires_.empty()) return why;
+    return error(why.code, "{}: it requires {}", why.text, fmt::join(known->spec->unit.requires_, ", "));
+}
+
+void Lifecycle::start_service(MachineEntry& machine)
+{
+    const MachineName name = machine.name;
+    auto started = [this, name, number = ++machine.starts](Result<> done) {
+        enqueue([this, name, number, done = std::move(done)] {
+            MachineEntry* asked = answered_start(name, number);
+            // A job that is done ends with a supervisor that has asked for its plan, or with nothing.
+            if (!asked || (done && asked->life.stage != machine::Stage::Asked)) return;
+            if (done) return look_at_unit(*asked, {});
+            if (systemd::was_cut_off(done.error())) return ask_later(*asked);      // unless its supervisor tells before
+            if (asked->control) return;                                            // its supervisor has the last word, or is lost
+            if (asked->plan && !asked->failure && end_as_written(*asked)) return;  // what it has sent to holmd is still to be read
+            const int how = done.error().sys_errno;
+            if (how == ECHILD && !asked->failure) return look_at_unit(*asked, explain_start(name, done.error()));
+            if (!asked->failure) asked->failure = explain_start(name, done.error());
+            handle(name, {.kind = EventKind::UnitFailed, .asked = how == ECANCELED, .why = asked->failure->text});
+        });
+    };
+    machine.start_operation = host_.units.run_job(systemd::UnitVerb::Start, api::service_name(name), std::move(started));
+}
+
+// Null: what systemd has answered is about no start that is under way.
+MachineEntry* Lifecycle::answered_start(const MachineName& name, unsigned number)
+{
+    MachineEntry& asked = entry(name);
+    if (asked.starts != number) return nullptr;
+    asked.start_operation.reset();
+    if (is_active(asked.life)) return &asked;
+    for (auto& waiting : std::exchange(asked.when_gone, {})) enqueue(std::move(waiting));
+    forget_if_gone(name);
+    return nullptr;
+}
+
+// `failure`: of systemd's job; none where that is done, and nothing has asked for a plan.
+void Lifecycle::look_at_unit(MachineEntry& machine, std::optional<Error> failure)
+{
+    const std::string unit = api::service_name(machine.name);
+    auto read = [this, name = machine.name, unit, number = machine.starts, failure = std::move(failure)](Result<machine::UnitFate> fate) {
+        enqueue([this, name, unit, number, failure, fate = std::move(fate)]() mutable {
+            MachineEntry* asked = answered_start(name, number);
+            if (!asked || asked->control || (!failure && asked->life.stage != machine::Stage::Asked)) return;
+            // systemd has taken the unit of the life before, whose end it had not seen, for this one's; or it cannot be asked now.
+            if (!failure && (fate ? is_up(*fate) : systemd::was_cut_off(fate.error()))) return ask_later(*asked);
+            if (!failure) failure = error(Errc::Failed, "unit '{}' ended before its supervisor had asked for a plan", unit);
+            if (const std::string why = fate ? describe_failure(*fate, unit) : ""; !why.empty()) failure = error(Errc::Failed, "{}", why);
+            asked->failure = failure;
+            handle(name, {.kind = EventKind::UnitFailed, .why = failure->text});
+        });
+    };
+    machine.start_operation = host_.units.read_fate(unit, std::move(read));
+}
+
+}  // namespace holm::daemon
