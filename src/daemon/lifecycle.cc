@@ -128,8 +128,9 @@ void Lifecycle::handle(const MachineName& name, const Event& event)
     machine::Step step = machine::step(machine.life, event);
     const machine::Life before = std::exchange(machine.life, std::move(step.next));
     note_moment(machine, event.kind, stage);
-    const bool ends = was_active && !is_active(machine.life);
-    if (ends) note_end(machine, step_of(stage));
+    const bool restart_failed = event.kind == EventKind::RestartFailed && machine.life.stage != stage;
+    const bool ends = (was_active && !is_active(machine.life)) || restart_failed;
+    if (ends) note_end(machine, restart_failed ? "unit" : step_of(stage));
     if (was_fresh && machine.life.record == machine::Record::Kept)
         if (auto kept = unmark_record(name); !kept) log_error("machine '{}': {}", name.text(), kept.error().text);
     tell_journal(machine, before);

@@ -158,7 +158,6 @@ private:
     void start_running(const MachineEntry& machine, Reply reply);
     void check_restart(MachineEntry& machine);
     void restart_checked(const machine::MachineName& name, Reply reply);
-    void restart_service(MachineEntry& machine, Reply reply);
     bool refuse_protected(const machine::MachineName& name, const char* verb, Reply& reply);
 
     // changes (lifecycle_changes.cc)
@@ -243,6 +242,9 @@ private:
     Error explain_start(const machine::MachineName& name, Error why);
     MachineEntry* answered_start(const machine::MachineName& name, unsigned number);
     void look_at_unit(MachineEntry& machine, std::optional<Error> failure);
+    void restart_service(MachineEntry& machine, Reply reply);
+    void look_at_restart(MachineEntry& machine, Result<> result);
+    void end_restart(MachineEntry& machine, const Result<>& result);
 
     // the end (lifecycle_end.cc)
     void release_runtime(MachineEntry& machine);

@@ -285,23 +285,6 @@ void Lifecycle::restart_checked(const MachineName& name, Reply reply)
     handle(name, {.kind = EventKind::StopRequested});
 }
 
-// systemd restarts the unit and what depends on it; the states follow from what the supervisors say.
-void Lifecycle::restart_service(MachineEntry& machine, Reply reply)
-{
-    const MachineName name = machine.name;
-    machine.restart_job = host_.jobs.begin(name, JobKind::Restart);
-    reply.ok(systemd::ObjectPath{job_path(machine.restart_job)});
-    auto done = [this, name](Result<> result) {
-        catch_up(name);
-        enqueue([this, name, result = std::move(result)] {
-            MachineEntry& restarted = entry(name);
-            const std::string why = result ? "" : restarted.life.why.empty() ? result.error().text : restarted.life.why;
-            host_.jobs.end(std::exchange(restarted.restart_job, 0), result ? JobResult::Done : JobResult::Failed, why);
-        });
-    };
-    machine.restart_operation = host_.units.run_job(systemd::UnitVerb::Restart, api::service_name(name), std::move(done));
-}
-
 // Of a service that is no more systemd would tell for ever that it has failed.
 void Lifecycle::forget_failure_of_unit(const MachineName& name)
 {

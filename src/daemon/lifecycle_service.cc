@@ -73,4 +73,46 @@ void Lifecycle::look_at_unit(MachineEntry& machine, std::optional<Error> failure
     machine.start_operation = host_.units.read_fate(unit, std::move(read));
 }
 
+// systemd restarts the unit and what depends on it; the states follow from what the supervisors say.
+void Lifecycle::restart_service(MachineEntry& machine, Reply reply)
+{
+    const MachineName name = machine.name;
+    machine.restart_job = host_.jobs.begin(name, JobKind::Restart);
+    reply.ok(systemd::ObjectPath{job_path(machine.restart_job)});
+    auto done = [this, name](Result<> result) {
+        catch_up(name);
+        enqueue([this, name, result = std::move(result)] {
+            MachineEntry& restarted = entry(name);
+            const bool comes_up = result && is_active(restarted.life), itself = result || result.error().sys_errno == ECHILD;
+            const bool is_known = !result && !restarted.life.why.empty();
+            if (comes_up || !itself || is_known) return end_restart(restarted, result);
+            look_at_restart(restarted, result);
+        });
+    };
+    machine.restart_operation = host_.units.run_job(systemd::UnitVerb::Restart, api::service_name(name), std::move(done));
+}
+
+// Where no supervisor has come up, none can tell: systemd has stopped the unit, and its start has failed or was left alone.
+void Lifecycle::look_at_restart(MachineEntry& machine, Result<> result)
+{
+    const std::string unit = api::service_name(machine.name);
+    auto read = [this, name = machine.name, unit, result = std::move(result)](Result<machine::UnitFate> fate) {
+        enqueue([this, name, unit, result, fate = std::move(fate)]() mutable {
+            // A short command may have run and ended.
+            const bool failed = !result || (fate && was_skipped(*fate));
+            if (const std::string why = failed && fate ? describe_failure(*fate, unit) : ""; !why.empty())
+                result = error(Errc::Failed, "{}", why);
+            if (!result) handle(name, {.kind = EventKind::RestartFailed, .why = result.error().text});
+            end_restart(entry(name), result);
+        });
+    };
+    machine.restart_operation = host_.units.read_fate(unit, std::move(read));
+}
+
+void Lifecycle::end_restart(MachineEntry& machine, const Result<>& result)
+{
+    const std::string why = result ? "" : machine.life.why.empty() ? result.error().text : machine.life.why;
+    host_.jobs.end(std::exchange(machine.restart_job, 0), result ? JobResult::Done : JobResult::Failed, why);
+}
+
 }  // namespace holm::daemon

@@ -65,6 +65,24 @@ TEST_F(UnitFailureTest, WhatRunsBeforeTheSupervisorIsNamed)
     EXPECT_EQ(state_of(machine), "failed");
 }
 
+// Its machine was stopped in order, and is not up again: that is no ordinary stop.
+TEST_F(UnitFailureTest, ARestartThatFailsBeforeTheSupervisorIsAFailure)
+{
+    const std::string machine = defined();
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    drop_in(machine, "[Service]\nExecStartPre=/bin/false\n");
+    EXPECT_TRUE(refuses(holmctl({"restart", machine}, "", 20s), 1, "ExecStartPre=/bin/false ended with status 1"));
+    EXPECT_EQ(state_of(machine), "failed");
+    const std::string why = holmctl({"why", machine}).out;
+    EXPECT_TRUE(has(why, "ExecStartPre=/bin/false"));
+    EXPECT_TRUE(has(why, "unit        failed"));
+    drop_in(machine, "");
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    drop_in(machine, "[Unit]\nConditionPathExists=/srv/no-file\n");
+    EXPECT_TRUE(refuses(holmctl({"restart", machine}, "", 20s), 1, "ConditionPathExists=/srv/no-file"));
+    EXPECT_EQ(state_of(machine), "failed");
+}
+
 TEST_F(UnitFailureTest, AUnitThatItRequiresIsNamed)
 {
     const std::string machine = defined(), other = "holm-test-required.service";
