@@ -93,7 +93,8 @@ Actions rest(State& state)
     if (state.facts.restart_limit && state.restarts.size() >= state.facts.restart_limit) {
         state.outcome =
             failed(error(Errc::Failed, "the machine ended {} times within 10min, more often than restart_limit allows; at last: {}",
-                         state.restarts.size() + 1, describe_end(state.outcome)));
+                         state.restarts.size() + 1, describe_end(state.outcome)),
+                   state.outcome.step);
         return end(state);
     }
     state.restarts.push_back(state.now);

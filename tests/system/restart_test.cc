@@ -68,6 +68,9 @@ TEST_F(RestartTest, TheLimitEndsIt)
     EXPECT_TRUE(has(machine_property(machine, "LastFailure"), "exit status 7"));
     EXPECT_EQ(unit_state(service_of(machine)), "failed");
     EXPECT_TRUE(has(holmctl({"status", machine}).out, "restart_limit"));
+    const std::string why = holmctl({"why", machine}).out;
+    EXPECT_TRUE(has(why, "run         failed")) << "not where its start has failed";
+    EXPECT_TRUE(has(why, "command     done"));
     run({"systemctl", "reset-failed", service_of(machine)});
 }
 

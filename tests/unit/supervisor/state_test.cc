@@ -462,6 +462,7 @@ TEST(Restarts, DelaysDoubleUpToHalfAMinuteAndTheLimitIsInTenMinutes)
     EXPECT_EQ(state.outcome.kind, OutcomeKind::Failed);
     EXPECT_EQ(state.outcome.error->text,
               "the machine ended 9 times within 10min, more often than restart_limit allows; at last: exit status 7");
+    EXPECT_EQ(state.outcome.step, "run") << "where the last boot has ended";
 
     State calm = running(restarting(Restart::OnFailure, 1));
     for (int i = 0; i < 3; ++i) {
@@ -513,6 +514,13 @@ TEST(Health, IsToldAndActedUpon)
     EXPECT_EQ(again.outcome.error->text, "the machine is unhealthy: no");
     EXPECT_TRUE(has(step(again, DeadlinePassed{}), Boot));
     EXPECT_STREQ(describe_health(again), "");
+
+    State never = checked(OnUnhealthy::Restart);
+    never.facts.restart_limit = 1;
+    never.restarts = {Microseconds(1)};
+    step(never, HealthChanged{Health::Unhealthy, "no"});
+    EXPECT_TRUE(has(end_with(never, exits(0)), End));
+    EXPECT_EQ(never.outcome.step, "run");
 
     State over = checked(OnUnhealthy::Stop);
     step(over, HealthChanged{Health::Unhealthy, "no"});
