@@ -241,6 +241,7 @@ private:
     void start_service(MachineEntry& machine);
     Error explain_start(const machine::MachineName& name, Error why);
     MachineEntry* answered_start(const machine::MachineName& name, unsigned number);
+    void forget_runtime_properties(const machine::MachineName& name);
     void look_at_unit(MachineEntry& machine, std::optional<Error> failure);
     void restart_service(MachineEntry& machine, Reply reply);
     void look_at_restart(MachineEntry& machine, Result<> result);
@@ -302,7 +303,7 @@ private:
     std::unique_ptr<Worker> group_undoer_;                          // of those that the last holmd has left; nobody calls us till then
     std::list<std::unique_ptr<Worker>> sweepers_;                   // that remove layers nobody needs
     std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed
-    std::map<machine::MachineName, systemd::Operation> resetting_;  // of machines that were removed: no unit stays as failed
+    std::map<machine::MachineName, systemd::Operation> resetting_;  // of units that have failed, and of those of machines that were removed
 };
 
 // "its payload exited with status 3": the sentence of an end that says none itself; "" for a good one.

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "api/names.h"
+#include "base/log.h"
+#include "daemon/definitions.h"
 #include "daemon/lifecycle.h"
 #include "machine/unit_fate.h"
 
@@ -54,6 +56,18 @@ MachineEntry* Lifecycle::answered_start(const MachineName& name, unsigned number
     return nullptr;
 }
 
+// What systemd was told at earlier starts, or with --runtime, may be why, before its supervisor is there to have it set anew: it would
+// fail for ever.
+void Lifecycle::forget_runtime_properties(const MachineName& name)
+{
+    if (list_runtime_properties(name).empty()) return;
+    if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
+    resetting_[name] = host_.units.reload([this, name](const Result<>& reloaded) {
+        if (!reloaded) log_warning("machine '{}': {}", name.text(), reloaded.error().text);
+        enqueue([this, name] { resetting_.erase(name); });
+    });
+}
+
 // `failure`: of systemd's job; none where that is done, and nothing has asked for a plan.
 void Lifecycle::look_at_unit(MachineEntry& machine, std::optional<Error> failure)
 {
@@ -67,6 +81,7 @@ void Lifecycle::look_at_unit(MachineEntry& machine, std::optional<Error> failure
             if (!failure) failure = error(Errc::Failed, "unit '{}' ended before its supervisor had asked for a plan", unit);
             if (const std::string why = fate ? describe_failure(*fate, unit) : ""; !why.empty()) failure = error(Errc::Failed, "{}", why);
             asked->failure = failure;
+            forget_runtime_properties(name);
             handle(name, {.kind = EventKind::UnitFailed, .why = failure->text});
         });
     };
@@ -102,7 +117,10 @@ void Lifecycle::look_at_restart(MachineEntry& machine, Result<> result)
             const bool failed = !result || (fate && was_skipped(*fate));
             if (const std::string why = failed && fate ? describe_failure(*fate, unit) : ""; !why.empty())
                 result = error(Errc::Failed, "{}", why);
-            if (!result) handle(name, {.kind = EventKind::RestartFailed, .why = result.error().text});
+            if (!result) {
+                forget_runtime_properties(name);
+                handle(name, {.kind = EventKind::RestartFailed, .why = result.error().text});
+            }
             end_restart(entry(name), result);
         });
     };

@@ -83,6 +83,43 @@ TEST_F(UnitFailureTest, ARestartThatFailsBeforeTheSupervisorIsAFailure)
     EXPECT_EQ(state_of(machine), "failed");
 }
 
+// What is left with systemd of an earlier start, and fails before holm has a part in it, fails once and not for ever.
+TEST_F(UnitFailureTest, ALeftoverOfAnEarlierStartFailsOneStartAlone)
+{
+    const std::string machine = defined(), folder = fmt::format("/run/systemd/system.control/{}.d", service_of(machine));
+    auto leave = [&] {
+        make_folder(folder);
+        write_file(folder + "/50-MemoryMax.conf", "[Service]\nExecStartPre=/bin/false\n");
+        ASSERT_TRUE(succeeds(run({"systemctl", "daemon-reload"})));
+    };
+    leave();
+    EXPECT_TRUE(refuses(holmctl({"start", machine}, "", 20s), 1, "ExecStartPre=/bin/false"));
+    EXPECT_FALSE(exists(folder));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine}, "", 20s)));
+    leave();
+    EXPECT_TRUE(refuses(holmctl({"restart", machine}, "", 20s), 1, "ExecStartPre=/bin/false"));
+    EXPECT_FALSE(exists(folder));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine}, "", 20s)));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+TEST_F(UnitFailureTest, ADevicePolicyThatNothingStartsWithIsRefused)
+{
+    const std::string machine = defined();
+    EXPECT_TRUE(refuses(holmctl({"set", machine, "DevicePolicy=strict"}), 1, "'closed'"));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(refuses(holmctl({"set", "--runtime", machine, "DevicePolicy=strict"}), 1, "'closed'"));
+    EXPECT_TRUE(succeeds(holmctl({"set", "--runtime", machine, "DevicePolicy=auto"})));
+    EXPECT_TRUE(succeeds(holmctl({"restart", machine})));
+    EXPECT_EQ(unit_property(service_of(machine), "DevicePolicy"), "closed");
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    const std::string strict = name();
+    define(strict,
+           fmt::format("[root]\npath = \"{}\"\n[payload]\ncommand = [\"/bin/true\"]\n[resources]\nDevicePolicy = \"strict\"\n", busybox()));
+    EXPECT_FALSE(succeeds(holmctl({"verify", strict})));
+    EXPECT_TRUE(refuses(holmctl({"start", strict}), 1, "DevicePolicy"));
+}
+
 TEST_F(UnitFailureTest, AUnitThatItRequiresIsNamed)
 {
     const std::string machine = defined(), other = "holm-test-required.service";
