@@ -181,7 +181,9 @@ void Lifecycle::tell_journal(MachineEntry& machine, const machine::Life& before)
     if (life.stage == before.stage) return;
     if (life.stage == Stage::Running) note(Ready, machine.name, fmt::format("machine '{}' is ready", name));
     if (life.stage == Stage::Booting && before.stage == Stage::Running)
-        note(Rebooting, machine.name, fmt::format("machine '{}' boots again", name));
+        note(Rebooting, machine.name,
+             machine.told.restarting ? fmt::format("machine '{}' is started again after: {}", name, machine.told.restarted_after)
+                                     : fmt::format("machine '{}' boots again", name));
     if (life.stage == Stage::Stopping) note(Stopping, machine.name, fmt::format("machine '{}' is stopping", name));
     if (life.stage == Stage::Stopped && is_active(before)) note(Stopped, machine.name, fmt::format("machine '{}' has stopped", name));
     if (life.stage == Stage::Failed) note(Failed, machine.name, fmt::format("machine '{}' failed: {}", name, life.why));

@@ -181,6 +181,9 @@ void Lifecycle::do_start(const MachineName& name, const std::string& hold, Reply
         machine->life.start_job = true;
         reply.ok(systemd::ObjectPath{job_path(machine->start_job)});
         if (!machine->told.held.empty()) tell_held(*machine);
+        // It rests after an end that was no good: whoever asks for it now does not wait for that.
+        if (machine->told.next_boot && machine->control)
+            machine->control->ask(kernel::Message("boot"), [](const Result<kernel::Message>&) {});
         return;
     }
     const Known* known = host_.catalogue.find(name);

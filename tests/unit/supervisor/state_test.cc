@@ -474,6 +474,35 @@ TEST(Restarts, DelaysDoubleUpToHalfAMinuteAndTheLimitIsInTenMinutes)
     }
 }
 
+TEST(Restarts, TheReasonIsKept)
+{
+    State state = running(restarting(Restart::Always));
+    step(state, exits(3), 5 * second);
+    EXPECT_EQ(state.restarted_after, "exit status 3") << "before all of it is gone";
+    EXPECT_EQ(state.restart_count, 0u);
+    step(state, PayloadGone{}, 5 * second);
+    EXPECT_EQ(state.restart_count, 1u);
+    EXPECT_EQ(state.next_boot, 6 * second);
+    EXPECT_TRUE(has(step(state, BootAsked{}, 5 * second), Boot)) << "somebody does not want to wait";
+    EXPECT_EQ(state.next_boot, Microseconds(0));
+    EXPECT_EQ(state.restarted_after, "exit status 3");
+    EXPECT_TRUE(step(state, BootAsked{}, 5 * second).empty());
+    step(state, PayloadStarted{}, 5 * second);
+    EXPECT_TRUE(step(state, BootAsked{}, 5 * second).empty());
+    step(state, exits(137), 6 * second);
+    step(state, PayloadGone{2}, 6 * second);
+    EXPECT_EQ(state.restart_count, 2u);
+    EXPECT_EQ(state.restarted_after, "exit status 137 (2 of its processes killed for want of memory)");
+
+    State killed = running(restarting(Restart::OnFailure));
+    step(killed, LeaderExited{{true, SIGKILL}, true});
+    step(killed, PayloadGone{1});
+    EXPECT_EQ(killed.restarted_after, "the machine ran out of memory and was killed by the kernel");
+    State asked = running(guest());
+    step(asked, dies(SIGHUP));
+    EXPECT_EQ(asked.restarted_after, "") << "a reboot is no restart";
+}
+
 TEST(Health, ReadyChecksGateTheStart)
 {
     Facts facts = command();
