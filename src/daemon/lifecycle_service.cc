@@ -98,10 +98,9 @@ void Lifecycle::restart_service(MachineEntry& machine, Reply reply)
         catch_up(name);
         enqueue([this, name, result = std::move(result)] {
             MachineEntry& restarted = entry(name);
-            const bool comes_up = result && is_active(restarted.life), itself = result || result.error().sys_errno == ECHILD;
-            const bool is_known = !result && !restarted.life.why.empty();
-            if (comes_up || !itself || is_known) return end_restart(restarted, result);
-            look_at_restart(restarted, result);
+            const bool is_open = result ? !is_active(restarted.life) : result.error().sys_errno == ECHILD && restarted.life.why.empty();
+            if (is_open) look_at_restart(restarted, result);
+            else end_restart(restarted, result);
         });
     };
     machine.restart_operation = host_.units.run_job(systemd::UnitVerb::Restart, api::service_name(name), std::move(done));
@@ -117,11 +116,9 @@ void Lifecycle::look_at_restart(MachineEntry& machine, Result<> result)
             const bool failed = !result || (fate && was_skipped(*fate));
             if (const std::string why = failed && fate ? describe_failure(*fate, unit) : ""; !why.empty())
                 result = error(Errc::Failed, "{}", why);
-            if (!result) {
-                forget_runtime_properties(name);
-                handle(name, {.kind = EventKind::RestartFailed, .why = result.error().text});
-            }
-            end_restart(entry(name), result);
+            MachineEntry& restarted = entry(name);
+            if (!result && !is_active(restarted.life)) forget_runtime_properties(name);
+            end_restart(restarted, result);
         });
     };
     machine.restart_operation = host_.units.read_fate(unit, std::move(read));
@@ -129,8 +126,13 @@ void Lifecycle::look_at_restart(MachineEntry& machine, Result<> result)
 
 void Lifecycle::end_restart(MachineEntry& machine, const Result<>& result)
 {
-    const std::string why = result ? "" : machine.life.why.empty() ? result.error().text : machine.life.why;
-    host_.jobs.end(std::exchange(machine.restart_job, 0), result ? JobResult::Done : JobResult::Failed, why);
+    const MachineName name = machine.name;
+    const uint32_t job = std::exchange(machine.restart_job, 0);
+    if (result) return host_.jobs.end(job, JobResult::Done);
+    const bool is_failure = result.error().sys_errno != ECANCELED && !systemd::was_cut_off(result.error());
+    const std::string why = explain_start(name, result.error()).text;
+    host_.jobs.end(job, JobResult::Failed, machine.life.why.empty() ? why : machine.life.why);
+    if (is_failure) handle(name, {.kind = EventKind::RestartFailed, .why = why});
 }
 
 }  // namespace holm::daemon
