@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/restarts.h"
 
 namespace holm::cli {
 
@@ -29,6 +30,12 @@ Result<Properties> observe_machine(Client& client, const std::string& name)
 {
     const MessageHandle answer = TRY(client.machine_properties(name));
     return read_properties(answer.get());
+}
+
+std::string rest_of(const Properties& machine)
+{
+    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch());
+    return describe_rest(number_of(machine, "NextBootMonotonic"), static_cast<uint64_t>(now.count()), text_of(machine, "RestartedAfter"));
 }
 
 Result<> Jobs::listen()

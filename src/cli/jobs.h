@@ -72,5 +72,7 @@ private:
 
 // The properties of one machine. Errors: NotFound, Unavailable.
 Result<Properties> observe_machine(Client& client, const std::string& name);
+// Of one that its policy starts again soon: "again in 15s: exit status 3"; "" of any other.
+std::string rest_of(const Properties& machine);
 
 }  // namespace holm::cli

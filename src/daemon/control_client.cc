@@ -58,6 +58,10 @@ Result<SupervisorState> parse_state(const kernel::Message& message)
     state.held = printable(message.get("held"), 32);
     state.held_why = printable(message.get("held_why"), 4096);
     auto moment = [&](std::string_view key) { return static_cast<uint64_t>(std::max<int64_t>(message.get_number(key).value_or(0), 0)); };
+    state.restarts = static_cast<unsigned>(std::clamp<int64_t>(message.get_number("restarts").value_or(0), 0, UINT32_MAX));
+    state.restarted_after = printable(message.get("restarted_after"), 4096);
+    state.restarting = message.get_number("restarting").value_or(0) != 0;
+    state.next_boot = moment("next_boot_at");
     state.moments = {moment("booting_at"), moment("leader_at"), moment("started_at"), moment("ready_at")};
     state.outcome.why = message.get("why");
     state.outcome.boots = state.boots;

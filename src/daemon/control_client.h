@@ -30,6 +30,10 @@ struct SupervisorState {
     std::string health;  // "healthy", "unhealthy" or ""
     std::string held;    // the step at which the start is held, "" where it is not
     std::string held_why;
+    unsigned restarts = 0;        // by its policy, in this life,
+    std::string restarted_after;  // how the boot before the last of them ended,
+    bool restarting = false;      // and one is being made
+    uint64_t next_boot = 0;       // CLOCK_MONOTONIC in µs; 0: it does not wait for one
     struct Moments {
         uint64_t booting = 0, leader = 0, started = 0, ready = 0;
         bool operator==(const Moments&) const = default;

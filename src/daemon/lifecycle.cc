@@ -128,8 +128,9 @@ void Lifecycle::handle(const MachineName& name, const Event& event)
     machine::Step step = machine::step(machine.life, event);
     const machine::Life before = std::exchange(machine.life, std::move(step.next));
     note_moment(machine, event.kind, stage);
-    const bool ends = was_active && !is_active(machine.life);
-    if (ends) note_end(machine, step_of(stage));
+    const bool restart_failed = event.kind == EventKind::RestartFailed && machine.life.stage != stage;
+    const bool ends = (was_active && !is_active(machine.life)) || restart_failed;
+    if (ends) note_end(machine, restart_failed ? "unit" : step_of(stage));
     if (was_fresh && machine.life.record == machine::Record::Kept)
         if (auto kept = unmark_record(name); !kept) log_error("machine '{}': {}", name.text(), kept.error().text);
     tell_journal(machine, before);
@@ -180,7 +181,9 @@ void Lifecycle::tell_journal(MachineEntry& machine, const machine::Life& before)
     if (life.stage == before.stage) return;
     if (life.stage == Stage::Running) note(Ready, machine.name, fmt::format("machine '{}' is ready", name));
     if (life.stage == Stage::Booting && before.stage == Stage::Running)
-        note(Rebooting, machine.name, fmt::format("machine '{}' boots again", name));
+        note(Rebooting, machine.name,
+             machine.told.restarting ? fmt::format("machine '{}' is started again after: {}", name, machine.told.restarted_after)
+                                     : fmt::format("machine '{}' boots again", name));
     if (life.stage == Stage::Stopping) note(Stopping, machine.name, fmt::format("machine '{}' is stopping", name));
     if (life.stage == Stage::Stopped && is_active(before)) note(Stopped, machine.name, fmt::format("machine '{}' has stopped", name));
     if (life.stage == Stage::Failed) note(Failed, machine.name, fmt::format("machine '{}' failed: {}", name, life.why));

@@ -162,7 +162,6 @@ private:
     void start_running(const MachineEntry& machine, Reply reply);
     void check_restart(MachineEntry& machine);
     void restart_checked(const machine::MachineName& name, Reply reply);
-    void restart_service(MachineEntry& machine, Reply reply);
     bool refuse_protected(const machine::MachineName& name, const char* verb, Reply& reply);
 
     // changes (lifecycle_changes.cc)
@@ -233,16 +232,24 @@ private:
     void refuse_prepare(MachineEntry& machine);
     void spawn(MachineEntry& machine);
     void start_scope(MachineEntry& machine);
-    Error explain_start(const machine::MachineName& name, Error why);
     Result<> limit_scope(MachineEntry& machine);
     void go(MachineEntry& machine);
-    void start_service(MachineEntry& machine);
     void stop_unit(MachineEntry& machine);
     void ask_later(MachineEntry& machine);
     void ask_again(const machine::MachineName& name);
     void terminate_all(MachineEntry& machine);
     void kill_unit(MachineEntry& machine);
     void register_with_machined(MachineEntry& machine);
+
+    // the unit of a service (lifecycle_service.cc)
+    void start_service(MachineEntry& machine);
+    Error explain_start(const machine::MachineName& name, Error why);
+    MachineEntry* answered_start(const machine::MachineName& name, unsigned number);
+    void forget_runtime_properties(const machine::MachineName& name);
+    void look_at_unit(MachineEntry& machine, std::optional<Error> failure);
+    void restart_service(MachineEntry& machine, Reply reply);
+    void look_at_restart(MachineEntry& machine, Result<> result);
+    void end_restart(MachineEntry& machine, const Result<>& result);
 
     // the end (lifecycle_end.cc)
     void release_runtime(MachineEntry& machine);
@@ -300,7 +307,7 @@ private:
     std::unique_ptr<Worker> group_undoer_;                          // of those that the last holmd has left; nobody calls us till then
     std::list<std::unique_ptr<Worker>> sweepers_;                   // that remove layers nobody needs
     std::map<machine::MachineName, systemd::Operation> disabling_;  // of definitions that were removed
-    std::map<machine::MachineName, systemd::Operation> resetting_;  // of machines that were removed: no unit stays as failed
+    std::map<machine::MachineName, systemd::Operation> resetting_;  // of units that have failed, and of those of machines that were removed
 };
 
 // "its payload exited with status 3": the sentence of an end that says none itself; "" for a good one.

@@ -225,7 +225,7 @@ void Lifecycle::start_scope(MachineEntry& machine)
             if (entered.starts != number) return;
             entered.deadline.reset();
             entered.start_operation.reset();
-            auto limited = done ? limit_scope(entered) : done;
+            auto limited = done ? limit_scope(entered) : Result<>(error(done.error().code, "{}", done.error().text));
             if (limited) return handle(name, {.kind = EventKind::UnitStarted});
             entered.failure = limited.error();
             handle(name, {.kind = EventKind::UnitFailed, .why = limited.error().text});
@@ -285,39 +285,6 @@ void Lifecycle::go(MachineEntry& machine)
 }
 
 // -- a service, and both --------------------------------------------------------------------------------------------------------
-
-// systemd does not tell which of the units that it requires has failed: they are named.
-Error Lifecycle::explain_start(const MachineName& name, Error why)
-{
-    if (why.sys_errno != ENOLINK) return why;
-    why.sys_errno = 0;
-    const Known* known = host_.catalogue.find(name);
-    if (!known || !known->spec || known->spec->unit.requires_.empty()) return why;
-    return error(why.code, "{}: it requires {}", why.text, fmt::join(known->spec->unit.requires_, ", "));
-}
-
-void Lifecycle::start_service(MachineEntry& machine)
-{
-    const MachineName name = machine.name;
-    auto started = [this, name, number = ++machine.starts](Result<> done) {
-        enqueue([this, name, number, done = std::move(done)] {
-            MachineEntry& asked = entry(name);
-            if (asked.starts != number) return;
-            asked.start_operation.reset();
-            if (!is_active(asked.life)) {
-                for (auto& waiting : std::exchange(asked.when_gone, {})) enqueue(std::move(waiting));
-                return forget_if_gone(name);
-            }
-            if (done) return handle(name, {.kind = EventKind::UnitStarted});
-            if (systemd::was_cut_off(done.error())) return ask_later(asked);    // unless its supervisor tells before
-            if (asked.control) return;                                          // its supervisor has the last word, or is lost
-            if (asked.plan && !asked.failure && end_as_written(asked)) return;  // what it has sent to holmd is still to be read
-            if (!asked.failure) asked.failure = explain_start(name, done.error());
-            handle(name, {.kind = EventKind::UnitFailed, .asked = done.error().sys_errno == ECANCELED, .why = asked.failure->text});
-        });
-    };
-    machine.start_operation = host_.units.run_job(systemd::UnitVerb::Start, api::service_name(name), std::move(started));
-}
 
 void Lifecycle::stop_unit(MachineEntry& machine)
 {

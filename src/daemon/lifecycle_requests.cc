@@ -181,6 +181,9 @@ void Lifecycle::do_start(const MachineName& name, const std::string& hold, Reply
         machine->life.start_job = true;
         reply.ok(systemd::ObjectPath{job_path(machine->start_job)});
         if (!machine->told.held.empty()) tell_held(*machine);
+        // It rests after an end that was no good: whoever asks for it now does not wait for that.
+        if (machine->told.next_boot && machine->control)
+            machine->control->ask(kernel::Message("boot"), [](const Result<kernel::Message>&) {});
         return;
     }
     const Known* known = host_.catalogue.find(name);
@@ -283,23 +286,6 @@ void Lifecycle::restart_checked(const MachineName& name, Reply reply)
     machine->restart_job = host_.jobs.begin(name, JobKind::Restart);
     reply.ok(systemd::ObjectPath{job_path(machine->restart_job)});
     handle(name, {.kind = EventKind::StopRequested});
-}
-
-// systemd restarts the unit and what depends on it; the states follow from what the supervisors say.
-void Lifecycle::restart_service(MachineEntry& machine, Reply reply)
-{
-    const MachineName name = machine.name;
-    machine.restart_job = host_.jobs.begin(name, JobKind::Restart);
-    reply.ok(systemd::ObjectPath{job_path(machine.restart_job)});
-    auto done = [this, name](Result<> result) {
-        catch_up(name);
-        enqueue([this, name, result = std::move(result)] {
-            MachineEntry& restarted = entry(name);
-            const std::string why = result ? "" : restarted.life.why.empty() ? result.error().text : restarted.life.why;
-            host_.jobs.end(std::exchange(restarted.restart_job, 0), result ? JobResult::Done : JobResult::Failed, why);
-        });
-    };
-    machine.restart_operation = host_.units.run_job(systemd::UnitVerb::Restart, api::service_name(name), std::move(done));
 }
 
 // Of a service that is no more systemd would tell for ever that it has failed.

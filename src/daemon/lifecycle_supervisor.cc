@@ -116,6 +116,7 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
     case Phase::Ended: return take_last_word(*machine, state.outcome);
     }
     if (state.held != before.held) tell_held(*machine);
+    if (state.restarts != before.restarts || state.next_boot != before.next_boot) announcer_.changed(*machine);
     if (state.health != health && !state.health.empty()) {
         const bool healthy = state.health == "healthy";
         if (!known)

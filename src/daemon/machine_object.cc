@@ -55,6 +55,9 @@ void MachineObject::build_vtable()
         .property<&M::ready_at>("ReadyTimestamp", Changes::Emitted)
         .property<&M::timing>("Timing", Changes::Silent)
         .property<&M::boots>("Boots", Changes::Emitted)
+        .property<&M::restarts>("Restarts", Changes::Emitted)
+        .property<&M::restarted_after>("RestartedAfter", Changes::Emitted)
+        .property<&M::next_boot>("NextBootMonotonic", Changes::Emitted)
         .property<&M::health>("Health", Changes::Emitted)
         .property<&M::held>("Held", Changes::Emitted)
         .property<&M::held_why>("HeldWhy", Changes::Emitted)
@@ -125,9 +128,27 @@ const MachineView& MachineObject::view_of(const char* path)
 void MachineObject::changed(const MachineName& name)
 {
     if (!host_.bus.connected()) return;
-    std::array<const char*, 19> properties = {"State",      "Frozen",     "Started",     "StartedTimestamp", "ReadyTimestamp", "Timestamp",
-                                              "Boots",      "Leader",     "Unit",        "ControlGroup",     "RootDirectory",  "Id",
-                                              "LastResult", "LastStatus", "LastFailure", "Health",           "Held",           "HeldWhy",
+    std::array<const char*, 22> properties = {"State",
+                                              "Frozen",
+                                              "Started",
+                                              "StartedTimestamp",
+                                              "ReadyTimestamp",
+                                              "Timestamp",
+                                              "Boots",
+                                              "Leader",
+                                              "Unit",
+                                              "ControlGroup",
+                                              "RootDirectory",
+                                              "Id",
+                                              "LastResult",
+                                              "LastStatus",
+                                              "LastFailure",
+                                              "Health",
+                                              "Held",
+                                              "HeldWhy",
+                                              "Restarts",
+                                              "RestartedAfter",
+                                              "NextBootMonotonic",
                                               nullptr};
     static_cast<void>(sd_bus_emit_properties_changed_strv(host_.bus.get(), machine_path(name).c_str(), api::machine_interface,
                                                           const_cast<char**>(properties.data())));

@@ -51,6 +51,9 @@ private:
     uint64_t ready_at(const char* path) { return view_of(path).times.ready; }
     std::map<std::string, uint64_t> timing(const char* path) { return view_of(path).timing; }
     uint32_t boots(const char* path) { return view_of(path).boots; }
+    uint32_t restarts(const char* path) { return view_of(path).restarts; }
+    std::string restarted_after(const char* path) { return view_of(path).restarted_after; }
+    uint64_t next_boot(const char* path) { return view_of(path).next_boot; }
     std::string health(const char* path) { return view_of(path).health; }
     std::string held(const char* path) { return view_of(path).held; }
     std::string held_why(const char* path) { return view_of(path).held_why; }

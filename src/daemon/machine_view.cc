@@ -76,6 +76,9 @@ void add_life(MachineView& view, const MachineEntry& machine)
     view.timing = timing_of(machine);
     view.unit = unit_of(machine);
     view.health = machine.told.health;
+    view.restarts = machine.told.restarts;
+    view.restarted_after = machine.told.restarted_after;
+    view.next_boot = machine.told.next_boot;
     view.held = machine.told.held;
     view.held_why = machine.told.held_why;
     view.leader = static_cast<uint32_t>(machine.told.leader);

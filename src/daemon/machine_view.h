@@ -30,6 +30,9 @@ struct MachineView {
     bool active = false, frozen = false, started = false;
     uint32_t boots = 0;
     std::string health, held, held_why;
+    uint32_t restarts = 0;  // by its policy, in this life; how the boot before the last ended; when the next is, CLOCK_MONOTONIC in µs
+    std::string restarted_after;
+    uint64_t next_boot = 0;
     std::string control_group, description, owner, definition;
     systemd::Labels labels, limits;  // limits: those that systemd has no name for, as the kernel has them
     LastRun last;

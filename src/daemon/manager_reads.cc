@@ -104,6 +104,9 @@ void ManagerObject::describe(Reply reply, const std::string& text)
             {"Unit", view->unit},
             {"Leader", view->leader},
             {"Boots", view->boots},
+            {"Restarts", view->restarts},
+            {"RestartedAfter", view->restarted_after},
+            {"NextBootMonotonic", view->next_boot},
             {"RootDirectory", view->root},
             {"ControlGroup", view->control_group},
             {"Limits", find_limits(host_, lifecycle_, name)},
@@ -147,6 +150,8 @@ void ManagerObject::explain(Reply reply, const std::string& text)
         if (!view) return;
         systemd::Options all = {{"Name", name.text()}, {"State", std::string(machine::describe_state(view->state))}, {"Unit", view->unit}};
         if (!view->held.empty()) all.insert({{"Held", view->held}, {"HeldWhy", view->held_why}});
+        if (view->restarts)
+            all.insert({{"Restarts", view->restarts}, {"RestartedAfter", view->restarted_after}, {"NextBootMonotonic", view->next_boot}});
         if (!view->has_last || !view->last.failed) return granted.ok(all);
         const Outcome& outcome = view->last.outcome;
         all.insert({{"Why", outcome.why},

@@ -12,6 +12,8 @@
 //                 leader = pid of the payload's PID 1 on the host (0: none now); boots counts the payload's boots;
 //                 why = sentence of a failure; ended also has {result, status, asked} as in the file `result`. "stopping" is on the
 //                 way to the end only: while it is asked to reboot it stays as it was, then it is "starting" with one boot more.
+//                 restarts = by the policy, in this life of the unit; restarted_after = how the boot before the last of them ended;
+//                 restarting = 1: one is being made; next_boot_at = when, where it rests before: CLOCK_MONOTONIC in µs, 0: it does not.
 //      warning {text}                   to subscribers: for the client and the log
 //      exec {arg…, env… ("K=V"), user, workdir, tty = 0|1, detach = 0|1, rows, cols, term, tools} + session [stdin stdout stderr]
 //                                       tools: a root on the host; with it the command is debug's (setup/debug.h)
@@ -23,6 +25,7 @@
 //                                       with detach they are /dev/null.
 //      attach {rows, cols} + session    console: replay of the ring buffer, then live; answered by ok {} or error
 //      stop {}  reboot {}  terminate {} orderly stop, orderly reboot, cgroup.kill now; answered at once by ok {} or error
+//      boot {}                          ends the rest before a restart by the policy, if there is one; ok {}
 //      continue {}  abort {}            of a start that is held: ok {} or error. held = the step, held_why = what failed there
 //      kill {whom = leader|all, signal} ok {} or error
 //      freeze {}  thaw {}               cgroup.freeze of payload/; ok {} once the kernel says frozen, or error

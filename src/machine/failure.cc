@@ -90,7 +90,10 @@ std::vector<std::string> find_hints(const Failure& failure, std::string_view mac
     if (failure.signal == SIGSYS)
         hints.emplace_back("the filter of system calls ended it: see 'journalctl -k' for type=1326, and security.syscalls");
     if (!failure.guest_unit.empty())
-        hints.push_back(fmt::format("ask the machine: holmctl exec {} systemctl status {}", machine, failure.guest_unit));
+        hints.push_back(
+            fmt::format("'holmctl logs {0}' has what it has said of {1}; while it starts or runs, 'holmctl exec {0} systemctl status {1}' "
+                        "tells more",
+                        machine, failure.guest_unit));
     if (failure.sys_errno == EPERM || failure.sys_errno == EACCES) hints.push_back(hint_of_refusal(failure));
     for (const OfErrno& one : of_errno)
         if (one.number == failure.sys_errno && !has(failure.why, "which is refused")) hints.emplace_back(one.hint);

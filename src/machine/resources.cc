@@ -215,6 +215,15 @@ Result<Value> parse_word(std::string_view text, std::initializer_list<std::strin
     return bad(text, fmt::format("one of {}", fmt::join(words, ", ")));
 }
 
+// "strict" would keep /dev/null from systemd, which then cannot start the unit, and ptmx from the machine.
+Result<Value> parse_policy(std::string_view text)
+{
+    if (text != "strict") return parse_word(text, {"auto", "closed"});
+    return error(Errc::Invalid,
+                 "'strict' takes the devices away that no machine starts without, such as /dev/null: 'closed', the default, "
+                 "allows these alone, and DeviceAllow and security.devices add others");
+}
+
 Result<Value> parse_value(Kind kind, std::string_view text)
 {
     switch (kind) {
@@ -239,7 +248,7 @@ Result<Value> parse_value(Kind kind, std::string_view text)
     case Kind::AutoOrKill: return parse_word(text, {"auto", "kill"});
     case Kind::Preference: return parse_word(text, {"none", "avoid", "omit"});
     case Kind::Percent: return bad(text, "a percentage of 0% to 100%");
-    case Kind::Policy: return parse_word(text, {"auto", "closed", "strict"});
+    case Kind::Policy: return parse_policy(text);
     case Kind::Devices: return Value(TRY(parse_device_access(text)));
     case Kind::Programs: return Value(TRY(parse_program(text)));
     case Kind::Paths: return Value(ResourceProperty::Strings{TRY(parse_path(text))});

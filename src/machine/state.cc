@@ -7,19 +7,6 @@ namespace holm::machine {
 
 namespace {
 
-// Whether the end of a payload is a success.
-bool is_good(const Event& event)
-{
-    switch (event.result) {
-    case EndResult::Poweroff: return true;
-    case EndResult::Exited: return event.status == 0 || event.asked;
-    case EndResult::Signalled:
-    case EndResult::Killed: return event.asked;
-    case EndResult::Failed: break;
-    }
-    return false;
-}
-
 // One step being made: the life as it becomes, and what is to be done.
 class Transition {
 public:
@@ -44,6 +31,7 @@ public:
     void terminate_requested();
     void remove_requested();
     void timeout(const std::string& why);
+    void restart_failed(const std::string& why);
 
 private:
     bool idle() const { return !is_active(life_); }
@@ -368,6 +356,15 @@ void Transition::timeout(const std::string& why)
     }
 }
 
+// The life before has ended as it should, and nothing of it is left. One that failed has a reason already.
+void Transition::restart_failed(const std::string& why)
+{
+    if (life_.stage != Stage::Stopped) return;
+    begin(UnitForm::Service, Record::None);
+    life_.why = why;
+    go_to(Stage::Failed);
+}
+
 }  // namespace
 
 Step step(const Life& life, const Event& event)
@@ -393,6 +390,7 @@ Step step(const Life& life, const Event& event)
     case EventKind::TerminateRequested: transition.terminate_requested(); break;
     case EventKind::RemoveRequested: transition.remove_requested(); break;
     case EventKind::Timeout: transition.timeout(event.why); break;
+    case EventKind::RestartFailed: transition.restart_failed(event.why); break;
     }
     return std::move(transition).result();
 }

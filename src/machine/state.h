@@ -60,6 +60,7 @@ enum class EventKind {
     TerminateRequested,  // by a client: at once
     RemoveRequested,     // by a client: the record, the upper, the identity
     Timeout,             // the deadline of the present stage passed {why}
+    RestartFailed,       // service: systemd has stopped its unit and not started it again {why}
 };
 
 struct Event {
@@ -72,6 +73,9 @@ struct Event {
     bool asked = false;                    // Ended, FoundDead, UnitFailed: somebody wanted the end, and it came in time
     std::string why;                       // a sentence
 };
+
+// Whether the end of a payload is a success.
+bool is_good(const Event& event);
 
 enum class Action {
     Plan,             // observe, plan, save: ends with Planned or PlanFailed

@@ -1,7 +1,19 @@
-// What users see of a life: machine/state.h.
+// What users see of a life, and of its end: machine/state.h.
 #include "machine/state.h"
 
 namespace holm::machine {
+
+bool is_good(const Event& event)
+{
+    switch (event.result) {
+    case EndResult::Poweroff: return true;
+    case EndResult::Exited: return event.status == 0 || event.asked;
+    case EndResult::Signalled:
+    case EndResult::Killed: return event.asked;
+    case EndResult::Failed: break;
+    }
+    return false;
+}
 
 State state_of(Stage stage)
 {

@@ -203,7 +203,7 @@ void Payload::check_gone()
     console_.finish();
     reap_strays();
     if (auto removed = cgroup_.remove_payload(); !removed) handlers_.on_warning(removed.error().text);
-    handlers_.post(PayloadGone{});
+    handlers_.post(PayloadGone{refusals().memory_kills});
 }
 
 void Payload::on_cgroup_change()

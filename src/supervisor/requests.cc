@@ -43,6 +43,7 @@ void Supervisor::on_request(Control::Origin origin, Message request, Control::Re
     if (kind == "check") return check(request, std::move(reply));
     if (kind == "console") return reply(std::move(Message("console").add("text", without_nul(console_.last_output()))));
     if (kind == "stop") return post_and_answer(StopAsked{});
+    if (kind == "boot") return post_and_answer(BootAsked{});
     if (kind == "terminate") return post_and_answer(TerminateAsked{});
     if (kind == "continue" || kind == "abort") {
         if (auto allowed = allow_held(state_); !allowed) return reply(answer(allowed));
@@ -145,6 +146,9 @@ Message Supervisor::state_message() const
         .add("why", why(state_.outcome))
         .add("frozen", int64_t{state_.frozen});
     message.add("health", describe_health(state_)).add("held", state_.held).add("held_why", state_.held_why);
+    message.add("restarting", int64_t{state_.retry || state_.phase == Phase::Resting});
+    message.add("restarts", int64_t{state_.restart_count}).add("restarted_after", state_.restarted_after);
+    message.add("next_boot_at", state_.next_boot.count());
     message.add("booting_at", moments_.booting.count()).add("leader_at", moments_.leader.count());
     message.add("started_at", moments_.started.count()).add("ready_at", moments_.ready.count());
     if (state_.phase == Phase::Ended)

@@ -54,6 +54,7 @@ Actions drain(State& state, Outcome outcome, bool again, bool retry = false)
     state.phase = Phase::Draining;
     state.again = again;
     state.retry = !again && (retry || wants_restart(state, outcome));
+    if (state.retry) state.restarted_after = describe_end(outcome);
     state.outcome = std::move(outcome);
     return {Action::KillPayload, Action::ArmDeadline, Action::Publish};
 }
@@ -68,6 +69,7 @@ Actions end(State& state)
 Actions boot(State& state)
 {
     state.phase = Phase::Booting;
+    state.next_boot = Microseconds(0);
     state.leader = state.stands_for = 0;
     state.executed = state.ready = state.said_ready = state.frozen = state.again = state.retry = false;
     state.health = Health::Unknown;
@@ -87,16 +89,21 @@ Microseconds rest_of(const State& state)
 }
 
 // What went wrong in one boot has been cleaned up: a rest before the next, or the end where there were too many.
-Actions rest(State& state)
+Actions rest(State& state, uint64_t memory_kills)
 {
+    if (memory_kills && !state.outcome.error)
+        state.restarted_after += fmt::format(" ({} of its processes killed for want of memory)", memory_kills);
     std::erase_if(state.restarts, [&](Microseconds time) { return time + restart_window <= state.now; });
     if (state.facts.restart_limit && state.restarts.size() >= state.facts.restart_limit) {
         state.outcome =
             failed(error(Errc::Failed, "the machine ended {} times within 10min, more often than restart_limit allows; at last: {}",
-                         state.restarts.size() + 1, describe_end(state.outcome)));
+                         state.restarts.size() + 1, state.restarted_after),
+                   state.outcome.step);
         return end(state);
     }
     state.restarts.push_back(state.now);
+    ++state.restart_count;
+    state.next_boot = state.now + rest_of(state);
     state.phase = Phase::Resting;
     state.retry = false;
     return {Action::TellRest, Action::ArmDeadline, Action::Publish};
@@ -286,14 +293,15 @@ struct Step {
         return state.phase == Phase::Booting ? drain(state, failed(event.error, event.step), false) : Actions{};
     }
     Actions operator()(const LeaderExited& event) { return leader_exited(state, event); }
-    Actions operator()(const PayloadGone&)
+    Actions operator()(const PayloadGone& event)
     {
         if (state.phase != Phase::Draining) return {};
-        if (state.retry) return rest(state);
+        if (state.retry) return rest(state, event.memory_kills);
         return state.again ? boot(state) : end(state);
     }
     Actions operator()(const DeadlinePassed&) { return deadline_passed(state); }
     Actions operator()(const StopAsked&) { return stop_asked(state); }
+    Actions operator()(const BootAsked&) { return state.phase == Phase::Resting ? boot(state) : Actions{}; }
     Actions operator()(const RebootAsked&) { return reboot_asked(state); }
     Actions operator()(const TerminateAsked&) { return terminate_asked(state); }
     Actions operator()(const SignalReplaced& event)
@@ -346,47 +354,6 @@ std::optional<Microseconds> deadline(const State& state)
     case Phase::Ended: return {};
     }
     return {};
-}
-
-Checking wanted_checks(const State& state)
-{
-    if (state.phase == Phase::Started && state.facts.ready_check) return Checking::Ready;
-    return state.phase == Phase::Running && state.facts.health ? Checking::Health : Checking::Nothing;
-}
-
-const char* describe_health(const State& state)
-{
-    switch (state.health) {
-    case Health::Unknown: return "";
-    case Health::Healthy: return "healthy";
-    case Health::Unhealthy: return "unhealthy";
-    }
-    return "";
-}
-
-int reboot_signal(const Facts& facts)
-{
-    if (facts.init == "systemd") return SIGRTMIN + 5;  // systemd(1): starts reboot.target
-    if (facts.init == "sysv") return SIGINT;           // init(8): ctrlaltdel
-    if (facts.init == "busybox") return SIGTERM;       // busybox init: reboot
-    return 0;
-}
-
-const char* describe_phase(const State& state)
-{
-    switch (state.phase) {
-    case Phase::Waiting:
-    case Phase::Booting: return "starting";
-    case Phase::Started: return "started";
-    case Phase::Running: return "running";
-    case Phase::Stopping:
-        if (state.intent == Intent::Stop || state.intent == Intent::GiveUp) return "stopping";
-        return state.ready ? "running" : "started";
-    case Phase::Draining: return state.again || state.retry ? "starting" : "stopping";
-    case Phase::Resting: return "starting";
-    case Phase::Ended: return "ended";
-    }
-    return "";
 }
 
 }  // namespace holm::supervisor

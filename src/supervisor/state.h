@@ -95,6 +95,9 @@ struct State {
     bool retry = false;                  // by the policy of restarts
     bool was_ready = false;              // in this life of the unit: a first start that fails has failed
     std::vector<Microseconds> restarts;  // when, the last ten minutes alone
+    unsigned restart_count = 0;          // by the policy, in this life of the unit
+    std::string restarted_after;         // how the boot before the last of them ended: "exit status 3"
+    Microseconds next_boot{0};           // Resting: CLOCK_MONOTONIC
     Microseconds now{0};                 // of the last event, CLOCK_MONOTONIC
     Health health = Health::Unknown;
     std::string unhealthy;  // why: a sentence
@@ -129,13 +132,16 @@ struct LeaderExited {
     WaitStatus status;
     bool out_of_memory = false;
 };
-struct PayloadGone {};  // no process is left in payload/, and its console is drained
+struct PayloadGone {  // no process is left in payload/, and its console is drained
+    uint64_t memory_kills = 0;
+};
 struct HealthChanged {
     Health health;
     std::string why;  // of Unhealthy
 };
 struct DeadlinePassed {};
 struct StopAsked {};
+struct BootAsked {};  // now, and not at the end of a rest
 struct RebootAsked {};
 struct TerminateAsked {};
 struct SignalReplaced {
@@ -146,8 +152,8 @@ struct FrozenChanged {
 };
 
 using Event = std::variant<PlanReady, Refused, FactsKnown, LeaderKnown, PayloadStarted, PayloadReady, ReadyChecked, BootFailed,
-                           LeaderExited, PayloadGone, DeadlinePassed, StopAsked, RebootAsked, TerminateAsked, SignalReplaced, FrozenChanged,
-                           HealthChanged, HeldAt, GoOnAsked>;
+                           LeaderExited, PayloadGone, DeadlinePassed, StopAsked, BootAsked, RebootAsked, TerminateAsked, SignalReplaced,
+                           FrozenChanged, HealthChanged, HeldAt, GoOnAsked>;
 
 // What is to be done, in this order.
 enum class Action {

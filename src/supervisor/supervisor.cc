@@ -264,8 +264,8 @@ void Supervisor::tell_held()
 void Supervisor::tell_rest()
 {
     const std::string delay = machine::describe_duration(deadline(state_).value_or(Microseconds(0)));
-    warn(fmt::format("the machine ended: {}; it is started again in {}", describe_end(state_.outcome), delay));
-    manager_.tell_status(fmt::format("Starting again in {}: {}", delay, describe_end(state_.outcome)));
+    warn(fmt::format("the machine ended: {}; it is started again in {}", state_.restarted_after, delay));
+    manager_.tell_status(fmt::format("Starting again in {}: {}", delay, state_.restarted_after));
 }
 
 void Supervisor::warn(const std::string& text)

@@ -88,6 +88,59 @@ Result<> read_wanted(sd_bus_message* m, const UnitProperties& wanted, UnitProper
     return detail::read_container(m, 'a', "{sv}", read_each);
 }
 
+using Condition = std::tuple<std::string, bool, bool, std::string, int32_t>;  // a(sbbsi)
+using Command =
+    std::tuple<std::string, Strings, bool, uint64_t, uint64_t, uint64_t, uint64_t, uint32_t, int32_t, int32_t>;  // a(sasbttttuii)
+
+template <typename T>
+Result<> read_variant(sd_bus_message* m, T& into)
+{
+    return detail::read_container(m, 'v', signature_of<T>(), [&] { return read(m, into); });
+}
+
+Result<> read_checks(sd_bus_message* m, machine::UnitFate& fate)
+{
+    std::vector<Condition> conditions;
+    TRY(read_variant(m, conditions));
+    for (auto& [type, trigger, negated, parameter, outcome] : conditions)
+        fate.checks.push_back({std::move(type), trigger, negated, std::move(parameter), outcome});
+    return {};
+}
+
+Result<> read_commands(sd_bus_message* m, const std::string& setting, machine::UnitFate& fate)
+{
+    std::vector<Command> commands;
+    TRY(read_variant(m, commands));
+    for (auto& [path, argv, may_fail, began, began_at, ended, ended_at, pid, code, status] : commands)
+        fate.processes.push_back({setting, std::move(path), may_fail, code, status});
+    return {};
+}
+
+// Of an a{sv} of all its properties.
+Result<> read_fate_of(sd_bus_message* m, machine::UnitFate& fate)
+{
+    machine::UnitFate::Process main;
+    auto read_one = [&]() -> Result<> {
+        const std::string name = TRY(read<std::string>(m));
+        if (name == "ActiveState") return read_variant(m, fate.active);
+        if (name == "ConditionResult") return read_variant(m, fate.conditions_hold);
+        if (name == "AssertResult") return read_variant(m, fate.asserts_hold);
+        if (name == "Conditions" || name == "Asserts") return read_checks(m, fate);
+        if (name == "Result") return read_variant(m, fate.result);
+        if (name == "ExecCondition" || name == "ExecStartPre") return read_commands(m, name, fate);
+        if (name == "ExecMainCode") return read_variant(m, main.code);
+        if (name == "ExecMainStatus") return read_variant(m, main.status);
+        return detail::check(sd_bus_message_skip(m, "v"), "read");
+    };
+    auto read_each = [&]() -> Result<> {
+        while (!detail::at_end(m)) TRY(detail::read_container(m, 'e', "sv", read_one));
+        return {};
+    };
+    TRY(detail::read_container(m, 'a', "{sv}", read_each));
+    fate.processes.push_back(std::move(main));
+    return {};
+}
+
 }  // namespace
 
 struct OperationState {
@@ -107,7 +160,7 @@ Result<> result_of_job(const std::string& unit, const std::string& result)
     if (result == "timeout") return error(Errc::Timeout, "systemd's job for unit '{}' timed out", unit);
     if (result == "canceled") return Error{Errc::Failed, ECANCELED, fmt::format("systemd's job for unit '{}' was canceled", unit)};
     if (result == "dependency") return Error{Errc::Failed, ENOLINK, fmt::format("a unit that '{}' requires failed", unit)};
-    return error(Errc::Failed, "unit '{}' failed to start or stop (systemd: {})", unit, result);
+    return Error{Errc::Failed, ECHILD, fmt::format("unit '{}' failed to start or stop (systemd: {})", unit, result)};
 }
 
 Result<> Units::attach()
@@ -254,6 +307,23 @@ Operation Units::read_properties(const std::string& unit, UnitProperties wanted,
     };
     operation->call = bus_.call({destination, path, properties_interface, "Get"}, patience, std::move(described),
                                 "org.freedesktop.systemd1.Unit", "Description");
+    return operation;
+}
+
+Operation Units::read_fate(const std::string& unit, FateRead done)
+{
+    auto fate = std::make_shared<machine::UnitFate>();
+    auto operation = std::make_shared<OperationState>();
+    operation->unit = unit;
+    operation->done = [fate, done = std::move(done)](Result<> result) mutable {
+        if (result) done(std::move(*fate));
+        else done(result.error());
+    };
+    auto answered = [weak = std::weak_ptr(operation), fate](Result<sd_bus_message*> answer) {
+        if (auto alive = weak.lock()) alive->finish(answer ? read_fate_of(*answer, *fate) : Result<>(answer.error()));
+    };
+    // "": of all its interfaces.
+    operation->call = bus_.call({destination, path_of(unit), properties_interface, "GetAll"}, patience, std::move(answered), "");
     return operation;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "machine/unit_fate.h"
 #include "machine/unit_property.h"
 #include "systemd/bus.h"
 
@@ -27,6 +28,7 @@ enum class UnitVerb { Start, Stop, Restart };
 enum class UnitFiles { Enable, Disable };
 
 using PropertiesRead = std::move_only_function<void(Result<UnitProperties>)>;
+using FateRead = std::move_only_function<void(Result<machine::UnitFate>)>;
 
 // How a job of systemd ended: for Ok it did what was asked.
 using Done = std::move_only_function<void(Result<>)>;
@@ -58,6 +60,8 @@ public:
     [[nodiscard]] Operation set_runtime_properties(const std::string& unit, const UnitProperties& properties, Done done);
     // Those of `wanted` that the unit has, with the same types.
     [[nodiscard]] Operation read_properties(const std::string& unit, UnitProperties wanted, PropertiesRead done);
+    // How the last start of a service has gone.
+    [[nodiscard]] Operation read_fate(const std::string& unit, FateRead done);
     [[nodiscard]] Operation kill(const std::string& unit, int signal, Done done);  // all of its processes
     [[nodiscard]] Operation reset_failed(const std::string& unit, Done done);
     // Enables or disables, then lets systemd read its units again.
@@ -80,7 +84,8 @@ private:
 };
 
 // "The unit's job was 'failed'" and the like as an Error of unit `unit`; Ok for "done". Its errno is ECANCELED where another request,
-// a stop of a start, has taken the job's place; ENOLINK where a unit that it requires has failed.
+// a stop of a start, has taken the job's place; ENOLINK where a unit that it requires has failed; ECHILD where it has failed itself, of
+// which read_fate() knows more.
 Result<> result_of_job(const std::string& unit, const std::string& result);
 
 }  // namespace holm::systemd

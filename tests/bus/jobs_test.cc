@@ -36,6 +36,26 @@ TEST_F(JobsTest, AStartIsAskedOfSystemdAndItsFailureIsTold)
     EXPECT_EQ(state(), "failed");
 }
 
+// Also of a job that is done and has brought up nothing, as systemd has it of a unit whose Condition does not hold.
+TEST_F(JobsTest, EachEndOfSystemdsJobEndsTheStart)
+{
+    struct Case {
+        const char *result, *told, *state;
+    };
+    for (const Case& one :
+         {Case{"done", "failed", "failed"}, Case{"skipped", "failed", "failed"}, Case{"dependency", "failed", "failed"},
+          Case{"timeout", "failed", "failed"}, Case{"assert", "failed", "failed"}, Case{"canceled", "canceled", "stopped"}}) {
+        calls.clear();
+        signals.clear();
+        ASSERT_TRUE(call(root, "StartMachine", "holm-bus-web").ok()) << one.result;
+        ASSERT_TRUE(run_until([&] { return heard("StartUnit holm@holm-bus-web.service"); })) << one.result;
+        run_a_while();
+        end_job("holm@holm-bus-web.service", one.result);
+        EXPECT_TRUE(run_until([&] { return has_signal(fmt::format("JobRemoved holm-bus-web {}", one.told)); })) << one.result;
+        EXPECT_EQ(state(), one.state) << one.result;
+    }
+}
+
 TEST_F(JobsTest, AStartThatIsAskedTwiceIsOneJob)
 {
     Answer first = call(root, "StartMachine", "holm-bus-web"), second = call(root, "StartMachine", "holm-bus-web");

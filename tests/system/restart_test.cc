@@ -59,6 +59,50 @@ TEST_F(RestartTest, ARebootIsSeen)
     run({"systemctl", "reset-failed", service_of(machine)});
 }
 
+// Nobody has to read the journal for why it was started again.
+TEST_F(RestartTest, TheReasonOfARestartIsTold)
+{
+    std::string machine = defined(std::string("read n </count; echo $((n+1)) >/count; [ $n -gt 0 ] || { sleep 0.3; exit 3; }; ") + stays,
+                                  "restart = \"always\"\nrestart_delay = \"20s\"\n");
+    write_file(root_ + "/count", "0\n");
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    ASSERT_TRUE(eventually([&] { return machine_property(machine, "Restarts") == "u 1"; }));
+    EXPECT_EQ(state_of(machine), "starting");
+    EXPECT_TRUE(has(machine_property(machine, "RestartedAfter"), "exit status 3"));
+    EXPECT_NE(machine_property(machine, "NextBootMonotonic"), "t 0");
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "starting again in "));
+    EXPECT_TRUE(has(holmctl({"why", machine}).out, "s: exit status 3"));
+    // Whoever wants it now does not wait for the end of the delay.
+    EXPECT_TRUE(succeeds(holmctl({"start", machine}, "", 10s)));
+    EXPECT_EQ(state_of(machine), "running");
+    EXPECT_EQ(boots_of(machine), 2);
+    EXPECT_EQ(machine_property(machine, "NextBootMonotonic"), "t 0");
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "Restarts: 1, last after: exit status 3"));
+    EXPECT_TRUE(has(holmctl({"why", machine}).out, "is running; restarts by its policy: 1, last after: exit status 3"));
+    EXPECT_TRUE(has(holmctl({"--json=short", "why", machine}).out, R"("Restarts":1)"));
+    EXPECT_TRUE(eventually(
+        [&] { return has(holmctl({"--no-pager", "events", "--since=@9", machine}).out, "is started again after: exit status 3"); }));
+    kill_holmd();
+    EXPECT_TRUE(eventually([&] { return machine_property(machine, "Restarts") == "u 1"; })) << "of its supervisor";
+    // A reboot that somebody has asked for is no restart.
+    ASSERT_TRUE(succeeds(holmctl({"reboot", machine})));
+    EXPECT_EQ(machine_property(machine, "Restarts"), "u 1");
+    ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_EQ(machine_property(machine, "Restarts"), "u 0");
+}
+
+TEST_F(RestartTest, AWantOfMemoryIsTheReasonOfARestart)
+{
+    std::string machine =
+        defined("if test -e /been; then exec sleep 1000; fi; touch /been; sleep 0.3; exec tail /dev/zero",
+                "restart = \"on-failure\"\nrestart_delay = \"20ms\"\n", "[resources]\nMemoryMax = \"32M\"\nMemorySwapMax = 0\n");
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    ASSERT_TRUE(eventually([&] { return boots_of(machine) == 2 && state_of(machine) == "running"; }, 30s));
+    EXPECT_TRUE(has(holmctl({"why", machine}).out, "memory"));
+    EXPECT_TRUE(has(holmctl({"status", machine}).out, "memory"));
+    ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
 TEST_F(RestartTest, TheLimitEndsIt)
 {
     std::string machine = defined("sleep 0.1; exit 7", "restart = \"always\"\nrestart_delay = \"20ms\"\nrestart_limit = 3\n");
@@ -68,6 +112,9 @@ TEST_F(RestartTest, TheLimitEndsIt)
     EXPECT_TRUE(has(machine_property(machine, "LastFailure"), "exit status 7"));
     EXPECT_EQ(unit_state(service_of(machine)), "failed");
     EXPECT_TRUE(has(holmctl({"status", machine}).out, "restart_limit"));
+    const std::string why = holmctl({"why", machine}).out;
+    EXPECT_TRUE(has(why, "run         failed")) << "not where its start has failed";
+    EXPECT_TRUE(has(why, "command     done"));
     run({"systemctl", "reset-failed", service_of(machine)});
 }
 

@@ -13,6 +13,7 @@
 #include "cli/journal.h"
 #include "cli/output.h"
 #include "cli/properties.h"
+#include "cli/restarts.h"
 #include "cli/usage.h"
 #include "cli/verbs/verbs.h"
 #include "machine/grammar.h"
@@ -56,6 +57,7 @@ std::string describe_machine_state(const Properties& machine, bool colour)
 {
     std::string state = text_of(machine, "State");
     std::string text = colour ? fmt::format("{}{}{}", colour_of_state(state), state, colour_end) : state;
+    if (const std::string rest = rest_of(machine); !rest.empty()) return fmt::format("{} {}", text, rest);
     if (state == "starting" && flag_of(machine, "Started")) text += " (started)";
     if (flag_of(machine, "Frozen")) text += " (frozen)";
     const uint64_t since = number_of(machine, state == "running" ? "ReadyTimestamp" : "StartedTimestamp");
@@ -195,6 +197,7 @@ std::string describe_machine(Client& client, const Properties& machine, uint64_t
     line("Image", image == text_of(machine, "RootDirectory") ? "" : printable(image, 4096));
     if (flag_of(machine, "Started")) line("OS", printable(operating_system(client, name)));
     if (uint64_t boots = number_of(machine, "Boots"); boots > 1) line("Boots", fmt::format("{}", boots));
+    line("Restarts", describe_restarts(number_of(machine, "Restarts"), text_of(machine, "RestartedAfter")));
     if (auto addresses = machine.find("Addresses"); addresses != machine.end()) line("Address", describe_value(*addresses));
     if (auto interfaces = machine.find("Interfaces"); interfaces != machine.end())
         for (const Properties& interface : *interfaces) line("Interface", describe_interface(interface));

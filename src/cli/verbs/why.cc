@@ -4,6 +4,7 @@
 #include "cli/jobs.h"
 #include "cli/output.h"
 #include "cli/properties.h"
+#include "cli/restarts.h"
 #include "cli/verbs/bundle.h"
 #include "cli/verbs/verbs.h"
 #include "machine/failure.h"
@@ -51,12 +52,21 @@ std::string describe_hold(const std::string& name, const Properties& explained)
         name, printable(text_of(explained, "Held")), why.empty() ? "" : ": ", printable(why, 4096));
 }
 
+// "is starting again in 15s: exit status 3", "is running; restarts by its policy: 2, last after: exit status 3".
+std::string describe_state(const Properties& explained)
+{
+    const std::string state = "is " + text_of(explained, "State"), rest = rest_of(explained),
+                      restarts = describe_restarts(number_of(explained, "Restarts"), text_of(explained, "RestartedAfter"));
+    if (!rest.empty()) return state + " " + rest;
+    return restarts.empty() ? state : fmt::format("{}; restarts by its policy: {}", state, restarts);
+}
+
 std::string describe_why(const std::string& name, const Properties& explained)
 {
     if (!text_of(explained, "Held").empty()) return describe_hold(name, explained);
     const std::string state = text_of(explained, "State"), why = text_of(explained, "Why");
     const bool failed = state == "failed";
-    std::string text = fmt::format("{}: {}", name, failed && !why.empty() ? printable(why, 4096) : fmt::format("is {}", state)) + "\n";
+    std::string text = fmt::format("{}: {}", name, failed && !why.empty() ? printable(why, 4096) : describe_state(explained)) + "\n";
     if (!failed && !why.empty()) text += fmt::format("Last failure: {}\n", printable(why, 4096));
     if (why.empty()) return text;
     const std::string unit_name = printable(text_of(explained, "Unit"));

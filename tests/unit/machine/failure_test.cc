@@ -30,7 +30,9 @@ TEST(Failure, HintsNameWhatCanBeChanged)
     EXPECT_NE(first_hint({.step = "run", .memory_kills = 2}).find("MemoryMax"), std::string::npos);
     EXPECT_NE(first_hint({.step = "run", .tasks_refused = 7}).find("TasksMax refused 7 forks"), std::string::npos);
     EXPECT_NE(first_hint({.step = "run", .signal = SIGSYS}).find("system calls"), std::string::npos);
-    EXPECT_NE(first_hint({.step = "ready", .guest_unit = "nginx.service"}).find("systemctl status nginx.service"), std::string::npos);
+    const std::string of_guest = first_hint({.step = "ready", .guest_unit = "nginx.service"});
+    EXPECT_TRUE(of_guest.starts_with("'holmctl logs ")) << of_guest << ": it has stopped, and can be asked nothing";
+    EXPECT_NE(of_guest.find("systemctl status nginx.service"), std::string::npos);
     EXPECT_NE(first_hint({.step = "root", .sys_errno = EPERM}).find("mount"), std::string::npos);
     EXPECT_NE(first_hint({.step = "network", .sys_errno = EADDRINUSE}).find("ss -lntup"), std::string::npos);
     EXPECT_NE(first_hint({.step = "plan", .sys_errno = ENOSPC}).find("full"), std::string::npos);

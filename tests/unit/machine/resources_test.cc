@@ -113,6 +113,9 @@ TEST(Resources, LaterReplacesAndListsAddUp)
     EXPECT_EQ(std::get<ResourceProperty::Prefixes>(parse_resources(lists)->at(0).value).size(), 2u);
     EXPECT_EQ(std::get<ResourceProperty::Interfaces>(parse_resources(lists)->at(1).value),
               ResourceProperty::Interfaces(false, {"eth0", "eth1"}));
+    const std::pair<std::string, std::string> strict[] = {{"DevicePolicy", "strict"}}, closed[] = {{"DevicePolicy", "closed"}};
+    EXPECT_TRUE(parse_resources(strict).error().text.starts_with("DevicePolicy: 'strict' takes the devices away"));
+    EXPECT_TRUE(parse_resources(closed));
     const std::pair<std::string, std::string> bad[] = {{"MemoryMax", "1KB"}};
     EXPECT_EQ(parse_resources(bad).error().text.substr(0, 11), "MemoryMax: ");
 }

@@ -17,6 +17,7 @@ scope Stopped:
     StopRequested      → Stopped StopDone
     TerminateRequested → Stopped StopDone
     RemoveRequested    → Stopped Release RemoveRecord
+    RestartFailed      → Failed PublishState
 
 scope Failed:
     StartRequested     → Planning Plan PublishState
@@ -105,6 +106,7 @@ service Stopped:
     StopRequested      → Stopped StopDone
     TerminateRequested → Stopped StopDone
     RemoveRequested    → Stopped Release RemoveRecord
+    RestartFailed      → Failed PublishState
 
 service Failed:
     StartRequested     → Asked StartService PublishState

@@ -16,7 +16,7 @@ constexpr std::string_view stage_names[] = {"Stopped", "Failed", "Asked", "Plann
 constexpr std::string_view event_names[] = {"StartRequested", "PrepareRequested",   "Planned",         "PlanFailed", "UnitStarted",
                                             "UnitFailed",     "SupervisorStarting", "Started",         "Ready",      "Stopping",
                                             "Ended",          "SupervisorLost",     "FoundDead",       "Frozen",     "Thawed",
-                                            "StopRequested",  "TerminateRequested", "RemoveRequested", "Timeout"};
+                                            "StopRequested",  "TerminateRequested", "RemoveRequested", "Timeout",    "RestartFailed"};
 constexpr std::string_view action_names[] = {
     "Plan",        "CancelPlan",    "AnswerPrepare", "RefusePrepare", "SpawnSupervisor", "StartScope",  "Go",           "StartService",
     "StopUnit",    "Terminate",     "Register",      "Unregister",    "EmitNew",         "EmitRemoved", "PublishState", "StartDone",

@@ -462,6 +462,7 @@ TEST(Restarts, DelaysDoubleUpToHalfAMinuteAndTheLimitIsInTenMinutes)
     EXPECT_EQ(state.outcome.kind, OutcomeKind::Failed);
     EXPECT_EQ(state.outcome.error->text,
               "the machine ended 9 times within 10min, more often than restart_limit allows; at last: exit status 7");
+    EXPECT_EQ(state.outcome.step, "run") << "where the last boot has ended";
 
     State calm = running(restarting(Restart::OnFailure, 1));
     for (int i = 0; i < 3; ++i) {
@@ -471,6 +472,35 @@ TEST(Restarts, DelaysDoubleUpToHalfAMinuteAndTheLimitIsInTenMinutes)
         step(calm, DeadlinePassed{}, i * restart_window);
         step(calm, PayloadStarted{}, i * restart_window);
     }
+}
+
+TEST(Restarts, TheReasonIsKept)
+{
+    State state = running(restarting(Restart::Always));
+    step(state, exits(3), 5 * second);
+    EXPECT_EQ(state.restarted_after, "exit status 3") << "before all of it is gone";
+    EXPECT_EQ(state.restart_count, 0u);
+    step(state, PayloadGone{}, 5 * second);
+    EXPECT_EQ(state.restart_count, 1u);
+    EXPECT_EQ(state.next_boot, 6 * second);
+    EXPECT_TRUE(has(step(state, BootAsked{}, 5 * second), Boot)) << "somebody does not want to wait";
+    EXPECT_EQ(state.next_boot, Microseconds(0));
+    EXPECT_EQ(state.restarted_after, "exit status 3");
+    EXPECT_TRUE(step(state, BootAsked{}, 5 * second).empty());
+    step(state, PayloadStarted{}, 5 * second);
+    EXPECT_TRUE(step(state, BootAsked{}, 5 * second).empty());
+    step(state, exits(137), 6 * second);
+    step(state, PayloadGone{2}, 6 * second);
+    EXPECT_EQ(state.restart_count, 2u);
+    EXPECT_EQ(state.restarted_after, "exit status 137 (2 of its processes killed for want of memory)");
+
+    State killed = running(restarting(Restart::OnFailure));
+    step(killed, LeaderExited{{true, SIGKILL}, true});
+    step(killed, PayloadGone{1});
+    EXPECT_EQ(killed.restarted_after, "the machine ran out of memory and was killed by the kernel");
+    State asked = running(guest());
+    step(asked, dies(SIGHUP));
+    EXPECT_EQ(asked.restarted_after, "") << "a reboot is no restart";
 }
 
 TEST(Health, ReadyChecksGateTheStart)
@@ -513,6 +543,13 @@ TEST(Health, IsToldAndActedUpon)
     EXPECT_EQ(again.outcome.error->text, "the machine is unhealthy: no");
     EXPECT_TRUE(has(step(again, DeadlinePassed{}), Boot));
     EXPECT_STREQ(describe_health(again), "");
+
+    State never = checked(OnUnhealthy::Restart);
+    never.facts.restart_limit = 1;
+    never.restarts = {Microseconds(1)};
+    step(never, HealthChanged{Health::Unhealthy, "no"});
+    EXPECT_TRUE(has(end_with(never, exits(0)), End));
+    EXPECT_EQ(never.outcome.step, "run");
 
     State over = checked(OnUnhealthy::Stop);
     step(over, HealthChanged{Health::Unhealthy, "no"});
