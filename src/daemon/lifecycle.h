@@ -281,6 +281,8 @@ private:
     // when holmd starts (lifecycle_rebuild.cc)
     void rebuild_one(const std::string& folder);
     void adopt(const machine::MachineName& name, launch::Plan plan);
+    void adopt_by_supervisor(const machine::MachineName& name, const std::string& why);
+    void await_found(const machine::MachineName& name);
     void await_supervisor(const machine::MachineName& name, unsigned attempt);
     void found_dead(MachineEntry& machine);
     void stop_dead_scopes();

@@ -51,13 +51,27 @@ void Lifecycle::rebuild_one(const std::string& folder)
     auto plan = read_plan(api::plan_path(*name));
     if (plan && plan->name != *name) plan = error(Errc::Invalid, "it is the plan of machine '{}'", plan->name.text());
     if (plan) return adopt(*name, std::move(*plan));
-    if (plan.error().code != Errc::NotFound) return quarantine(folder, plan.error().text);
+    if (plan.error().code != Errc::NotFound) return adopt_by_supervisor(*name, plan.error().text);
     // A start that never came to its plan.
     log_info("machine '{}': releasing a start that was never finished", name->text());
     if (auto released = release(*name, Keep::Record); !released) log_warning("machine '{}': {}", name->text(), released.error().text);
 }
 
-// Out of the way, and there to look at; the folder may hold the socket of a supervisor that lives, whose unit is systemd's to stop.
+// A machine whose plan nobody can read runs all the same: its supervisor tells what it is. Where none listens it is dead.
+void Lifecycle::adopt_by_supervisor(const MachineName& name, const std::string& why)
+{
+    auto client = ControlClient::connect(host_.loop, name, {});
+    auto cgroup = client ? cgroup_of((*client)->peer()) : Result<std::string>(client.error());
+    std::string_view unit;
+    for (const std::string& one : {api::scope_name(name), api::service_name(name)})
+        if (cgroup && unit.empty()) unit = cgroup_of_unit(*cgroup, one);
+    if (unit.empty()) return quarantine(name.text(), why);
+    log_error("machine '{}' runs on, but {}: it can be stopped, and is whole again at its next start", name.text(), why);
+    entry(name).control_group = unit;
+    await_found(name);
+}
+
+// Out of the way, and there to look at.
 void Lifecycle::quarantine(const std::string& folder, const std::string& why)
 {
     const std::string from = fmt::format("{}/{}", api::runtime_machines_folder, folder),
@@ -74,7 +88,12 @@ void Lifecycle::adopt(const MachineName& name, launch::Plan plan)
     machine.control_group = fmt::format("{}/{}", cgroup_of_slice(plan.unit.slice), plan.unit.name);
     machine.plan = std::move(plan);
     remember_claims(*machine.plan);
-    machine.found = true;
+    await_found(name);
+}
+
+void Lifecycle::await_found(const MachineName& name)
+{
+    entry(name).found = true;
     unheard_.insert(name);
     await_supervisor(name, 0);
 }

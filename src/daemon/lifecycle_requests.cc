@@ -25,6 +25,15 @@ Error busy(const MachineEntry& machine)
                  unit_of(machine));
 }
 
+// Of a machine that is not known to run; "": none has a process.
+std::string find_populated_unit(const MachineName& name, const Known* known)
+{
+    const std::string slice = cgroup_of_slice(known && known->spec ? known->spec->unit.slice : machine::UnitSpec().slice);
+    for (std::string unit : {api::scope_name(name), api::service_name(name)})
+        if (is_populated(fmt::format("{}/{}", slice, unit))) return unit;
+    return {};
+}
+
 bool is_active(const MachineEntry* machine)
 {
     return machine && machine::is_active(machine->life);
@@ -307,6 +316,9 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
     const Known* known = host_.catalogue.find(name);
     if (!known && !has_state(name) && !(machine && machine->last)) return reply.fail(unknown(name));
     if (refuse_protected(name, "remove", reply)) return;
+    if (const std::string unit = find_populated_unit(name, known); !unit.empty())
+        return reply.fail(error(Errc::Busy, "{0} still has processes, though machine '{1}' is not known to run: 'systemctl stop {0}' first", unit,
+                                name.text()));
     if (auto free = check_dependants(name); !free) return reply.fail(free.error());
     const bool defined = known && known->origin == Origin::Definition;
     if (defined) {

@@ -40,6 +40,40 @@ TEST_F(StateFaultsTest, BadFilesDoNotKeepHolmdFromServing)
     }
 }
 
+// What runs by a plan that this holmd cannot read is neither lost nor removed; by one of another version, as long as its keys are known.
+TEST_F(StateFaultsTest, AMachineWhosePlanCannotBeReadRunsOn)
+{
+    const std::string scope = background(), service = name("service");
+    define(service, fmt::format("[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sleep\", \"1000\"]\n", busybox()));
+    ASSERT_TRUE(succeeds(holmctl({"start", service})));
+    auto again = [] {
+        kill_holmd();
+        ASSERT_TRUE(eventually([] { return holmctl({"list"}).code == 0; }, 20s));
+    };
+    for (const std::string& machine : {scope, service}) {
+        const std::string file = "/run/holm/machines/" + machine + "/plan.toml", plan = content_of(file);
+        ASSERT_TRUE(plan.contains("\nversion = \"")) << plan;
+        write_file(file, std::string(trim(sh("sed 's/^version = .*/version = \"999\"\\nkey_of_tomorrow = 1/' " + file).out)) + "\n");
+        again();
+        EXPECT_EQ(state_of(machine), "running") << "of another version";
+        EXPECT_NE(leader_of(machine), 0);
+        for (const std::string& text : {plan.substr(0, plan.size() / 2), std::string("nonsense"), "key_of_nobody = 1\n" + plan}) {
+            write_file(file, text);
+            again();
+            EXPECT_TRUE(wait_for_state(machine, "running")) << printable(text);
+            EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"})));
+            EXPECT_TRUE(refuses(holmctl({"remove", machine}), 1, "stop it first"));
+            EXPECT_TRUE(succeeds(holmctl({"status", machine})));
+        }
+        EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+        EXPECT_TRUE(wait_for_state(machine, "stopped"));
+        EXPECT_NE(unit_state(machine == scope ? scope_of(machine) : service_of(machine)), "active");
+        ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+        EXPECT_TRUE(succeeds(holmctl({"stop", machine})));
+        EXPECT_TRUE(succeeds(holmctl({"remove", machine})));
+    }
+}
+
 TEST_F(StateFaultsTest, FoldersWithNamesThatAreNone)
 {
     std::string machine = background();
