@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <ctime>
 
@@ -214,6 +215,20 @@ TEST_F(WhyTest, TheSocketOfMetricsSpeaksHttp)
     EXPECT_TRUE(large.ends_with("8 KiB.\n")) << large;
     EXPECT_TRUE(ask_metrics("GET /metrics HTTP/1.1\r\n").starts_with("HTTP/1.1 408 ")) << "after a while";
     ASSERT_TRUE(succeeds(run({"systemctl", "stop", "holm-metrics.socket"})));
+}
+
+TEST_F(WhyTest, AHolmdThatDoesNotAnswerIsNamed)
+{
+    ASSERT_TRUE(succeeds(holmctl({"list"})));
+    const int holmd = holmd_pid();
+    ASSERT_GT(holmd, 0);
+    ASSERT_EQ(::kill(holmd, SIGSTOP), 0);
+    Process list({"holmctl", "list"}, {.stdio = Stdio::Terminal});
+    const bool said = list.expect("holmd has not answered for 2 s", 10s);
+    ASSERT_EQ(::kill(holmd, SIGCONT), 0);
+    EXPECT_TRUE(said) << list.out();
+    EXPECT_EQ(list.wait().code, 0);
+    EXPECT_FALSE(has(holmctl({"list"}).err, "has not answered"));
 }
 
 // What is left of one whose file was taken away by hand.

@@ -82,7 +82,10 @@ int usage_error(const Error& failure)
 
 Result<Client> connect(const Invocation& call)
 {
-    return Client::connect(call.has("--no-ask-password") ? AskPassword::No : AskPassword::Yes);
+    Client client = TRY(Client::connect(call.has("--no-ask-password") ? AskPassword::No : AskPassword::Yes));
+    if (is_terminal(STDERR_FILENO) && !call.has("--quiet") && !client.answers_within(std::chrono::seconds(2)))
+        complain("holmd has not answered for 2 s and is waited for: see 'systemctl status holmd'");
+    return client;
 }
 
 Result<int> for_each_machine(const Invocation& call, const std::function<Result<>(const std::string& name)>& act)
