@@ -27,6 +27,8 @@ Error error_of_call(const sd_bus_error& answer, int result)
     const Errc code = api::code_of_error_name(name);
     if (name == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired")
         return error(Errc::Denied, "access denied: a password is needed, and nobody can be asked for it");
+    if (name == SD_BUS_ERROR_TIMEOUT)
+        return error(Errc::Unavailable, "holmd does not answer: 'systemctl status holmd' and 'journalctl -u holmd' say what it is at");
     if (comes_from_holmd(name, code)) return {code, 0, printable(text, 4096)};
     return error(Errc::Unavailable, "cannot reach holmd: {} (is holmd.service installed? see 'systemctl status holmd')",
                  printable(text, 512));
@@ -55,6 +57,16 @@ Result<Client> Client::connect(AskPassword ask)
     Client client(std::move(owned));
     if (ask == AskPassword::Yes) client.agent_ = PolkitAgent::start();
     return client;
+}
+
+bool Client::answers_within(std::chrono::microseconds time)
+{
+    auto question = new_call(api::root_path, "org.freedesktop.DBus.Peer", "Ping");
+    if (!question) return true;
+    sd_bus_error failure = SD_BUS_ERROR_NULL;
+    const BusError owned(&failure, sd_bus_error_free);
+    sd_bus_call(bus_.get(), question->get(), static_cast<uint64_t>(time.count()), &failure, nullptr);
+    return !sd_bus_error_has_name(&failure, SD_BUS_ERROR_TIMEOUT);
 }
 
 Result<MessageHandle> Client::new_call(const std::string& path, const char* interface, const char* method)

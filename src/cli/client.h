@@ -29,6 +29,9 @@ public:
     // Errors: Unavailable, where there is no bus.
     static Result<Client> connect(AskPassword ask);
 
+    // Whether holmd says anything within that time to a question that needs no work of it.
+    bool answers_within(std::chrono::microseconds time);
+
     // Calls a method of org.holm1.Manager. Errors: those of holmd, their text as it came; Unavailable where holmd cannot be reached.
     template <typename... T>
     Result<MessageHandle> call(const char* method, const T&... arguments)

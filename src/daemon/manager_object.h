@@ -127,6 +127,7 @@ private:
                    std::optional<KeptChange> kept);
     void note_properties(Reply reply, const machine::MachineName& name, const Assignments& assignments,
                          std::vector<launch::UnitProperty> planned);
+    void answer_set(Reply reply, const machine::MachineName& name, const Assignments& assignments);
     // images (manager_images.cc)
     struct ImportKind {
         const char* job;

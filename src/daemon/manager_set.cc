@@ -1,4 +1,6 @@
 // ManagerObject: properties of [resources], changed while the machine runs and kept for its next start.
+#include <algorithm>
+
 #include "base/log.h"
 #include "daemon/definitions.h"
 #include "daemon/live_changes.h"
@@ -47,6 +49,7 @@ void ManagerObject::change_properties(Reply reply, const MachineName& name, cons
     if (!live) return reply.fail(live.error());
     if (!known) return reply.fail(error(Errc::Invalid, "machine '{}' has no definition in which it could be kept", name.text()));
     if (runtime && !*live) return reply.fail(lifecycle_.not_running(name));
+    if (auto possible = check_read_at_load(name, assignments, runtime, known->origin); !possible) return reply.fail(possible.error());
 
     std::optional<KeptChange> kept;
     machine::Spec spec = with_assignments(*known->spec, assignments);
@@ -63,7 +66,8 @@ void ManagerObject::change_properties(Reply reply, const MachineName& name, cons
         }
         spec = *known->spec;
     }
-    if (!*live) return reply.ok();
+    if (!*live || std::ranges::all_of(assignments, machine::is_read_at_load, &Assignments::value_type::first))
+        return answer_set(std::move(reply), name, assignments);
     auto properties = changed_properties(spec, host_.settings, assignments, launch::UnitKind::Service);
     if (!properties) return reply.fail(properties.error());
     lift_limits(*properties, assignments);
@@ -113,18 +117,35 @@ void ManagerObject::note_properties(Reply reply, const MachineName& name, const 
                                     std::vector<launch::UnitProperty> planned)
 {
     std::vector<std::string> names;
-    for (const auto& [property, value] : assignments)
+    for (const auto& [property, value] : assignments) {
+        if (machine::is_read_at_load(property)) continue;
         for (std::string& bus_name : machine::bus_names_of(property).value_or(std::vector<std::string>()))
             names.push_back(std::move(bus_name));
+    }
     auto place = workers_.emplace(workers_.end());
-    auto noted = [this, place, name, reply = std::move(reply)](Result<launch::Plan> plan) mutable {
+    auto noted = [this, place, name, assignments, reply = std::move(reply)](Result<launch::Plan> plan) mutable {
         auto ended = std::move(*place);
         workers_.erase(place);
         if (plan) lifecycle_.networks_changed(name, std::move(*plan));
         else log_warning("machine '{}': {}", name.text(), plan.error().text);
-        reply.ok();
+        answer_set(std::move(reply), name, assignments);
     };
     *place = start_noting_properties(host_.loop, name, std::move(names), std::move(planned), std::move(noted));
+}
+
+// What systemd reads at load is written into the unit's drop-in by the generator, for the next start.
+void ManagerObject::answer_set(Reply reply, const MachineName& name, const Assignments& assignments)
+{
+    const Known* known = host_.catalogue.find(name);
+    const bool at_load = std::ranges::any_of(assignments, machine::is_read_at_load, &Assignments::value_type::first);
+    if (!at_load || !known || known->origin != Origin::Definition) return reply.ok();
+    auto place = operations_.emplace(operations_.end());
+    *place = host_.units.reload([this, place, reply = std::move(reply)](const Result<>& done) mutable {
+        auto ended = std::move(*place);
+        operations_.erase(place);
+        if (done) reply.ok();
+        else reply.fail(with_context(done.error(), "it is kept, but systemd does not read it: run 'systemctl daemon-reload'"));
+    });
 }
 
 }  // namespace holm::daemon

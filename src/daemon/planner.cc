@@ -176,7 +176,8 @@ void warn_of_stale_unit(const PlanRequest& request, const Spec& spec, launch::Pl
     auto loaded = read_regular_file(fmt::format("{}/{}.d/{}", generated_units, api::service_name(request.name), launch::drop_in_file));
     if (launch::ordering_of(loaded ? *loaded : "") == launch::ordering_of(launch::describe_drop_in(spec))) return;
     plan.warnings.emplace_back(
-        "systemd has not read [unit] of its definition as it is now: run 'systemctl daemon-reload'; it holds from the next start on");
+        "systemd has not read [unit] and the BPF programs of its definition as they are now: run 'systemctl daemon-reload'; they hold from "
+        "the next start on");
 }
 
 // What depends on libseccomp too: where the filter of system calls lies. And what was found on the way.

@@ -29,6 +29,25 @@ Result<> check_assignments(const Assignments& assignments)
     return {};
 }
 
+Result<> check_read_at_load(const machine::MachineName& name, const Assignments& assignments, bool runtime, Origin origin)
+{
+    for (const auto& [property, value] : assignments) {
+        if (!machine::is_read_at_load(property)) continue;
+        if (origin == Origin::Temporary)
+            return error(
+                Errc::Invalid,
+                "systemd takes {} when a unit is made and never after, and machine '{}' is removed at its end: give it to 'holmctl "
+                "run' as --property={}=…",
+                property, name.text(), property);
+        if (runtime)
+            return error(Errc::Invalid,
+                         "systemd reads {} from a unit's file alone, not while machine '{}' runs: set it without --runtime, or put it into "
+                         "its definition, and start it again",
+                         property, name.text());
+    }
+    return {};
+}
+
 Result<KeptChange> keep_assignments(const machine::MachineName& name, const Known& known, const Assignments& assignments)
 {
     KeptChange change{.path = kept_path(name, known), .before = {}};
@@ -54,6 +73,7 @@ Result<std::vector<launch::UnitProperty>> changed_properties(const machine::Spec
         launch::plan_unit_properties(spec, {.unit = kind, .defaults = {.resources = settings.resources}}, std::chrono::microseconds(0)));
     std::vector<std::string> names;
     for (const auto& [name, value] : assignments) {
+        if (machine::is_read_at_load(name)) continue;
         auto of_bus = TRY(machine::bus_names_of(name));
         names.insert(names.end(), of_bus.begin(), of_bus.end());
     }

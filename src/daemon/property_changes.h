@@ -23,6 +23,9 @@ inline constexpr size_t max_assignments = 256;
 // Each by itself. Errors: Invalid.
 Result<> check_assignments(const Assignments& assignments);
 
+// Whether those that systemd takes at a start alone have a next start to be kept for. Errors: Invalid.
+Result<> check_read_at_load(const machine::MachineName& name, const Assignments& assignments, bool runtime, Origin origin);
+
 // Writes them to NAME.toml.d/90-set.toml of a definition, or to the record. Errors: Invalid, and those of files.
 Result<KeptChange> keep_assignments(const machine::MachineName& name, const Known& known, const Assignments& assignments);
 
@@ -30,6 +33,7 @@ Result<KeptChange> keep_assignments(const machine::MachineName& name, const Know
 machine::Spec with_assignments(machine::Spec spec, const Assignments& assignments);
 
 // What a unit of that kind has of them in its plan; a service's is what any unit is told: it has what clears a list first, and defaults.
+// Without those that systemd reads at load.
 // Errors: Invalid.
 Result<std::vector<launch::UnitProperty>> changed_properties(const machine::Spec& spec, const machine::Settings& settings,
                                                              const Assignments& assignments, launch::UnitKind kind);

@@ -90,7 +90,8 @@ std::string ordering_of(std::string_view drop_in)
 {
     std::string lines;
     for (std::string_view line : split(drop_in, '\n'))
-        for (std::string_view key : {"After=", "Requires=", "Wants=", "Slice="})
+        for (std::string_view key :
+             {"After=", "Requires=", "Wants=", "Slice=", "BPFProgram=", "IPIngressFilterPath=", "IPEgressFilterPath="})
             if (line.starts_with(key)) lines += fmt::format("{}\n", line);
     return lines;
 }

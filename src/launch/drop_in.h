@@ -25,8 +25,8 @@ std::string describe_shutdown_timer(std::chrono::microseconds timeout);
 // The name of both in holm@NAME.service.d and holm-shutdown.timer.d of the generator's folder.
 inline constexpr const char* drop_in_file = "10-holm.conf";
 
-// The lines of a drop-in that say in what order and where the unit runs: After, Requires, Wants and Slice. Where they differ from those
-// that systemd has loaded, the definition was edited since.
+// The lines of a drop-in that say in what order, where and with which BPF programs the unit runs. Where they differ from those that
+// systemd has loaded, the definition was edited since.
 std::string ordering_of(std::string_view drop_in);
 
 }  // namespace holm::launch

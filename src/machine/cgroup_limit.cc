@@ -45,7 +45,7 @@ std::optional<uint64_t> find_page_size(std::string_view name)
     auto page = find_page_name(name);
     if (!page || page->size() < 3 || !page->ends_with('B')) return {};
     page->remove_suffix(1);
-    if (!std::string_view("KMG").contains(page->back())) return {};
+    if (!std::string_view("KMG").contains(page->back()) || !parse_number(page->substr(0, page->size() - 1))) return {};
     auto size = parse_size(*page);
     return size && *size ? std::optional(*size) : std::nullopt;
 }

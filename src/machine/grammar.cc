@@ -9,72 +9,13 @@
 
 #include "base/text.h"
 #include "machine/identifiers.h"
+#include "machine/systemd_values.h"
 
 namespace holm::machine {
 
 namespace {
 
-struct TimeUnit {
-    std::string_view name;
-    uint64_t nanoseconds;
-};
 constexpr uint64_t second = 1'000'000'000;
-constexpr TimeUnit time_units[] = {
-    {"", second},
-    {"ns", 1},
-    {"nsec", 1},
-    {"us", 1'000},
-    {"usec", 1'000},
-    {"µs", 1'000},
-    {"ms", 1'000'000},
-    {"msec", 1'000'000},
-    {"s", second},
-    {"sec", second},
-    {"second", second},
-    {"seconds", second},
-    {"m", 60 * second},
-    {"min", 60 * second},
-    {"minute", 60 * second},
-    {"minutes", 60 * second},
-    {"h", 3600 * second},
-    {"hr", 3600 * second},
-    {"hour", 3600 * second},
-    {"hours", 3600 * second},
-    {"d", 86400 * second},
-    {"day", 86400 * second},
-    {"days", 86400 * second},
-    {"w", 604800 * second},
-    {"week", 604800 * second},
-    {"weeks", 604800 * second},
-};
-
-constexpr bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-// The nanoseconds of "1min 30s"; nothing where it is no such thing or more than a clock of 63 bits holds.
-std::optional<uint64_t> sum_of_times(std::string_view text)
-{
-    uint64_t sum = 0;
-    bool any = false;
-    for (text = trim(text); !text.empty(); text = trim(text)) {
-        size_t digits = static_cast<size_t>(std::ranges::find_if_not(text, is_digit) - text.begin());
-        auto number = parse_number(text.substr(0, digits));
-        text.remove_prefix(digits);
-        text = trim(text);
-        size_t letters = static_cast<size_t>(std::ranges::find_if(text, [](char c) { return is_digit(c) || c == ' '; }) - text.begin());
-        auto unit = std::ranges::find(time_units, text.substr(0, letters), &TimeUnit::name);
-        text.remove_prefix(letters);
-        bool plain = unit != std::end(time_units) && unit->name.empty();
-        if (!number || unit == std::end(time_units) || (plain && (any || !text.empty()))) return {};
-        uint64_t product = 0;
-        if (__builtin_mul_overflow(*number, unit->nanoseconds, &product) || __builtin_add_overflow(sum, product, &sum)) return {};
-        any = true;
-    }
-    if (!any || sum > INT64_MAX) return {};
-    return sum;
-}
 
 // "0" and the largest unit that divides `count`, of units that each are a multiple of the one before.
 std::string in_largest_unit(uint64_t count, std::span<const std::pair<std::string_view, uint64_t>> units)
@@ -92,11 +33,12 @@ constexpr std::string_view byte_limits[] = {"FSIZE", "DATA", "STACK", "CORE", "R
 
 Result<Microseconds> parse_duration(std::string_view text)
 {
-    if (text == "infinity") return infinite;
-    auto sum = sum_of_times(text);
-    if (!sum || *sum % 1000 != 0)
-        return error(Errc::Invalid, "'{}' is no time span: numbers with us, ms, s, min, h, d or w, or 'infinity'", printable(text, 80));
-    return Microseconds(*sum / 1000);
+    if (trim(text) == "infinity") return infinite;
+    auto span = find_time_span(text, 1000);
+    if (!span)
+        return error(Errc::Invalid, "'{}' is no time span: numbers with us, ms, s, min, h, d, w, month or y, or 'infinity'",
+                     printable(text, 80));
+    return Microseconds(*span);
 }
 
 std::string describe_duration(Microseconds duration)
@@ -108,7 +50,7 @@ std::string describe_duration(Microseconds duration)
 Result<std::chrono::nanoseconds> parse_clock_offset(std::string_view text)
 {
     bool back = text.starts_with('-');
-    auto sum = sum_of_times(text.substr(back ? 1 : 0));
+    auto sum = find_time_span(text.substr(back ? 1 : 0), 1);
     if (!sum) return error(Errc::Invalid, "'{}' is no offset of a clock: a time span, which may have '-' before it", printable(text, 80));
     auto offset = std::chrono::nanoseconds(*sum);
     return back ? -offset : offset;
@@ -124,13 +66,10 @@ std::string describe_clock_offset(std::chrono::nanoseconds offset)
 
 Result<uint64_t> parse_size(std::string_view text)
 {
-    constexpr std::string_view units = "KMGT";
-    size_t at = text.empty() ? units.npos : units.find(text.back());
-    auto number = parse_number(at == units.npos ? text : text.substr(0, text.size() - 1));
-    uint64_t factor = at == units.npos ? 1 : uint64_t{1} << (10 * (at + 1)), bytes = 0;
-    if (!number || __builtin_mul_overflow(*number, factor, &bytes) || bytes > INT64_MAX)
-        return error(Errc::Invalid, "'{}' is no size: digits, and K, M, G or T (of 1024) behind them", printable(text, 80));
-    return bytes;
+    auto bytes = find_size(text, 1024);
+    if (!bytes || *bytes > INT64_MAX)
+        return error(Errc::Invalid, "'{}' is no size: numbers, and B, K, M, G, T, P or E (of 1024) behind them", printable(text, 80));
+    return *bytes;
 }
 
 std::string describe_size(uint64_t bytes)

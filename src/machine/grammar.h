@@ -16,7 +16,7 @@ namespace holm::machine {
 
 inline constexpr Microseconds infinite = Microseconds::max();
 
-// systemd.time(7), the part of it with fixed lengths: "90s", "100ms", "1min 30s", "infinity"; a plain number is seconds.
+// A time span of systemd.time(7): "90s", "100ms", "1min 30s", "1.5h", "infinity"; a plain number is seconds.
 Result<Microseconds> parse_duration(std::string_view text);
 std::string describe_duration(Microseconds duration);
 
@@ -24,7 +24,7 @@ std::string describe_duration(Microseconds duration);
 Result<std::chrono::nanoseconds> parse_clock_offset(std::string_view text);
 std::string describe_clock_offset(std::chrono::nanoseconds offset);
 
-// Bytes: digits and, base 1024, one of K M G T behind them.
+// Bytes, as systemd reads them: "512M", "1.5G", "1G 500M"; B K M G T P E, base 1024.
 Result<uint64_t> parse_size(std::string_view text);
 std::string describe_size(uint64_t bytes);
 
@@ -34,7 +34,7 @@ std::string describe_signal(int signal);
 
 // One of getrlimit(2), without RLIMIT_.
 Result<std::string> parse_limit_name(std::string_view text);
-// "1024:524288" (soft:hard), "1024" (both), "infinity"; sizes with K M G T where the limit is one of bytes.
+// "1024:524288" (soft:hard), "1024" (both), "infinity"; sizes where the limit is one of bytes.
 Result<std::pair<uint64_t, uint64_t>> parse_limit(std::string_view name, std::string_view text);
 std::string describe_limit(const std::pair<uint64_t, uint64_t>& limit);
 

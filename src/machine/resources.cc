@@ -1,13 +1,13 @@
 #include "machine/resources.h"
 
 #include <algorithm>
-#include <optional>
 #include <type_traits>
 
 #include "base/text.h"
 #include "machine/cgroup_limit.h"
 #include "machine/grammar.h"
 #include "machine/resource_access.h"
+#include "machine/systemd_values.h"
 
 namespace holm::machine {
 
@@ -105,21 +105,6 @@ Error bad(std::string_view value, std::string_view rule)
     return error(Errc::Invalid, "'{}' must be {}", printable(value, 80), rule);
 }
 
-// Hundredths of a percent of "50%" or "12.5%".
-std::optional<uint64_t> find_permyriad(std::string_view text)
-{
-    if (!text.ends_with('%')) return {};
-    text.remove_suffix(1);
-    size_t dot = std::min(text.find('.'), text.size());
-    auto whole = parse_number(text.substr(0, dot), UINT32_MAX);
-    std::string decimals(dot == text.size() ? "0" : text.substr(dot + 1));
-    if (decimals.empty() || decimals.size() > 2) return {};
-    decimals.resize(2, '0');
-    auto part = parse_number(decimals);
-    if (!whole || !part) return {};
-    return *whole * 100 + *part;
-}
-
 // The fraction of UINT32_MAX by which "Scale" properties are set (UINT32_SCALE_FROM_PERMYRIAD of systemd).
 Value scale(uint64_t permyriad)
 {
@@ -128,30 +113,40 @@ Value scale(uint64_t permyriad)
 
 Result<Value> parse_boolean(std::string_view text)
 {
-    for (std::string_view yes : {"1", "yes", "y", "true", "t", "on"})
-        if (text == yes) return Value(true);
-    for (std::string_view no : {"0", "no", "n", "false", "f", "off"})
-        if (text == no) return Value(false);
+    if (auto flag = find_boolean(text)) return Value(*flag);
     return bad(text, "yes or no");
 }
 
 Result<uint64_t> parse_weight(std::string_view text)
 {
-    auto weight = parse_number(text, 10000);
-    if (!weight || *weight == 0) return bad(text, "a weight of 1 to 10000");
+    auto weight = find_integer(text);
+    if (!weight || *weight == 0 || *weight > 10000) return bad(text, "a weight of 1 to 10000");
     return *weight;
 }
 
-// A limit; of `least` or more, by digits or, where `units`, as a size.
-Result<uint64_t> parse_amount(std::string_view text, bool units, uint64_t least)
+// Without a value it is as if nobody had set it.
+Result<uint64_t> parse_weight_or_nothing(std::string_view text)
 {
+    return text.empty() ? Result<uint64_t>(unset) : parse_weight(text);
+}
+
+Result<uint64_t> parse_bytes(std::string_view text, uint64_t otherwise, uint64_t least)
+{
+    if (text.empty()) return otherwise;
     if (text == "infinity") return unset;
-    uint64_t amount = 0;
-    if (units) amount = TRY(parse_size(text));
-    else if (auto number = parse_number(text, INT64_MAX)) amount = *number;
-    else return bad(text, "digits, a percentage or 'infinity'");
-    if (amount < least) return bad(text, "more than 0");
-    return amount;
+    auto bytes = find_size(text, 1024);
+    if (!bytes) return bad(text, "a size such as '512M' or '1.5G' (B, K, M, G, T, P and E, of 1024), a percentage or 'infinity'");
+    if (*bytes < least) return bad(text, "more than 0");
+    return *bytes;
+}
+
+Result<uint64_t> parse_tasks(std::string_view text)
+{
+    if (text.empty() || text == "infinity") return unset;
+    auto tasks = find_integer(text);
+    if (!tasks) return bad(text, "digits, a percentage or 'infinity'");
+    if (*tasks == 0) return bad(text, "more than 0");
+    return *tasks;
 }
 
 Result<Value> parse_quota(std::string_view text)
@@ -160,6 +155,12 @@ Result<Value> parse_quota(std::string_view text)
     auto permyriad = find_permyriad(text);
     if (!permyriad || *permyriad == 0) return bad(text, "a percentage of one CPU such as '50%' or '200%'");
     return Value(*permyriad * 100);  // microseconds of CPU in each second
+}
+
+Result<uint64_t> parse_microseconds(std::string_view text)
+{
+    auto span = TRY(parse_duration(text));
+    return span == infinite ? unset : static_cast<uint64_t>(span.count());
 }
 
 // A set of small numbers as the bits of bytes, lowest first (cpu_set_to_dbus of systemd).
@@ -183,29 +184,33 @@ Result<Value> parse_indexes(std::string_view text)
 
 Result<uint64_t> parse_rate_per_second(std::string_view text)
 {
-    constexpr std::string_view units = "KMGT";
     if (text == "infinity") return unset;
-    size_t at = text.empty() ? units.npos : units.find(text.back());
-    auto number = parse_number(at == units.npos ? text : text.substr(0, text.size() - 1), INT64_MAX);
-    uint64_t rate = number.value_or(0);
-    for (size_t i = 0; at != units.npos && i <= at; ++i)
-        if (__builtin_mul_overflow(rate, uint64_t{1000}, &rate)) return bad(text, "a number that 64 bits hold");
-    if (!number || rate == 0) return bad(text, "digits, and K, M, G or T (of 1000) behind them");
-    return rate;
+    auto rate = find_size(text, 1000);
+    if (!rate || *rate == 0) return bad(text, "more than 0, a number with K, M, G, T, P or E (of 1000) behind it, or 'infinity'");
+    return *rate;
 }
 
-// "PATH VALUE": a device, or any file of the file system that lies on it.
+Result<uint64_t> parse_device_amount(std::string_view text, Kind kind)
+{
+    if (kind == Kind::DeviceWeight) return parse_weight(text);
+    return kind == Kind::DeviceRate ? parse_rate_per_second(text) : parse_microseconds(text);
+}
+
+// "PATH VALUE": a device, or any file of the file system that lies on it. Both may have spaces: the path goes up to the first word that
+// begins a value.
 Result<Value> parse_device_value(std::string_view text, Kind kind)
 {
-    size_t space = text.rfind(' ');
+    size_t space = text.find(' ');
     if (space == text.npos) return bad(text, "a path and a value with a space between them");
+    auto amount = parse_device_amount(trim(text.substr(space)), kind);
+    for (size_t next = text.find(' ', space + 1); !amount && next != text.npos; next = text.find(' ', next + 1)) {
+        if (parse_device_amount(trim(text.substr(space, next - space)), kind)) break;
+        space = next;
+        amount = parse_device_amount(trim(text.substr(space)), kind);
+    }
+    if (!amount) return amount.error();
     std::string path = TRY(parse_path(trim(text.substr(0, space))));
-    std::string_view amount = text.substr(space + 1);
-    uint64_t value = 0;
-    if (kind == Kind::DeviceWeight) value = TRY(parse_weight(amount));
-    else if (kind == Kind::DeviceRate) value = TRY(parse_rate_per_second(amount));
-    else value = static_cast<uint64_t>(TRY(parse_duration(amount)).count());
-    return Value(ResourceProperty::Limits{{std::move(path), value}});
+    return Value(ResourceProperty::Limits{{std::move(path), *amount}});
 }
 
 Result<Value> parse_word(std::string_view text, std::initializer_list<std::string_view> words)
@@ -228,26 +233,21 @@ Result<Value> parse_value(Kind kind, std::string_view text)
 {
     switch (kind) {
     case Kind::Boolean: return parse_boolean(text);
-    case Kind::Weight: return Value(TRY(parse_weight(text)));
-    case Kind::CpuWeight: return Value(text == "idle" ? uint64_t{0} : TRY(parse_weight(text)));  // CGROUP_WEIGHT_IDLE
-    case Kind::MemoryProtected:
-    case Kind::Swap: return Value(TRY(parse_amount(text, true, 0)));
-    case Kind::MemoryLimit: return Value(TRY(parse_amount(text, true, 1)));
-    case Kind::Tasks: return Value(TRY(parse_amount(text, false, 1)));
+    case Kind::Weight: return Value(TRY(parse_weight_or_nothing(text)));
+    case Kind::CpuWeight: return Value(text == "idle" ? uint64_t{0} : TRY(parse_weight_or_nothing(text)));  // CGROUP_WEIGHT_IDLE
+    case Kind::MemoryProtected: return Value(TRY(parse_bytes(text, 0, 0)));
+    case Kind::Swap: return Value(TRY(parse_bytes(text, unset, 0)));
+    case Kind::MemoryLimit: return Value(TRY(parse_bytes(text, unset, 1)));
+    case Kind::Tasks: return Value(TRY(parse_tasks(text)));
     case Kind::Quota: return parse_quota(text);
-    case Kind::Period: {
-        if (text.empty()) return Value(unset);
-        auto period = TRY(parse_duration(text));
-        if (period < std::chrono::milliseconds(1) || period > std::chrono::seconds(1)) return bad(text, "1ms to 1s");
-        return Value(static_cast<uint64_t>(period.count()));
-    }
+    case Kind::Period: return Value(text.empty() ? unset : TRY(parse_microseconds(text)));  // systemd keeps to 1ms to 1s itself
     case Kind::Indexes: return parse_indexes(text);
     case Kind::DeviceWeight:
     case Kind::DeviceRate:
     case Kind::DeviceTime: return parse_device_value(text, kind);
     case Kind::AutoOrKill: return parse_word(text, {"auto", "kill"});
     case Kind::Preference: return parse_word(text, {"none", "avoid", "omit"});
-    case Kind::Percent: return bad(text, "a percentage of 0% to 100%");
+    case Kind::Percent: return text.empty() ? Result<Value>(Value(uint32_t{0})) : bad(text, "a percentage of 0% to 100%");
     case Kind::Policy: return parse_policy(text);
     case Kind::Devices: return Value(TRY(parse_device_access(text)));
     case Kind::Programs: return Value(TRY(parse_program(text)));

@@ -145,6 +145,7 @@ struct CredentialSpec {
 
 enum class OnUnhealthy { None, Restart, Stop };
 struct HealthSpec {
+    static constexpr Microseconds shortest = std::chrono::milliseconds(100);  // of interval and timeout
     std::vector<std::string> command;
     std::optional<uint16_t> port;
     std::string unit;

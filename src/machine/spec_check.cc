@@ -139,6 +139,12 @@ Result<> check_rest(const Spec& spec)
         const HealthSpec& health = *spec.health;
         if (!health.command.empty() + health.port.has_value() + !health.unit.empty() != 1)
             return at(spec, "health", "exactly one of command, port and unit must be given");
+        if (health.interval < HealthSpec::shortest)
+            return at(spec, "health.interval", "must be at least {}: a check each time takes CPU of the host",
+                      describe_duration(HealthSpec::shortest));
+        if (health.timeout < HealthSpec::shortest)
+            return at(spec, "health.timeout", "must be at least {}: no check ends in less on a host that is busy",
+                      describe_duration(HealthSpec::shortest));
     }
     return {};
 }

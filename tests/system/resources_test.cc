@@ -177,6 +177,80 @@ TEST_F(ResourcesTest, WhatIsNoPropertyIsRefusedAndNothingChanges)
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
 }
 
+// The same words as for `systemctl set-property`, which has the same values of them.
+TEST_F(ResourcesTest, ValuesAreThoseOfSystemd)
+{
+    std::string machine = defined("[resources]\nMemoryHigh = \"1.5G\"\nCPUQuotaPeriodSec = \"500us\"\n"), unit = service_of(machine);
+    const std::string reference = name("reference") + ".service";
+    ASSERT_TRUE(succeeds(run({"systemd-run", "--unit=" + reference, "/bin/sleep", "1000"})));
+    ASSERT_TRUE(succeeds(holmctl({"verify", "/etc/holm/machines/" + machine + ".toml"})));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_EQ(unit_property(unit, "MemoryHigh"), "1610612736");
+    const std::pair<const char*, const char*> taken[] = {
+        {"MemoryMax=1.5G", "MemoryMax"},
+        {"MemoryMax=1G 512M", "MemoryMax"},
+        {"MemoryMax=1P", "MemoryMax"},
+        {"MemoryMax=1E", "MemoryMax"},
+        {"MemoryMax=1073741824B", "MemoryMax"},
+        {"MemoryMax=900‰", "MemoryMax"},
+        {"MemoryMax=9050‱", "MemoryMax"},
+        {"TasksMax=0x40", "TasksMax"},
+        {"CPUQuota=500‰", "CPUQuotaPerSecUSec"},
+        {"CPUQuota=7525‱", "CPUQuotaPerSecUSec"},
+        {"CPUQuotaPeriodSec=2s", "CPUQuotaPeriodUSec"},
+        {"CPUQuotaPeriodSec=500us", "CPUQuotaPeriodUSec"},
+        {"CPUQuotaPeriodSec=10", "CPUQuotaPeriodUSec"},
+        {"CPUQuotaPeriodSec=0.5s", "CPUQuotaPeriodUSec"},
+        {"CPUAccounting=YES", "CPUAccounting"},
+        {"IOReadBandwidthMax=/dev/null 1.5M", "IOReadBandwidthMax"},
+    };
+    for (const auto& [assignment, property] : taken) {
+        ASSERT_TRUE(succeeds(run({"systemctl", "set-property", "--runtime", reference, assignment})));
+        EXPECT_TRUE(succeeds(set(machine, {assignment})));
+        EXPECT_EQ(unit_property(unit, property), unit_property(reference, property)) << assignment;
+    }
+    const std::string before = content_of(kept_of(machine));
+    for (const char* refused : {"MemoryMax=1KB", "MemoryMax=16E", "MemoryMax=500M 1G", "MemoryMax=1001‰", "TasksMax=4K", "CPUQuota=1.5‱",
+                                "CPUQuotaPeriodSec=2x", "IOReadBandwidthMax=/dev/null 1k"}) {
+        EXPECT_NE(run({"systemctl", "set-property", "--runtime", reference, refused}).code, 0) << refused;
+        EXPECT_TRUE(refuses(set(machine, {refused}), 1, std::string_view(refused).substr(0, 8)));
+    }
+    EXPECT_EQ(content_of(kept_of(machine)), before);
+    EXPECT_TRUE(succeeds(run({"systemctl", "stop", reference})));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+// systemd takes a BPF program when a unit is loaded, and never of one that is there.
+TEST_F(ResourcesTest, BpfProgramsHoldFromTheNextStartOn)
+{
+    std::string machine = defined(), unit = service_of(machine);
+    auto unit_file = [&] { return run({"systemctl", "cat", unit}).out; };
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    EXPECT_TRUE(refuses(holmctl({"set", "--runtime", machine, "BPFProgram=egress:/sys/fs/bpf/none"}), 1, "without --runtime"));
+    EXPECT_TRUE(
+        refuses(holmctl({"set", "--runtime", machine, "TasksMax=66", "IPIngressFilterPath=/sys/fs/bpf/none"}), 1, "without --runtime"));
+    EXPECT_EQ(unit_property(unit, "TasksMax"), "4096");
+    EXPECT_FALSE(exists(kept_of(machine)));
+    Outcome kept = set(machine, {"TasksMax=66", "IPEgressFilterPath=/sys/fs/bpf/none"});
+    EXPECT_TRUE(succeeds(kept));
+    EXPECT_TRUE(has(kept.err, fmt::format("IPEgressFilterPath of machine '{}' is kept and holds from its next start on", machine)));
+    EXPECT_EQ(unit_property(unit, "TasksMax"), "66");
+    EXPECT_TRUE(has(content_of(kept_of(machine)), "IPEgressFilterPath = \"/sys/fs/bpf/none\""));
+    EXPECT_TRUE(has(unit_file(), "IPEgressFilterPath=/sys/fs/bpf/none"));
+    EXPECT_EQ(holmctl({"--quiet", "set", machine, "IPEgressFilterPath="}).err, "");
+    EXPECT_FALSE(has(unit_file(), "IPEgressFilterPath"));
+    ASSERT_TRUE(succeeds(set(machine, {"TasksMax="})));
+    EXPECT_FALSE(exists(kept_of(machine)));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_TRUE(succeeds(set(machine, {"BPFProgram=egress:/sys/fs/bpf/none"})));
+    EXPECT_TRUE(has(unit_file(), "BPFProgram=egress:/sys/fs/bpf/none"));
+    EXPECT_TRUE(succeeds(set(machine, {"BPFProgram="})));
+
+    std::string gone = background("exec sleep 1000", {"--rm"});
+    EXPECT_TRUE(refuses(set(gone, {"BPFProgram=egress:/sys/fs/bpf/none"}), 1, "--property=BPFProgram"));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", gone})));
+}
+
 // Types of D-Bus that a limit does not have. What systemd shows of each is its own form.
 TEST_F(ResourcesTest, AccessToAddressesPortsAndDevices)
 {

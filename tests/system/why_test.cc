@@ -1,4 +1,12 @@
 // What a person is told of a machine that went wrong, and of machines in general: why, status, events, top, metrics.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <ctime>
 
 #include <nlohmann/json.hpp>
@@ -146,8 +154,81 @@ TEST_F(WhyTest, UsageOfMachines)
     EXPECT_TRUE(has(metrics, "holm_machine_running{machine=\"" + machine + "\"} 1"));
     EXPECT_TRUE(has(metrics, "holm_machine_cpu_seconds_total{machine=\"" + machine + "\"} "));
     EXPECT_TRUE(metrics.ends_with("# EOF\n"));
-    EXPECT_TRUE(holmctl({"metrics", "--http"}).out.starts_with("HTTP/1.1 200 OK\r\n"));
+    EXPECT_TRUE(holmctl({"metrics", "--http"}, "GET /metrics HTTP/1.0\r\n\r\n").out.starts_with("HTTP/1.1 200 OK\r\n"));
+    EXPECT_TRUE(holmctl({"metrics", "--http"}).out.starts_with("HTTP/1.1 400 "));
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+}
+
+namespace {
+
+// All that holm-metrics.socket says to a client that sends these bytes, and how the connection ended where it did not end well.
+std::string ask_metrics(std::string_view request)
+{
+    Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{.tv_sec = 20, .tv_usec = 0};
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(9557);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
+        ::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
+        return fmt::format("no connection: {}", strerror(errno));
+    while (!request.empty()) {
+        const ssize_t sent = ::send(client.get(), request.data(), request.size(), MSG_NOSIGNAL);
+        if (sent < 0) return fmt::format("not taken: {}", strerror(errno));
+        request.remove_prefix(static_cast<size_t>(sent));
+    }
+    std::string answer;
+    std::array<char, 4096> bytes{};
+    for (;;) {
+        const ssize_t got = ::recv(client.get(), bytes.data(), bytes.size(), 0);
+        if (got < 0) return fmt::format("{} [{}]", answer, strerror(errno));
+        if (got == 0) return answer;
+        answer.append(bytes.data(), static_cast<size_t>(got));
+    }
+}
+
+}  // namespace
+
+TEST_F(WhyTest, TheSocketOfMetricsSpeaksHttp)
+{
+    ASSERT_TRUE(succeeds(run({"systemctl", "start", "holm-metrics.socket"})));
+    const std::string got = ask_metrics("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    const size_t body = got.find("\r\n\r\n");
+    ASSERT_NE(body, std::string::npos) << got;
+    EXPECT_TRUE(got.starts_with("HTTP/1.1 200 OK\r\n"));
+    EXPECT_TRUE(has(got, "Content-Type: application/openmetrics-text"));
+    EXPECT_TRUE(has(got, fmt::format("Content-Length: {}\r\n", got.size() - body - 4)));
+    EXPECT_TRUE(got.ends_with("# EOF\n"));
+    const std::string head = ask_metrics("HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(head.starts_with("HTTP/1.1 200 OK\r\n"));
+    EXPECT_TRUE(has(head, "Content-Length: "));
+    EXPECT_TRUE(head.ends_with("\r\n\r\n"));
+    EXPECT_TRUE(ask_metrics("GET / HTTP/1.0\r\n\r\n").ends_with("# EOF\n"));
+    EXPECT_TRUE(ask_metrics("GET /else HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+    const std::string refused = ask_metrics("POST /metrics HTTP/1.1\r\nContent-Length: 50000\r\n\r\n" + std::string(50000, 'x'));
+    EXPECT_TRUE(refused.starts_with("HTTP/1.1 405 "));
+    EXPECT_TRUE(refused.ends_with("with GET or HEAD.\n")) << refused;
+    EXPECT_TRUE(ask_metrics("\x16\x03\x01 garbage\n").starts_with("HTTP/1.1 400 "));
+    const std::string large = ask_metrics("GET /metrics HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n");
+    EXPECT_TRUE(large.starts_with("HTTP/1.1 431 "));
+    EXPECT_TRUE(large.ends_with("8 KiB.\n")) << large;
+    EXPECT_TRUE(ask_metrics("GET /metrics HTTP/1.1\r\n").starts_with("HTTP/1.1 408 ")) << "after a while";
+    ASSERT_TRUE(succeeds(run({"systemctl", "stop", "holm-metrics.socket"})));
+}
+
+TEST_F(WhyTest, AHolmdThatDoesNotAnswerIsNamed)
+{
+    ASSERT_TRUE(succeeds(holmctl({"list"})));
+    const int holmd = holmd_pid();
+    ASSERT_GT(holmd, 0);
+    ASSERT_EQ(::kill(holmd, SIGSTOP), 0);
+    Process list({"holmctl", "list"}, {.stdio = Stdio::Terminal});
+    const bool said = list.expect("holmd has not answered for 2 s", 10s);
+    ASSERT_EQ(::kill(holmd, SIGCONT), 0);
+    EXPECT_TRUE(said) << list.out();
+    EXPECT_EQ(list.wait().code, 0);
+    EXPECT_FALSE(has(holmctl({"list"}).err, "has not answered"));
 }
 
 // What is left of one whose file was taken away by hand.

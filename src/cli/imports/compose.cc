@@ -133,10 +133,11 @@ void take_health(Imported& into, const Yaml& check)
     machine::HealthSpec health;
     if (test[0] == "CMD") health.command.assign(test.begin() + 1, test.end());
     else health.command = {"/bin/sh", "-c", test.back()};
-    auto duration = [&](const char* key, machine::Microseconds& put) {
+    auto duration = [&](const char* key, machine::Microseconds& put) {  // 0 is the default there
         if (check[key])
-            into.take(std::string("healthcheck.") + key, machine::parse_duration(text_of(check[key])),
-                      [&](machine::Microseconds time) { put = time; });
+            into.take(std::string("healthcheck.") + key, machine::parse_duration(text_of(check[key])), [&](machine::Microseconds time) {
+                if (time.count() > 0) put = std::max(time, machine::HealthSpec::shortest);
+            });
     };
     duration("interval", health.interval);
     duration("timeout", health.timeout);

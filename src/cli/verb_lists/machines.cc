@@ -49,7 +49,7 @@ const Options top_options = {
 };
 
 const Options metrics_options = {
-    {.name = "--http", .help = "as the answer to a request of HTTP"},
+    {.name = "--http", .help = "as the answer to the request of HTTP on standard input"},
 };
 
 const Options events_options = {

@@ -6,7 +6,7 @@ namespace holm::cli {
 namespace {
 
 const std::vector<OptionInfo> create_options = {
-    {.name = "--size", .kind = OptionKind::Value, .value = "BYTES", .help = "how much it may take (digits and K, M, G or T)"},
+    {.name = "--size", .kind = OptionKind::Value, .value = "BYTES", .help = "how much it may take (a number, and K, M, G or T)"},
 };
 
 }  // namespace

@@ -7,9 +7,11 @@
 #include "cli/verbs/verbs.h"
 #include "launch/hold.h"
 #include "machine/grammar.h"
+#include "machine/resources.h"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <span>
 
@@ -80,7 +82,10 @@ int usage_error(const Error& failure)
 
 Result<Client> connect(const Invocation& call)
 {
-    return Client::connect(call.has("--no-ask-password") ? AskPassword::No : AskPassword::Yes);
+    Client client = TRY(Client::connect(call.has("--no-ask-password") ? AskPassword::No : AskPassword::Yes));
+    if (is_terminal(STDERR_FILENO) && !call.has("--quiet") && !client.answers_within(std::chrono::seconds(2)))
+        complain("holmd has not answered for 2 s and is waited for: see 'systemctl status holmd'");
+    return client;
 }
 
 Result<int> for_each_machine(const Invocation& call, const std::function<Result<>(const std::string& name)>& act)
@@ -205,6 +210,12 @@ Result<int> set(const Invocation& call)
     }
     Client client = TRY(connect(call));
     TRY(client.call("SetProperties", name, assignments, call.has("--runtime")), cannot("set properties of", name));
+    std::vector<std::string_view> later;
+    for (const auto& [property, value] : assignments)
+        if (machine::is_read_at_load(property) && std::ranges::find(later, property) == later.end()) later.push_back(property);
+    if (!later.empty() && !call.has("--quiet"))
+        complain(fmt::format("{} of machine '{}' is kept and holds from its next start on: systemd reads it only then",
+                             fmt::join(later, ", "), printable(name)));
     return exit_done;
 }
 

@@ -1,4 +1,4 @@
-// top: what machines use of the host, live on a terminal. metrics: the same for a monitoring system.
+// top: what machines use of the host, live on a terminal.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -140,22 +140,6 @@ Result<int> top(const Invocation& call)
         TRY(show(table_of(rows_of(before, now), call), call, live));
         before = std::move(now);
     } while (live);
-    return exit_done;
-}
-
-Result<int> metrics(const Invocation& call)
-{
-    Client client = TRY(connect(call));
-    const std::string text = describe_metrics(TRY(take_samples(client, Which::All, call.operands)));
-    if (!call.has("--http")) {
-        TRY(print(text));
-        return exit_done;
-    }
-    // For holm-metrics@.service: whatever was asked for, these are what there is.
-    TRY(
-        print(fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"
-                          "Content-Length: {}\r\nConnection: close\r\n\r\n{}",
-                          text.size(), text)));
     return exit_done;
 }
 

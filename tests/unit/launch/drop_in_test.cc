@@ -57,6 +57,8 @@ TEST(DropIn, ItsOrderingIsWhatUnitSays)
     EXPECT_EQ(ordering_of(drop_in_of("description = \"x\"\nroot.path = \"/srv/web\"")), "");
     EXPECT_EQ(ordering_of(drop_in_of("root.path = \"/srv/web\"\n[unit]\nslice = \"a.slice\"\nafter = [\"machine:db\"]")),
               "After=holm@db.service\nSlice=a.slice\n");
+    EXPECT_EQ(ordering_of(drop_in_of("root.path = \"/srv/web\"\n[resources]\nMemoryMax = \"1G\"\nBPFProgram = \"egress:/x\"")),
+              "BPFProgram=egress:/x\n");
 }
 
 TEST(DropIn, NothingInAValueActsOnSystemd)

@@ -40,6 +40,30 @@ TEST(Resources, AreTypedAsTheBusWantsThem)
     expect_property<Bytes>("AllowedCPUs", "0-3,8 10", "AllowedCPUs", {0x0f, 0x05});
     expect_property<Limits>("IOReadBandwidthMax", "/dev/sda 5M", "IOReadBandwidthMax", {{"/dev/sda", 5000000}});
     expect_property<Limits>("IODeviceLatencyTargetSec", "/var lib 25ms", "IODeviceLatencyTargetUSec", {{"/var lib", 25000}});
+    expect_property<uint64_t>("MemoryMax", "1.5G", "MemoryMax", 1536u << 20);
+    expect_property<uint64_t>("MemoryMax", "1G 512M", "MemoryMax", 1536u << 20);
+    expect_property<uint64_t>("MemoryMax", "1P", "MemoryMax", uint64_t{1} << 50);
+    expect_property<uint64_t>("MemoryHigh", "15E", "MemoryHigh", uint64_t{15} << 60);
+    expect_property<uint64_t>("MemorySwapMax", "1073741824B", "MemorySwapMax", 1u << 30);
+    expect_property<uint64_t>("MemoryMax", "", "MemoryMax", UINT64_MAX);
+    expect_property<uint64_t>("MemoryLow", "", "MemoryLow", 0);
+    expect_property<uint32_t>("MemoryMax", "500‰", "MemoryMaxScale", 2147483648u);
+    expect_property<uint32_t>("TasksMax", "1250‱", "TasksMaxScale", 536870912u);
+    expect_property<uint64_t>("TasksMax", "0x10", "TasksMax", 16);
+    expect_property<uint64_t>("CPUQuota", "10‰", "CPUQuotaPerSecUSec", 10000);
+    expect_property<uint64_t>("CPUQuota", "15‱", "CPUQuotaPerSecUSec", 1500);
+    expect_property<uint64_t>("CPUQuotaPeriodSec", "2s", "CPUQuotaPeriodUSec", 2000000);
+    expect_property<uint64_t>("CPUQuotaPeriodSec", "500us", "CPUQuotaPeriodUSec", 500);
+    expect_property<uint64_t>("CPUQuotaPeriodSec", "10", "CPUQuotaPeriodUSec", 10000000);
+    expect_property<uint64_t>("CPUQuotaPeriodSec", "infinity", "CPUQuotaPeriodUSec", UINT64_MAX);
+    expect_property<uint64_t>("CPUWeight", "", "CPUWeight", UINT64_MAX);
+    expect_property<Limits>("IOReadBandwidthMax", "/dev/vda 1.5M", "IOReadBandwidthMax", {{"/dev/vda", 1500000}});
+    expect_property<Limits>("IOReadBandwidthMax", "/dev/vda 1M 500K", "IOReadBandwidthMax", {{"/dev/vda", 1500000}});
+    expect_property<Limits>("IOReadBandwidthMax", "/var lib  1M 500K", "IOReadBandwidthMax", {{"/var lib", 1500000}});
+    expect_property<Limits>("IOWriteIOPSMax", "/dev/vda infinity", "IOWriteIOPSMax", {{"/dev/vda", UINT64_MAX}});
+    expect_property<Limits>("IODeviceLatencyTargetSec", "/dev/vda 1s 1.5ms", "IODeviceLatencyTargetUSec", {{"/dev/vda", 1001500}});
+    expect_property<uint32_t>("ManagedOOMMemoryPressureLimit", "500‰", "ManagedOOMMemoryPressureLimit", 2147483648u);
+    expect_property<bool>("CPUAccounting", "Yes", "CPUAccounting", true);
     expect_property<bool>("CPUAccounting", "yes", "CPUAccounting", true);
     expect_property<std::string>("ManagedOOMSwap", "kill", "ManagedOOMSwap", "kill");
     expect_property<uint32_t>("ManagedOOMMemoryPressureLimit", "50%", "ManagedOOMMemoryPressureLimit", 2147483648u);
@@ -47,7 +71,10 @@ TEST(Resources, AreTypedAsTheBusWantsThem)
 
 TEST(Resources, RefuseBadValues)
 {
-    const std::pair<const char*, const char*> bad[] = {{"MemoryMax", ""},
+    const std::pair<const char*, const char*> bad[] = {{"MemoryMax", "16E"},
+                                                       {"MemoryMax", "500M 1G"},
+                                                       {"MemoryMax", "1001‰"},
+                                                       {"MemoryMax", "0‱"},
                                                        {"MemoryMax", "0"},
                                                        {"MemoryMax", "1KB"},
                                                        {"MemoryMax", "-1"},
@@ -60,8 +87,11 @@ TEST(Resources, RefuseBadValues)
                                                        {"CPUQuota", "50"},
                                                        {"CPUQuota", "0%"},
                                                        {"CPUQuota", "-5%"},
-                                                       {"CPUQuotaPeriodSec", "2s"},
-                                                       {"CPUQuotaPeriodSec", "10us"},
+                                                       {"CPUQuotaPeriodSec", "2x"},
+                                                       {"CPUQuotaPeriodSec", "-1s"},
+                                                       {"CPUQuota", "1.5‱"},
+                                                       {"CPUAccounting", ""},
+                                                       {"IOReadBandwidthMax", "/dev/sda 500K 1M"},
                                                        {"CPUWeight", "0"},
                                                        {"CPUWeight", "10001"},
                                                        {"IOWeight", "idle"},

@@ -187,7 +187,7 @@ TEST(SpecFile, WrongTypesAreNamed)
 TEST(SpecFile, ValuesAreChecked)
 {
     EXPECT_EQ(failure("[root]\npath = \"/a\"\nmode = \"ephemeral\"\nsize = \"1KB\""),
-              "web.toml:4:1: 'root.size': '1KB' is no size: digits, and K, M, G or T (of 1024) behind them");
+              "web.toml:4:1: 'root.size': '1KB' is no size: numbers, and B, K, M, G, T, P or E (of 1024) behind them");
     EXPECT_EQ(failure_with_root("payload.restart = \"allways\""),
               "web.toml:2:9: 'payload.restart': 'allways' is none of no, on-failure, always (did you mean 'always'?)");
     EXPECT_EQ(failure_with_root("security.oom_score_adjust = 1001"),
@@ -217,6 +217,16 @@ TEST(SpecFile, ValuesAreChecked)
                             "description = \"a\\nExecStart=/bin/x\"",
                             "[security.sysctl]\n\"a.b\" = \"x\\ny\""})
         EXPECT_NE(failure_with_root(bad), "") << bad;
+}
+
+TEST(SpecFile, ChecksOfHealthLeaveTheHostSomeRest)
+{
+    EXPECT_EQ(failure_with_root("[health]\nport = 80\ninterval = \"0s\""),
+              "web.toml:4:1: 'health.interval': must be at least 100ms: a check each time takes CPU of the host");
+    EXPECT_EQ(failure_with_root("[health]\nport = 80\ntimeout = 0"),
+              "web.toml:4:1: 'health.timeout': must be at least 100ms: no check ends in less on a host that is busy");
+    EXPECT_NE(failure_with_root("[health]\nport = 80\ninterval = \"99ms\""), "");
+    EXPECT_EQ(failure_with_root("[health]\nport = 80\ninterval = \"100ms\"\ntimeout = \"infinity\""), "");
 }
 
 TEST(SpecFile, ExactlyOneRoot)

@@ -144,7 +144,10 @@ Spec draw_spec(unsigned seed)
     spec.identity.timezone = draw.of<const char*>({"copy", "off", "Etc/GMT+1"});
     spec.identity.resolv_conf =
         *parse_resolv_conf(draw.of<const char*>({"auto", "off", "delete", "copy-host", "replace-static", "bind-uplink", "copy-stub"}));
-    if (draw.coin()) spec.health = HealthSpec{.port = 80, .interval = draw.span(), .on_failure = OnUnhealthy::Stop};
+    if (draw.coin())
+        spec.health = HealthSpec{.port = 80,
+                                 .interval = draw.of<Microseconds>({std::chrono::seconds(5), std::chrono::milliseconds(1500)}),
+                                 .on_failure = OnUnhealthy::Stop};
     spec.unit.slice = draw.of<const char*>({"machine.slice", "a-b.slice"});
     spec.unit.after = draw.list<std::string>({"holm@db.service", "a\\x2db.mount"});
     return spec;
