@@ -94,6 +94,8 @@ void Lifecycle::ask(const MachineName& name, kernel::Message message, Reply repl
 {
     MachineEntry* machine = lookup(name);
     if (!machine || !machine::is_active(machine->life)) return reply.fail(not_running(name));
+    if (is_frozen(machine->control_group))  // and its supervisor with it: what it is asked it would do when nobody waits any more
+        return reply.fail(error(Errc::Busy, "machine '{}' is frozen with its unit: 'systemctl thaw {}' first", name.text(), unit_of(*machine)));
     if (!machine->control || !machine->heard)
         return reply.fail(error(Errc::Busy, "machine '{}' is {}: its supervisor does not listen yet", name.text(),
                                 machine::describe_state(machine::state_of(machine->life))));

@@ -108,6 +108,9 @@ TEST_F(DiskRootTest, FilesAndFoldersAreLayersOfOneRoot)
     EXPECT_TRUE(eventually([&] { return content_of(file("upper") + "/etc/word") == "base\nx\n"; }, 30s));
     EXPECT_EQ(inside(machine, "cat /etc/top /etc/word").out, "top\nbase\nx\n");
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
+    EXPECT_TRUE(wait_for_state(machine, "stopped"));
+    EXPECT_TRUE(refuses(holmctl({"commit", machine, "packed"}), 1, "which is no folder"));
+    EXPECT_TRUE(refuses(holmctl({"export-tar", machine, file("out.tar")}), 1, "which is no folder"));
 }
 
 // machinectl's images are ours too.

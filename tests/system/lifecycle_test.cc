@@ -302,8 +302,11 @@ TEST_F(LifecycleTest, FreezeAndThaw)
     ASSERT_TRUE(succeeds(run({"systemctl", "freeze", scope_of(machine)})));
     EXPECT_TRUE(eventually([&] { return machine_property(machine, "Frozen") == "b true"; }));
     EXPECT_TRUE(has(holmctl({"status", machine}).out, "(frozen)"));
+    const std::string thaw = "'systemctl thaw " + scope_of(machine) + "' first";
+    for (const char* verb : {"freeze", "thaw"}) EXPECT_TRUE(refuses(holmctl({verb, machine}, {}, 2s), 1, thaw));
+    EXPECT_TRUE(refuses(holmctl({"exec", machine, "--", "/bin/true"}, {}, 2s), 125, thaw));
     ASSERT_TRUE(succeeds(run({"systemctl", "thaw", scope_of(machine)})));
-    EXPECT_EQ(machine_property(machine, "Frozen"), "b false");
+    EXPECT_TRUE(eventually([&] { return machine_property(machine, "Frozen") == "b false"; })) << "what was refused was not done later";
     // Frozen, it can be stopped, by both.
     ASSERT_TRUE(succeeds(holmctl({"freeze", machine})));
     EXPECT_TRUE(succeeds(holmctl({"terminate", machine})));
