@@ -15,10 +15,10 @@
 #include "base/text.h"
 #include "base/undo.h"
 #include "daemon/line_file.h"
+#include "daemon/package_lists.h"
 #include "daemon/snapshots.h"
 #include "image/stack.h"
 #include "image/store.h"
-#include "kernel/path.h"
 #include "rootfs/amend.h"
 #include "rootfs/path_lock.h"
 #include "rootfs/rebase.h"
@@ -33,9 +33,6 @@ using rootfs::History;
 using rootfs::Judgement;
 using rootfs::UpperPlace;
 using Paths = std::vector<std::string>;
-
-constexpr const char* dpkg_status = "/var/lib/dpkg/status";
-constexpr size_t most_status = 64 << 20;
 
 // All that a rebase looks at.
 struct Sides {
@@ -87,18 +84,6 @@ Result<std::vector<Judgement>> judge(const Sides& sides, const RebaseRequest& re
     const auto drift = TRY(compare(sides.there, sides.before, true, request));
     const auto apart = TRY(compare(sides.own, sides.there, false, request));
     return rootfs::judge_rebase(own, drift, apart);
-}
-
-// Of the topmost layer that has the list.
-rootfs::Packages packages_in(const Paths& own, const Paths& below)
-{
-    for (const Paths* paths : {&own, &below})
-        for (const std::string& path : *paths) {
-            auto layer = kernel::open_source(path, O_RDONLY | O_DIRECTORY);
-            auto text = layer ? kernel::read_in_root(layer->get(), dpkg_status, most_status) : Result<std::string>(layer.error());
-            if (text) return rootfs::parse_dpkg_status(*text);
-        }
-    return {};
 }
 
 // The machine's own layers that have any of the paths are copied without them. Gives all of its layers, the upper's copy or `id` first.
@@ -158,8 +143,9 @@ Result<Fd> report_rebase(const RebaseRequest& request)
         if (!one.why.empty()) line["why"] = printable(one.why, SIZE_MAX);
         TRY(file.add(line.dump() + "\n"));
     }
-    const auto before = packages_in({}, sides.before), here = packages_in(sides.own, sides.before), there = packages_in({}, sides.there);
-    for (const rootfs::PackageDrift& one : rootfs::compare_packages(before, here, there)) {
+    ComparedLayers layers{.before = sides.before, .here = sides.own, .there = sides.there};
+    layers.here.insert(layers.here.end(), sides.before.begin(), sides.before.end());
+    for (const rootfs::PackageDrift& one : observe_package_drift(layers, request.looking_at)) {
         const nlohmann::json line = {{"package", printable(one.name)},
                                      {"before", printable(one.before)},
                                      {"here", printable(one.here)},

@@ -149,6 +149,15 @@ Packages parse_dpkg_status(std::string_view text)
     return packages;
 }
 
+Packages parse_package_lines(std::string_view text)
+{
+    Packages packages;
+    for (std::string_view line : split(text, '\n'))
+        if (const size_t space = line.find(' '); space != 0 && space != line.npos)
+            packages.emplace(line.substr(0, space), line.substr(space + 1));
+    return packages;
+}
+
 std::vector<PackageDrift> compare_packages(const Packages& before, const Packages& here, const Packages& there)
 {
     std::set<std::string> names;

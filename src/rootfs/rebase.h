@@ -38,6 +38,8 @@ std::string_view describe_verdict(Verdict verdict);  // "conflict"
 using Packages = std::map<std::string, std::string>;
 // Of /var/lib/dpkg/status. What is no such file has none.
 Packages parse_dpkg_status(std::string_view text);
+// Of "NAME VERSION", a line each.
+Packages parse_package_lines(std::string_view text);
 
 // A package that the new layers have in another version than the old ones; "" = not installed.
 struct PackageDrift {

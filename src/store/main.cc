@@ -19,6 +19,7 @@
 #include "store/job.h"
 #include "store/landing.h"
 #include "store/remove.h"
+#include "store/rpm_packages.h"
 #include "store/unnamed.h"
 #include "store/upkeep.h"
 
@@ -47,6 +48,7 @@ Result<kernel::Message> perform(const Job& job)
     if (kind == "clone") return clone_image(job, store);
     if (kind == "read-only") return mark_read_only(job, store);
     if (kind == "remove") return remove_image(job, store);
+    if (kind == "rpm-packages") return list_rpm_packages(job, store);
     if (kind == "clean") return clean_up(store);
     return error(Errc::Invalid, "there is no job '{}'", kind);
 }

@@ -10,6 +10,8 @@ namespace holm::fuzz {
 void tar(std::string_view bytes);
 // Index, manifest, config and manifest.json of OCI images.
 void oci_json(std::string_view bytes);
+// The header of a package in a database of rpm.
+void rpm_header(std::string_view bytes);
 // The files of the image store: manifest, name, layer.toml, stack.toml. What is read is written, and read again as the same.
 void manifest(std::string_view bytes);
 

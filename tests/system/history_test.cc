@@ -52,6 +52,28 @@ protected:
     {
         return holmctl({"run", "--rm", "--network=none", "--image=" + image, "--", "/bin/cat", file}).out;
     }
+    // A database of rpm, as rpm 4.16 and later has it: packages "NAME VERSION RELEASE".
+    static void write_packages(const std::string& path, std::vector<std::string> packages)
+    {
+        make_folder(path.substr(0, path.rfind('/')));
+        packages.insert(packages.begin(), {"python3", "-c", R"py(
+import sqlite3, struct, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute('PRAGMA journal_mode = WAL')
+database.execute("CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)")
+for package in sys.argv[2:]:
+    index, data = b'', b''
+    for tag, text in zip((1000, 1001, 1002), package.split()):
+        index += struct.pack('>4I', tag, 6, len(data), 1)
+        data += text.encode() + b'\0'
+    blob = struct.pack('>2I', 3, len(data)) + index + data
+    database.execute('INSERT INTO Packages (blob) VALUES (?)', (blob,))
+database.commit()
+database.close()
+)py",
+                                           path});
+        ASSERT_TRUE(succeeds(run(packages)));
+    }
     using Tags = std::vector<std::string>;
     std::vector<std::string> mine_;
 };
@@ -174,6 +196,33 @@ TEST_F(HistoryTest, ARebaseIsUndoneOnce)
     ASSERT_TRUE(succeeds(undo()));
     EXPECT_TRUE(has(holmctl({"status", machine}).out, "       Image: second\n"));
     EXPECT_TRUE(has(holmctl({"diff", machine}).out, "A /work-of-weeks\n"));
+}
+
+TEST_F(HistoryTest, PackagesOfRpmAreCompared)
+{
+    const std::string before = stopped("true"), after = stopped("true"), machine = stopped("true");
+    const std::string own = upper(machine) + "/var/lib/rpm/rpmdb.sqlite";
+    write_packages(upper(before) + "/var/lib/rpm/rpmdb.sqlite", {"bash 5.1 1", "curl 7 1", "gpg-pubkey 1 1", "gone 1 1"});
+    write_packages(upper(after) + "/usr/lib/sysimage/rpm/rpmdb.sqlite", {"bash 5.2 1", "curl 7 1", "gpg-pubkey 2 1", "new 1 1"});
+    ASSERT_TRUE(succeeds(holmctl({"commit", before, "first"})));
+    ASSERT_TRUE(succeeds(holmctl({"commit", after, "second"})));
+    ASSERT_TRUE(succeeds(holmctl({"rebase", "-q", machine, "first"})));
+    auto report = [&] { return sh(fmt::format("holmctl rebase --dry-run {} second | grep ^package", machine)).out; };
+    EXPECT_EQ(report(), "package bash 5.1-1 → 5.2-1 (here 5.1-1)\npackage gone 1-1 → none (here 1-1)\npackage new none → 1-1 (here none)\n")
+        << journal_of("holmd.service");
+    write_packages(own, {"bash 5.1 2", "curl 7 1"});
+    EXPECT_TRUE(has(report(), "package bash 5.1-1 → 5.2-1 (here 5.1-2)\npackage gone 1-1 → none (here none)\n"));
+
+    // What the machine may put in its place: where that cannot be read nothing is told of rpm, where it is no file at all the layers'
+    // counts.
+    const std::pair<const char*, bool> others[] = {
+        {"truncate -s 65M", false}, {"cp /bin/sh", false}, {"rm", true}, {"mkfifo", true}, {"ln -sfn /dev/zero", true}};
+    for (const auto& [command, told] : others) {
+        ASSERT_TRUE(succeeds(sh(fmt::format("{} {}", command, own)))) << command;
+        EXPECT_TRUE(succeeds(holmctl({"rebase", "--dry-run", machine, "second"}))) << command;
+        EXPECT_EQ(report().empty(), !told) << command;
+    }
+    EXPECT_EQ(sh("find /var/lib/holm/layers -maxdepth 1 -name '.incoming-*'").out, "");
 }
 
 }  // namespace holm::test

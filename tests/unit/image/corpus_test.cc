@@ -34,6 +34,11 @@ TEST(Corpus, OfOciJson)
     replay("oci_json", oci_json);
 }
 
+TEST(Corpus, OfRpmHeader)
+{
+    replay("rpm_header", rpm_header);
+}
+
 TEST(Corpus, OfManifest)
 {
     replay("manifest", manifest);

@@ -76,5 +76,11 @@ TEST(Rebase, PackagesAreComparedByDpkgsList)
     EXPECT_TRUE(parse_dpkg_status("no such file\n\n:\n").empty());
 }
 
+TEST(Rebase, PackagesAreReadOfLines)
+{
+    EXPECT_EQ(parse_package_lines("bash 5.2-1\nkernel 6.1-1, 6.2-1\n"), (Packages{{"bash", "5.2-1"}, {"kernel", "6.1-1, 6.2-1"}}));
+    EXPECT_TRUE(parse_package_lines("bash\n 5.2-1\n\n").empty());
+}
+
 }  // namespace
 }  // namespace holm::rootfs
