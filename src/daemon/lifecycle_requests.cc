@@ -95,7 +95,8 @@ void Lifecycle::ask(const MachineName& name, kernel::Message message, Reply repl
     MachineEntry* machine = lookup(name);
     if (!machine || !machine::is_active(machine->life)) return reply.fail(not_running(name));
     if (is_frozen(machine->control_group))  // and its supervisor with it: what it is asked it would do when nobody waits any more
-        return reply.fail(error(Errc::Busy, "machine '{}' is frozen with its unit: 'systemctl thaw {}' first", name.text(), unit_of(*machine)));
+        return reply.fail(
+            error(Errc::Busy, "machine '{}' is frozen with its unit: 'systemctl thaw {}' first", name.text(), unit_of(*machine)));
     if (!machine->control || !machine->heard)
         return reply.fail(error(Errc::Busy, "machine '{}' is {}: its supervisor does not listen yet", name.text(),
                                 machine::describe_state(machine::state_of(machine->life))));
@@ -319,8 +320,8 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
     if (!known && !has_state(name) && !(machine && machine->last)) return reply.fail(unknown(name));
     if (refuse_protected(name, "remove", reply)) return;
     if (const std::string unit = find_populated_unit(name, known); !unit.empty())
-        return reply.fail(error(Errc::Busy, "{0} still has processes, though machine '{1}' is not known to run: 'systemctl stop {0}' first", unit,
-                                name.text()));
+        return reply.fail(error(Errc::Busy, "{0} still has processes, though machine '{1}' is not known to run: 'systemctl stop {0}' first",
+                                unit, name.text()));
     if (auto free = check_dependants(name); !free) return reply.fail(free.error());
     const bool defined = known && known->origin == Origin::Definition;
     if (defined) {

@@ -74,8 +74,8 @@ Result<> Lifecycle::connect(MachineEntry& machine)
 // The event of a supervisor that may be new to us: it carries the form of its unit.
 Event Lifecycle::event_of(const MachineEntry& machine, EventKind kind) const
 {
-    const bool service =
-        machine.plan ? machine.plan->unit.kind == launch::UnitKind::Service : machine.control_group.ends_with(api::service_name(machine.name));
+    const bool service = machine.plan ? machine.plan->unit.kind == launch::UnitKind::Service
+                                      : machine.control_group.ends_with(api::service_name(machine.name));
     Event event{.kind = kind, .unit = service ? UnitForm::Service : UnitForm::Scope, .boots = machine.told.boots};
     if (service) event.record = machine::Record::None;
     else if (machine.plan && machine.plan->remove_at_end) event.record = machine::Record::Temporary;

@@ -71,7 +71,8 @@ Result<Part> part_of_folder(const Job& job, const image::Store& store, const std
 {
     struct stat status;
     if (::stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
-        return error(Errc::NotSupported, "its root lies on '{}', which is no folder: 'holmctl import-raw' makes an image of that first", path);
+        return error(Errc::NotSupported, "its root lies on '{}', which is no folder: 'holmctl import-raw' makes an image of that first",
+                     path);
     Incoming incoming = TRY(copy_layer(job, store, path));
     DigestChild digest = TRY(DigestChild::start(incoming));
     NewLayer layer = TRY(digest.finish(job, incoming));
