@@ -75,18 +75,43 @@ std::string describe_process(const UnitFate::Process& process)
     return fmt::format("{} ended with status {}", what, process.status);
 }
 
-// "ConditionPathExists=!/srv/x". Of those that trigger (|) one is enough: they count where no other has failed.
+// "ConditionPathExists=!/srv/x".
+std::string describe_check(const UnitFate::Check& check)
+{
+    return printable(fmt::format("{}={}{}{}", check.type, check.is_trigger ? "|" : "", check.is_negated ? "!" : "", check.parameter), 256);
+}
+
+// Of those that trigger (|) one is enough: they count where no other has failed.
 std::vector<std::string> unmet_checks(const UnitFate& fate)
 {
     std::vector<std::string> unmet;
     for (bool trigger : {false, true}) {
         for (const UnitFate::Check& check : fate.checks)
-            if (check.outcome < 0 && check.is_trigger == trigger)
-                unmet.push_back(
-                    printable(fmt::format("{}={}{}{}", check.type, trigger ? "|" : "", check.is_negated ? "!" : "", check.parameter), 256));
+            if (check.outcome < 0 && check.is_trigger == trigger) unmet.push_back(describe_check(check));
         if (!unmet.empty()) break;
     }
     return unmet;
+}
+
+// Of a unit that systemd has let go of meanwhile, and read anew, nothing is known but what it asks for.
+std::vector<std::string> possible_checks(const UnitFate& fate)
+{
+    std::vector<std::string> possible;
+    for (const UnitFate::Check& check : fate.checks)
+        if (check.outcome == 0) possible.push_back(describe_check(check));
+    for (const UnitFate::Process& process : fate.processes)
+        if (process.setting == "ExecCondition" && process.code == 0)
+            possible.push_back(fmt::format("{}={}", process.setting, printable(process.program, 256)));
+    return possible;
+}
+
+std::string describe_unmet(const UnitFate& fate)
+{
+    const auto unmet = unmet_checks(fate);
+    if (!unmet.empty()) return fmt::format("{} do{} not hold", fmt::join(unmet, ", "), unmet.size() == 1 ? "es" : "");
+    const auto possible = possible_checks(fate);
+    if (possible.empty()) return "a Condition or Assert of it does not hold";
+    return fmt::format("{}{} does not hold", possible.size() == 1 ? "" : "one of ", fmt::join(possible, ", "));
 }
 
 }  // namespace
@@ -104,10 +129,8 @@ bool was_skipped(const UnitFate& fate)
 std::string describe_failure(const UnitFate& fate, std::string_view unit)
 {
     if (was_skipped(fate)) {
-        const auto unmet = unmet_checks(fate);
-        const std::string what = unmet.empty() ? "a Condition or Assert of it does not hold"
-                                               : fmt::format("{} do{} not hold", fmt::join(unmet, ", "), unmet.size() == 1 ? "es" : "");
-        return fmt::format("systemd did not start unit '{0}': {1}; 'systemctl cat {0}' shows where that is set", unit, what);
+        return fmt::format("systemd did not start unit '{0}': {1}; 'systemctl cat {0}' shows where that is set", unit,
+                           describe_unmet(fate));
     }
     if (fate.result.empty() || fate.result == "success") return "";
     std::string how;

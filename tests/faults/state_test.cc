@@ -61,7 +61,7 @@ TEST_F(StateFaultsTest, AMachineWhosePlanCannotBeReadRunsOn)
             write_file(file, text);
             again();
             EXPECT_TRUE(wait_for_state(machine, "running")) << printable(text);
-            EXPECT_TRUE(succeeds(holmctl({"exec", machine, "--", "/bin/true"})));
+            EXPECT_TRUE(refuses(holmctl({"exec", machine, "--", "/bin/true"}), 125, "plan.toml")) << "what enters it needs the plan";
             EXPECT_TRUE(refuses(holmctl({"remove", machine}), 1, "stop it first"));
             EXPECT_TRUE(succeeds(holmctl({"status", machine})));
         }

@@ -91,7 +91,10 @@ TEST_F(RestartTest, TheReasonOfARestartIsTold)
     EXPECT_EQ(machine_property(machine, "Restarts"), "u 0");
 }
 
-TEST_F(RestartTest, AWantOfMemoryIsTheReasonOfARestart)
+// Where a limit of memory acts.
+class VmRestartTest : public RestartTest {};
+
+TEST_F(VmRestartTest, AWantOfMemoryIsTheReasonOfARestart)
 {
     std::string machine =
         defined("if test -e /been; then exec sleep 1000; fi; touch /been; sleep 0.3; exec tail /dev/zero",

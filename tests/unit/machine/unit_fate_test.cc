@@ -40,6 +40,14 @@ TEST(UnitFate, TheConditionIsNamed)
               "holm@web.service' shows where that is set");
 }
 
+TEST(UnitFate, OfAUnitThatWasReadAnewWhatItAsksForIsNamed)
+{
+    UnitFate fate{.conditions_hold = false, .checks = {{"ConditionPathExists", false, false, "/a", 0}}};
+    EXPECT_TRUE(says(fate, ": ConditionPathExists=/a does not hold;"));
+    fate.processes = {{"ExecCondition", "/bin/false", false, 0, 0}, {"ExecStartPre", "/bin/true", false, 0, 0}, {}};
+    EXPECT_TRUE(says(fate, ": one of ConditionPathExists=/a, ExecCondition=/bin/false does not hold;"));
+}
+
 // Of several that trigger one is enough, so none of them has held; one that does not trigger decides by itself.
 TEST(UnitFate, TriggersCountWhereNothingElseHasFailed)
 {
