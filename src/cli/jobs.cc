@@ -135,7 +135,7 @@ Result<> Jobs::take_up_again()
             again = job.ask();
         }
         if (again) add(*again, job);
-        else TRY(settle_by_state(job, &again.error()));
+        else if (job.done_before != again.error().code) TRY(settle_by_state(job, &again.error()));
     }
     return {};
 }

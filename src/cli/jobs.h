@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,8 @@ struct Job {
     // Asks for it, and gives its object path. Asked again of the next holmd when one dies before the end, so it must bear that;
     // none: the state of the machine tells.
     std::function<Result<std::string>()> ask;
+    // How the next holmd refuses it where the one that died had done it: a clone is there already, a machine that was renamed is not.
+    std::optional<Errc> done_before = {};
 };
 
 // What the state of a machine means for a job whose holmd has died: done, failed (the sentence), or wait on. Pure.

@@ -11,6 +11,7 @@ struct Change {
     const char* method;    // "CloneMachine"
     const char* word;      // "clone"
     const char* progress;  // "copying"
+    Errc done_before;      // jobs.h
 };
 
 Result<int> change_image(Client& client, const Invocation& call, const Change& change)
@@ -30,7 +31,8 @@ Result<int> change(const Invocation& call, const Change& change)
     TRY(jobs.listen());
     const std::string &name = call.operands[0], &other = call.operands[1];
     auto ask = [&]() -> Result<std::string> { return TRY(client.ask<systemd::ObjectPath>(change.method, name, other)).text; };
-    auto begun = jobs.begin({.machine = name, .goal = JobGoal::Changed, .what = cannot(change.word, name), .ask = ask});
+    auto begun = jobs.begin(
+        {.machine = name, .goal = JobGoal::Changed, .what = cannot(change.word, name), .ask = ask, .done_before = change.done_before});
     if (!begun && is_only_image(client, name, begun.error())) return change_image(client, call, change);
     TRY(begun);
     return TRY(jobs.wait_for_all(change.progress, call)) ? exit_done : exit_failed;
@@ -45,12 +47,12 @@ bool is_only_image(Client& client, const std::string& name, const Error& refusal
 
 Result<int> rename(const Invocation& call)
 {
-    return change(call, {.method = "RenameMachine", .word = "rename", .progress = "renaming"});
+    return change(call, {.method = "RenameMachine", .word = "rename", .progress = "renaming", .done_before = Errc::NotFound});
 }
 
 Result<int> clone(const Invocation& call)
 {
-    return change(call, {.method = "CloneMachine", .word = "clone", .progress = "copying"});
+    return change(call, {.method = "CloneMachine", .word = "clone", .progress = "copying", .done_before = Errc::Exists});
 }
 
 }  // namespace holm::cli::verbs
