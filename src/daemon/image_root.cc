@@ -125,9 +125,9 @@ std::string find_image_below(const machine::Spec& spec)
     auto history = rootfs::read_history(rootfs::place_upper(spec, api::state_path(spec.name)));
     const std::string& digest = history && !history->manifest.empty() ? history->manifest : stack->manifest;
     std::vector<std::string> names = store.names().value_or(std::vector<std::string>());
-    names.insert(names.begin(), spec.root.image);
+    if (auto wanted = image::parse_reference(spec.root.image)) names.insert(names.begin(), std::move(*wanted));
     for (const std::string& name : names)
-        if (auto stored = store.find(name); stored && stored->digest == digest) return name;
+        if (auto named = store.read_name(name); named && named->manifest == digest) return name;
     return digest;
 }
 
