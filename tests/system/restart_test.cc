@@ -92,7 +92,7 @@ TEST_F(RestartTest, TheReasonOfARestartIsTold)
 }
 
 // Where a limit of memory acts.
-class VmRestartTest : public RestartTest {};
+using VmRestartTest = OnlyInVm<RestartTest>;
 
 TEST_F(VmRestartTest, AWantOfMemoryIsTheReasonOfARestart)
 {
