@@ -277,7 +277,8 @@ void SystemTest::take_away(const std::string& machine)
     }
     std::string definition = "/etc/holm/machines/" + machine + ".toml";
     bool known = exists(definition) || exists("/var/lib/holm/machines/" + machine) || exists("/run/holm/machines/" + machine);
-    if (known) holmctl({"remove", machine});
+    if (known)
+        if (Outcome removed = holmctl({"remove", machine}); removed.code) fmt::print("remove {}: {}", machine, removed.err);
     fs::remove(definition);
     fs::remove_all(definition + ".d");
 }
