@@ -1,5 +1,6 @@
 #include "cli/jobs.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -147,13 +148,30 @@ Result<> Jobs::look_at_orphans()
     return {};
 }
 
+void Jobs::act_late(std::chrono::microseconds passed, Progress& line)
+{
+    while (!late_.empty() && late_.begin()->first <= passed) {
+        const Late act = late_.extract(late_.begin()).mapped();
+        std::vector<std::string> machines;
+        for (const auto& [path, job] : waiting_) machines.push_back(job.machine);
+        for (const Job& job : orphans_) machines.push_back(job.machine);
+        line.clear();
+        act(machines);
+    }
+}
+
 Result<> Jobs::wait_with(const std::string& progress, const Invocation& call)
 {
+    using std::chrono::microseconds;
     Progress line(progress, call);
     auto begin = Clock::now();
     settle_ended();
     while (!waiting_.empty() || !orphans_.empty()) {
-        TRY(client_.wait(orphans_.empty() ? std::chrono::milliseconds(1000) : std::chrono::milliseconds(200)));
+        const auto passed = std::chrono::duration_cast<microseconds>(Clock::now() - begin);
+        act_late(passed, line);
+        microseconds pause = orphans_.empty() ? std::chrono::milliseconds(1000) : std::chrono::milliseconds(200);
+        if (!late_.empty()) pause = std::min(pause, late_.begin()->first - passed);
+        TRY(client_.wait(pause));
         settle_ended();
         if (holmd_lost_) TRY(take_up_again());
         TRY(look_at_orphans());

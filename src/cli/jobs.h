@@ -1,11 +1,13 @@
 // Jobs: starts and stops that holmd carries out while we wait for their results. Effects.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -36,6 +38,8 @@ struct Job {
 enum class Settled { NotYet, Done, Failed };
 Settled settle_state(JobGoal goal, std::string_view state);
 
+class Progress;
+
 // Waits for several jobs at once. Made before the first is asked for: a job may end before its reply is read.
 class Jobs {
 public:
@@ -48,6 +52,9 @@ public:
     Result<> begin(Job job);
     // A job that has been asked for; "/" stands for none.
     void add(const std::string& path, Job job);
+    // What is done once, so long after the wait has begun, with the machines of which a job is not done then.
+    using Late = std::function<void(const std::vector<std::string>& machines)>;
+    void later(std::chrono::microseconds after, Late act) { late_.emplace(after, std::move(act)); }
     // Waits for all, says every failure on standard error. Errors: what keeps us from waiting. False: one failed.
     Result<bool> wait_for_all(const std::string& progress, const Invocation& call);
 
@@ -62,12 +69,14 @@ private:
     Result<Settled> settle_by_state(const Job& job, const Error* refusal);
     Result<> take_up_again();
     Result<> look_at_orphans();
+    void act_late(std::chrono::microseconds passed, Progress& line);
     Result<> wait_with(const std::string& progress, const Invocation& call);
 
     Client& client_;
     std::map<std::string, Job> waiting_;  // by object path
     std::map<std::string, End> ended_;    // also of jobs that are not ours
     std::vector<Job> orphans_;            // their holmd has died, and they cannot be asked for again
+    std::multimap<std::chrono::microseconds, Late> late_;
     std::vector<std::string> failures_, held_;
     std::vector<std::pair<std::string, std::string>> warnings_;  // by object path, also of jobs that are not ours
     bool holmd_lost_ = false;                                    // since the last look, and all of waiting_ with it

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -129,7 +130,12 @@ Progress::Progress(std::string what, const Invocation& call)
 
 Progress::~Progress()
 {
-    if (shown_) static_cast<void>(write_all(STDERR_FILENO, "\r\x1b[K"));
+    clear();
+}
+
+void Progress::clear()
+{
+    if (std::exchange(shown_, false)) static_cast<void>(write_all(STDERR_FILENO, "\r\x1b[K"));
 }
 
 void Progress::show(unsigned seconds)

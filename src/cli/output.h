@@ -45,6 +45,7 @@ public:
     ~Progress();
     void show(unsigned seconds);
     void show(std::string_view state);
+    void clear();  // until it is shown again: of what is said meanwhile
 
 private:
     std::string what_;

@@ -99,6 +99,8 @@ constexpr auto options_of_others = std::to_array<Pair>({{"-v", "--bind"},
                                                         {"-P", "--publish"},
                                                         {"--restart", "--property"},
                                                         {"--mount", "--bind"},
+                                                        {"-t", "--timeout"},
+                                                        {"--time", "--timeout"},
                                                         {"--tail", "--lines"}});
 
 std::string_view find_meant(std::span<const Pair> pairs, std::string_view word)

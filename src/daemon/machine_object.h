@@ -59,6 +59,7 @@ private:
     std::string held_why(const char* path) { return view_of(path).held_why; }
     std::string control_group(const char* path) { return view_of(path).control_group; }
     systemd::Labels limits(const char* path) { return find_limits(host_, lifecycle_, view_of(path).name); }
+    uint64_t stop_timeout(const char* path) { return view_of(path).stop_timeout; }
     std::vector<std::string> published(const char* path) { return find_published(host_, lifecycle_, view_of(path).name); }
     systemd::Labels cgroup_limits(const char* path) { return view_of(path).limits; }
     std::string description(const char* path) { return view_of(path).description; }

@@ -8,6 +8,7 @@
 #include "daemon/unit_limits.h"
 #include "launch/limits.h"
 #include "launch/unit_properties.h"
+#include "machine/grammar.h"
 
 namespace holm::daemon {
 
@@ -83,6 +84,8 @@ void add_life(MachineView& view, const MachineEntry& machine)
     view.held_why = machine.told.held_why;
     view.leader = static_cast<uint32_t>(machine.told.leader);
     if (!machine.plan) return;
+    const machine::Microseconds stop_timeout = machine.plan->payload.stop_timeout;
+    view.stop_timeout = stop_timeout == machine::infinite ? UINT64_MAX : static_cast<uint64_t>(stop_timeout.count());
     view.limits = read_limits(machine.control_group, machine.plan->unit.properties);
     view.id = bytes_of_uuid(machine.plan->uuid);
     if (view.description.empty()) view.description = machine.plan->unit.description;

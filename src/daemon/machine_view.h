@@ -33,6 +33,7 @@ struct MachineView {
     uint32_t restarts = 0;  // by its policy, in this life; how the boot before the last ended; when the next is, CLOCK_MONOTONIC in µs
     std::string restarted_after;
     uint64_t next_boot = 0;
+    uint64_t stop_timeout = 0;  // µs, UINT64_MAX: for ever; 0 of one that does not run
     std::string control_group, description, owner, definition;
     systemd::Labels labels, limits;  // limits: those that systemd has no name for, as the kernel has them
     LastRun last;

@@ -192,6 +192,7 @@ TEST_F(BadInputTest, UsageErrorsAreTwo)
                                                                                            {"run", "--name"},
                                                                                            {"wait", "x", "raedy"},
                                                                                            {"wait", "x", "ready", "--timeout=soon"},
+                                                                                           {"stop", "--timeout=soon", "x"},
                                                                                            {"logs", "-n", "x", "web"},
                                                                                            {"kill", "-s", "FOO", "web"},
                                                                                            {"kill", "--kill-whom=main", "web"}}) {

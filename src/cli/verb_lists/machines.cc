@@ -34,6 +34,10 @@ const Options wait_options = {
     {.name = "--timeout", .kind = Value, .value = "TIME", .help = "how long at most, as \"90s\" or \"2min\""},
 };
 
+const Options stop_options = {
+    {.name = "--timeout", .kind = Value, .value = "TIME", .help = "after which what is left is killed, if stop_timeout is longer"},
+};
+
 const Options set_options = {
     {.name = "--runtime", .help = "until its next start: keep nothing"},
 };
@@ -105,7 +109,8 @@ std::vector<VerbInfo> machine_verbs()
          .alias = "poweroff",
          .synopsis = "NAME…",
          .help = "stop machines in order",
-         .operands = count::some},
+         .operands = count::some,
+         .options = stop_options},
         {.verb = Verb::Restart, .name = "restart", .synopsis = "NAME…", .help = "stop and start machines", .operands = count::some},
         {.verb = Verb::Reboot, .name = "reboot", .synopsis = "NAME…", .help = "reboot machines in their unit", .operands = count::some},
         {.verb = Verb::Terminate,

@@ -4,6 +4,7 @@
 #include "cli/exit_status.h"
 #include "cli/jobs.h"
 #include "cli/output.h"
+#include "cli/stopping.h"
 #include "cli/verbs/verbs.h"
 #include "launch/hold.h"
 #include "machine/grammar.h"
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <span>
 
@@ -24,9 +26,41 @@ struct JobCall {
     const char* word;      // "start"
     const char* progress;  // "starting"
     JobGoal goal;
+    machine::Microseconds kill_after = machine::infinite;  // of a stop: what is left of the machine then is killed
 };
 
 constexpr JobCall starting{.method = "StartMachine", .word = "start", .progress = "starting", .goal = JobGoal::Running};
+
+constexpr machine::Microseconds told_after = std::chrono::seconds(2);
+constexpr size_t most_told = 5;
+
+// Of machines whose stop takes its time: until when, and what ends it.
+void tell_stopping(Client& client, const std::vector<std::string>& machines, machine::Microseconds kill_after)
+{
+    size_t told = 0;
+    for (const std::string& name : machines) {
+        if (told == most_told) return complain("waiting for other machines, too");
+        const auto machine = observe_machine(client, name);
+        if (!machine || text_of(*machine, "State") != "stopping") continue;
+        ++told;
+        const uint64_t timeout = number_of(*machine, "StopTimeoutUSec");
+        const auto stop_timeout = timeout == UINT64_MAX ? machine::infinite : machine::Microseconds(timeout);
+        const bool own_limit = kill_after < stop_timeout;
+        const machine::Microseconds limit = own_limit ? kill_after : stop_timeout;
+        const machine::Microseconds left = limit == machine::infinite ? limit : limit - told_after;
+        if (limit > told_after) complain(describe_stopping(name, left, own_limit ? "--timeout" : "stop_timeout"));
+    }
+}
+
+// Their jobs end with that. One that has ended just now has got there itself.
+void kill_late(Client& client, const std::vector<std::string>& machines)
+{
+    for (const std::string& name : machines) {
+        auto killed = client.call("TerminateMachine", name);
+        if (killed || killed.error().code == Errc::Busy || killed.error().code == Errc::NotFound) continue;
+        complain(with_context(killed.error(), cannot("terminate", name)).text);
+    }
+}
 
 // Asks for all jobs first, so that they run side by side, then waits for all.
 template <typename... T>
@@ -40,6 +74,10 @@ Result<int> run_jobs(const Invocation& call, const JobCall& job, const T&... mor
         return jobs.begin({.machine = name, .goal = job.goal, .what = cannot(job.word, name), .ask = ask});
     };
     const int status = TRY(for_each_machine(call, begin));
+    using Names = std::vector<std::string>;
+    if (is_terminal(STDERR_FILENO) && !call.has("--quiet"))
+        jobs.later(told_after, [&](const Names& machines) { tell_stopping(client, machines, job.kill_after); });
+    if (job.kill_after != machine::infinite) jobs.later(job.kill_after, [&](const Names& machines) { kill_late(client, machines); });
     std::string names = call.operands.size() == 1 ? fmt::format("machine '{}'", printable(call.operands[0]))
                                                   : fmt::format("{} machines", call.operands.size());
     const bool good = TRY(jobs.wait_for_all(fmt::format("{} {}", job.progress, names), call));
@@ -135,7 +173,10 @@ Result<int> abort(const Invocation& call)
 
 Result<int> stop(const Invocation& call)
 {
-    return run_jobs(call, {.method = "StopMachine", .word = "stop", .progress = "stopping", .goal = JobGoal::Stopped});
+    const auto timeout = machine::parse_duration(call.value("--timeout", "infinity"));
+    if (!timeout) return usage_error(with_context(timeout.error(), "--timeout"));
+    return run_jobs(call,
+                    {.method = "StopMachine", .word = "stop", .progress = "stopping", .goal = JobGoal::Stopped, .kill_after = *timeout});
 }
 
 Result<int> restart(const Invocation& call)

@@ -63,6 +63,7 @@ TEST(Parse, WordsOfOthersNameOurs)
     EXPECT_EQ(refused({"ps"}), "unknown verb 'ps' (did you mean 'list'?)");
     EXPECT_EQ(refused({"run", "-v", "/a:/b"}), "unknown option '-v' (did you mean '--bind'?)");
     EXPECT_EQ(refused({"exec", "-it", "web", "sh"}), "unknown option '-it' (did you mean '--tty'?)");
+    EXPECT_EQ(refused({"stop", "-t", "5", "web"}), "unknown option '-t' (did you mean '--timeout'?)");
     EXPECT_EQ(refused({"list", "-v"}), "unknown option '-v'");
     for (const char* word : {"rm", "delete", "ls", "ps", "inspect", "pause", "unpause"}) {
         EXPECT_NE(find_verb(verb_of_others(word)), nullptr) << word;
