@@ -170,6 +170,7 @@ private:
     Result<> check_dependants(const machine::MachineName& name);
     void freeze_and_work(MachineEntry& machine, ChangeRequest request, uint32_t job);
     void start_work(const machine::MachineName& name, ChangeRequest request, uint32_t job);
+    void thawed(MachineEntry& machine);
     void confirm_still(MachineEntry& machine, std::move_only_function<void(Result<>)> then);
     void thaw_again(MachineEntry& machine, systemd::Callback then);
     void ask_to(const char* request, MachineEntry& machine, std::move_only_function<void(Result<>)> then);

@@ -138,7 +138,7 @@ void Lifecycle::freeze_and_work(MachineEntry& machine, ChangeRequest request, ui
 {
     const MachineName name = machine.name;
     *request.frozen_since = monotonic_now();
-    machine.kept_still = true;
+    machine.kept_still = machine.changed_running = true;
     machine.stood_still = machine.told.frozen;
     if (machine.told.frozen) return start_work(name, std::move(request), job);
     if (auto marked = replace_file(thaw_mark(name), "", 0600, Durable::No); !marked) return end_change(name, request, job, marked.error());
@@ -168,7 +168,8 @@ void Lifecycle::worked(const MachineName& name, const ChangeRequest& request, ui
     MachineEntry& machine = entry(name);
     if (*done)
         if (const std::string layers((*done)->get("sweep")); !layers.empty()) sweep(layers);
-    if (!*done || !machine.kept_still) return let_go_on(name, request, job, done);
+    const bool ended = machine.kept_still && !machine.stood_still;
+    if (!ended && (!*done || !machine.kept_still)) return let_go_on(name, request, job, done);
     confirm_still(machine, [this, name, request, job, done](const Result<>& still) {
         if (still) return let_go_on(name, request, job, done);
         const Error why = with_context(still.error(), fmt::format("machine '{}'", name.text()));
@@ -176,10 +177,17 @@ void Lifecycle::worked(const MachineName& name, const ChangeRequest& request, ui
     });
 }
 
+// What was being copied of it is of no use any more, and nothing waits for the rest: the copy is ended, and then taken back.
+void Lifecycle::thawed(MachineEntry& machine)
+{
+    if (std::exchange(machine.stood_still, false) && machine.kept_still && machine.changer) machine.changer->kill();
+}
+
 // A stop lets a machine go on, whoever asks for it. The answer comes after all that its supervisor had to tell before.
 void Lifecycle::confirm_still(MachineEntry& machine, std::move_only_function<void(Result<>)> then)
 {
     if (!machine.control) return then(error(Errc::Busy, "it has ended while it was copied"));
+    if (!machine.stood_still) return then(error(Errc::Busy, "it was stopped while it was copied"));
     ask_to("freeze", machine, [this, name = machine.name, then = std::move(then)](const Result<>& answer) mutable {
         const bool still = answer && entry(name).stood_still;
         then(still ? Result<>() : error(Errc::Busy, "it was stopped while it was copied"));
@@ -298,7 +306,7 @@ void Lifecycle::let_go(const MachineName& name)
 {
     MachineEntry& machine = entry(name);
     machine.changing.clear();
-    machine.kept_still = false;
+    machine.kept_still = machine.changed_running = false;
     auto waiting = std::exchange(machine.when_gone, {});
     for (auto& task : waiting) enqueue(std::move(task));
     forget_if_gone(name);

@@ -110,7 +110,7 @@ void Lifecycle::freeze_group(Group group)
             blame(*group, name, error(Errc::Busy, "its supervisor does not listen"));
             continue;
         }
-        machine.kept_still = true;
+        machine.kept_still = machine.changed_running = true;
         machine.stood_still = machine.told.frozen;
         if (machine.told.frozen) continue;
         if (auto marked = replace_file(thaw_mark(name), "", 0600, Durable::No); !marked) {
@@ -159,9 +159,11 @@ void Lifecycle::copy_more(Group group)
 void Lifecycle::copied(Group group, size_t index, const Result<std::string>& layer)
 {
     GroupMember& member = group->request.group.members[index];
-    entry(member.name).changer.reset();
+    MachineEntry& machine = entry(member.name);
+    machine.changer.reset();
     --group->copying;
     if (layer) member.copy = *layer;
+    else if (!machine.stood_still) blame(*group, member.name, error(Errc::Busy, "it was stopped while it was copied"));
     else blame(*group, member.name, layer.error());
     copy_more(group);
 }

@@ -340,7 +340,7 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
 void Lifecycle::do_prepare(const MachineName& name, const std::string& control_group, Reply reply)
 {
     MachineEntry* before = lookup(name);
-    if (before && (before->is_releasing || before->kept_still)) {  // of a restart in the midst of a snapshot: at the end of that
+    if (before && (before->is_releasing || before->changed_running)) {  // of a restart in the midst of a snapshot: at the end of that
         before->when_gone.push_back(
             [this, name, control_group, reply = std::move(reply)]() mutable { do_prepare(name, control_group, std::move(reply)); });
         return;

@@ -104,7 +104,7 @@ void Lifecycle::on_state(const MachineName& name, const SupervisorState& state)
     machine->heard = true;
     heard_of(name);
     const SupervisorState before = std::exchange(machine->told, state);
-    machine->stood_still = machine->stood_still && state.frozen;
+    if (!state.frozen) thawed(*machine);
     const std::string& health = before.health;
     switch (state.phase) {
     case Phase::Starting: handle(name, event_of(*machine, EventKind::SupervisorStarting)); break;
@@ -144,7 +144,7 @@ void Lifecycle::drop_control(MachineEntry& machine)
     for (auto& [answered, answer] : machine.control->give_up())
         enqueue([answered = std::move(answered), answer = std::move(answer)]() mutable { answered(std::move(answer)); });
     machine.control.reset();
-    machine.stood_still = false;
+    thawed(machine);
     answer_change(machine, error(Errc::Unavailable, "its supervisor is gone"));
 }
 

@@ -101,6 +101,7 @@ struct MachineEntry {
     std::unique_ptr<Worker> changer;  // of the machine that it was asked of
     bool kept_still = false;          // for a copy of what it has written: nobody lets it go on meanwhile
     bool stood_still = false;         // and since the first word of that it has not gone on
+    bool changed_running = false;     // what was begun while it ran: systemd starts it anew at the end of that
     std::unique_ptr<Worker> applier;  // makes it what its definition says, or what it was
     systemd::Operation apply_operation;
     systemd::UnitProperties unit_state;  // of its unit, as it was read for the last comparison

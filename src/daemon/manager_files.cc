@@ -39,6 +39,22 @@ Result<Paths> parse_paths(const std::string& source, const std::string& destinat
     return paths;
 }
 
+// A copy of a machine whose payload has ended would keep its root from the next start.
+void end_with_machine(systemd::Loop& loop, const MachineEntry& machine, RunningTransfer& running)
+{
+    auto leader = leader_of(machine).open();
+    if (!leader) return;  // its child finds that, too
+    auto ended = [&running, name = machine.name.text()](uint32_t) {
+        running.why = error(Errc::Busy, "machine '{}' stopped meanwhile", name);
+        running.worker->kill();
+        running.ends.clear();
+    };
+    auto watched = loop.watch_io(leader->get(), EPOLLIN, std::move(ended));
+    if (!watched) return;
+    running.leaders.push_back(std::move(*leader));
+    running.ends.push_back(std::move(*watched));
+}
+
 }  // namespace
 
 void ManagerObject::transfer(Reply reply, Transfer transfer)
@@ -49,10 +65,12 @@ void ManagerObject::transfer(Reply reply, Transfer transfer)
     RunningTransfer& running = **place;
     const MachineEntry* machine = transfer.to.machine ? transfer.to.machine : transfer.from.machine;
     running.caller = std::make_unique<CallerWatch>(host_.bus.get(), reply.sender(), [this, place] { transfers_.erase(place); });
+    for (const TransferEnd* end : {&transfer.from, &transfer.to})
+        if (end->machine) end_with_machine(host_.loop, *end->machine, running);
     auto done = [this, place, name = machine->name.text(), reply = std::move(reply)](Result<std::string> skipped) mutable {
         auto ended = std::move(*place);
         transfers_.erase(place);
-        if (!skipped) return reply.fail(skipped.error());
+        if (!skipped) return reply.fail(ended->why.value_or(skipped.error()));
         if (!skipped->empty()) log_info("copying with machine '{}': {}", name, *skipped);
         reply.ok();
     };

@@ -68,6 +68,11 @@ Result<> Worker::set_deadline()
 // The child is reaped by the kernel: holmd's SIGCHLD has SA_NOCLDWAIT.
 Worker::~Worker()
 {
+    kill();
+}
+
+void Worker::kill()
+{
     if (process_) static_cast<void>(kernel::signal_process(process_.get(), SIGKILL));
 }
 

@@ -50,6 +50,8 @@ public:
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
     ~Worker();
+    // Kills the child; `finished` is called all the same, as with one that somebody else has killed, or with the answer that it has given.
+    void kill();
 
 private:
     Worker(systemd::Loop& loop, std::string what, Deadline deadline, Finished finished)

@@ -157,6 +157,18 @@ TEST_F(FilesTest, ACopyEndsWithItsCaller)
     EXPECT_TRUE(eventually([&] { return children() == before; }));
 }
 
+TEST_F(FilesTest, ACopyEndsWithItsMachine)
+{
+    auto children = [] { return sh("pgrep -x holmd -P $(systemctl show -P MainPID holmd) | sort").out; };
+    const std::string before = children();
+    Process waiting({"holmctl", "copy-to", machine_, "-", "/srv"});  // for the stream
+    ASSERT_TRUE(eventually([&] { return children() != before; }));
+    EXPECT_TRUE(succeeds(holmctl({"terminate", machine_})));
+    EXPECT_TRUE(eventually([&] { return waiting.ended(); }));
+    EXPECT_TRUE(refuses(waiting.wait(), 1, fmt::format("machine '{}' stopped meanwhile", machine_)));
+    EXPECT_TRUE(eventually([&] { return children() == before; }));
+}
+
 TEST_F(FilesTest, BindsAFolderAndAFile)
 {
     const std::string source = folder() + "/shared";

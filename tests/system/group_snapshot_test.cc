@@ -272,6 +272,20 @@ TEST_F(GroupSnapshotTest, OneAloneThatIsStoppedMeanwhileHasNone)
     EXPECT_TRUE(refuses(holmctl({"snapshot", a, "one"}), 1, "there is a snapshot 'one' already"));
 }
 
+TEST_F(GroupSnapshotTest, ARestartDoesNotWaitForACopyThatIsOfNoUse)
+{
+    const std::string a = large();
+    Process holding = signal_copiers(a, "STOP"), copying({"holmctl", "snapshot", a, "x"});  // its copy would take for ever
+    holding.wait();
+    ASSERT_FALSE(copying.ended());
+    EXPECT_TRUE(succeeds(holmctl({"restart", a})));
+    EXPECT_TRUE(refuses(copying.wait(), 1, fmt::format("machine '{}': it ", a)));
+    EXPECT_EQ(state_of(a), "running");
+    EXPECT_EQ(tags(a), std::vector<std::string>{});
+    EXPECT_TRUE(eventually([&] { return layers_of(a).empty(); })) << sh("ls -A " + layers(a)).out;
+    EXPECT_TRUE(succeeds(holmctl({"snapshot", a, "x"})));
+}
+
 TEST_F(GroupSnapshotTest, AHolmdThatDiesLeavesAllOrNone)
 {
     const std::string script = "i=0; while [ $i -lt 300 ]; do echo $i > /f$i; i=$((i+1)); done; while :; do date > /now; done";
