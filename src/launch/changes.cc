@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "launch/describe.h"
+#include "launch/describe_property.h"
 #include "launch/leaves.h"
 #include "machine/cgroup_limit.h"
 #include "machine/resources.h"

@@ -11,7 +11,4 @@ namespace holm::launch {
 // what is hidden and masked. Lines of "name  value" under headings; nothing in it depends on a terminal.
 std::string describe_plan(const Plan& plan);
 
-// The value of a unit's property, as systemctl shows it; "(none)" for an empty one.
-std::string describe_property(const UnitProperty& property);
-
 }  // namespace holm::launch

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "launch/describe.h"
+#include "launch/describe_property.h"
 #include "machine/cgroup_limit.h"
 #include "machine/grammar.h"
 #include "machine/resources.h"
