@@ -1,31 +1,24 @@
 #include "daemon/live_changes.h"
 
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <csignal>
 #include <utility>
 
 #include "api/names.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/inside.h"
+#include "daemon/live_root.h"
 #include "daemon/network_files.h"
 #include "daemon/network_links.h"
 #include "daemon/networks.h"
 #include "daemon/overridden.h"
 #include "daemon/planner_child.h"
-#include "kernel/namespace.h"
-#include "kernel/process.h"
 #include "launch/plan_file.h"
 #include "launch/unit_state.h"
 #include "network/apply_flows.h"
 #include "network/apply_host.h"
 #include "network/apply_machine.h"
 #include "network/steps.h"
-#include "rootfs/live_mount.h"
 
 namespace holm::daemon {
 
@@ -146,92 +139,6 @@ Result<> change(const Work& work, launch::Plan& now, const launch::Plan& to, con
     return before.ingress == wanted.ingress && before.egress == wanted.egress ? Result<>() : network::change_rates(wanted);
 }
 
-// -- mounts ---------------------------------------------------------------------------------------------------------------------------
-
-// Joining a machine takes a process of its own: this one goes on.
-Result<> in_own_process(const std::function<Result<>()>& act)
-{
-    auto sockets = TRY(make_socket_pair());
-    kernel::Child child = TRY(kernel::clone_process(0));
-    if (child.pid == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        auto done = act();
-        std::ignore = kernel::send_message(sockets.second.get(), done ? kernel::Message("ok") : kernel::error_message(done.error()));
-        ::_exit(0);
-    }
-    sockets.second.reset();
-    auto answer = kernel::receive_message(sockets.first.get());
-    TRY(kernel::wait_exit(child.pidfd.get()));
-    if (!answer) return answer.error();
-    return answer->kind == "ok" ? Result<>() : Result<>(kernel::error_of(*answer));
-}
-
-Result<> attach(const Work& work, launch::Plan& now, const Mount& mount)
-{
-    struct stat status;
-    if (mount.user) return error(Errc::NotSupported, "{}: its owner holds from the next start on", mount.key);
-    if (mount.optional && ::stat(mount.source.c_str(), &status)) return {};
-    auto join_and_mount = [&]() -> Result<> {
-        Fd leader = TRY(work.leader.open());
-        Fd users;
-        if (now.rootfs.ids.has_namespace()) users = TRY(kernel::open_user_namespace(work.leader.pid));
-        TRY(kernel::signal_process(leader.get(), 0), "its payload has just ended");
-        return rootfs::attach_live({.plan = now.rootfs,
-                                    .leader = leader.get(),
-                                    .user_namespace = users.get(),
-                                    .source = mount.source,
-                                    .target = mount.target,
-                                    .read_only = mount.read_only,
-                                    .nosuid = mount.nosuid,
-                                    .nodev = mount.nodev,
-                                    .noexec = mount.noexec,
-                                    .recursive = mount.recursive,
-                                    .id_mapped = mount.id_mapped,
-                                    .make_target = true});
-    };
-    TRY(in_own_process(join_and_mount), fmt::format("{}: cannot mount on '{}'", mount.key, printable(mount.target)));
-    now.rootfs.mounts.push_back(mount);
-    return save_plan(now);
-}
-
-Result<> detach(const Work& work, launch::Plan& now, const Mount& mount)
-{
-    auto gone = in_own_process([&]() -> Result<> {
-        Fd leader = TRY(work.leader.open());
-        return rootfs::detach_live(leader.get(), now.rootfs.ids.has_namespace(), mount.target);
-    });
-    if (!gone) return gone;
-    std::erase(now.rootfs.mounts, mount);
-    return save_plan(now);
-}
-
-// -- devices --------------------------------------------------------------------------------------------------------------------------
-
-Result<> add_device(const Work& work, launch::Plan& now, const rootfs::Device& device)
-{
-    auto join_and_make = [&]() -> Result<> {
-        Fd leader = TRY(work.leader.open());
-        Fd users;
-        if (now.rootfs.ids.has_namespace()) users = TRY(kernel::open_user_namespace(work.leader.pid));
-        TRY(kernel::signal_process(leader.get(), 0), "its payload has just ended");
-        return rootfs::attach_live_device(now.rootfs, leader.get(), users.get(), device);
-    };
-    TRY(in_own_process(join_and_make), fmt::format("device '{}'", printable(device.path)));
-    now.rootfs.devices.push_back(device);
-    return save_plan(now);
-}
-
-Result<> remove_device(const Work& work, launch::Plan& now, const rootfs::Device& device)
-{
-    auto gone = in_own_process([&]() -> Result<> {
-        Fd leader = TRY(work.leader.open());
-        return rootfs::remove_live_device(leader.get(), now.rootfs.ids.has_namespace(), device.path);
-    });
-    TRY(std::move(gone), fmt::format("device '{}'", printable(device.path)));
-    std::erase(now.rootfs.devices, device);
-    return save_plan(now);
-}
-
 // -- a machine from one plan to another -----------------------------------------------------------------------------------------------
 
 Result<> make(const Work& work, launch::Plan& now, const launch::Plan& to, OnError on_error)
@@ -256,17 +163,17 @@ Result<> make(const Work& work, launch::Plan& now, const launch::Plan& to, OnErr
         if (failed(network::change_routes(routes, leader.get()))) return result;
     }
     for (const Mount& mount : mounts)
-        if (!has(to.rootfs.mounts, mount) && failed(detach(work, now, mount))) return result;
+        if (!has(to.rootfs.mounts, mount) && failed(detach_mount(work.leader, now, mount))) return result;
     for (const Mount& mount : to.rootfs.mounts)
-        if (!has(mounts, mount) && failed(attach(work, now, mount))) return result;
+        if (!has(mounts, mount) && failed(attach_mount(work.leader, now, mount))) return result;
     const std::vector<rootfs::Device> devices = now.rootfs.devices;
     auto knows = [](const std::vector<rootfs::Device>& all, const rootfs::Device& device) {
         return std::ranges::find(all, device) != all.end();
     };
     for (const rootfs::Device& device : devices)
-        if (!knows(to.rootfs.devices, device) && failed(remove_device(work, now, device))) return result;
+        if (!knows(to.rootfs.devices, device) && failed(remove_device(work.leader, now, device))) return result;
     for (const rootfs::Device& device : to.rootfs.devices)
-        if (!knows(devices, device) && failed(add_device(work, now, device))) return result;
+        if (!knows(devices, device) && failed(add_device(work.leader, now, device))) return result;
     if (result) now.rootfs.devices = to.rootfs.devices;
     if (result) now.network = to.network;  // in its order
     now.unit = to.unit;
