@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/definitions.h"
+#include "daemon/image_spec.h"
 #include "daemon/records.h"
 
 namespace holm::daemon {
@@ -25,6 +26,14 @@ int64_t now()
 }
 
 }  // namespace
+
+Error no_definition(const machine::MachineName& name)
+{
+    return error(Errc::Invalid,
+                 "machine '{0}' has no definition, it is the image '{0}' with all defaults: 'holmctl create {0} --image={0} --boot' gives "
+                 "it one",
+                 name.text());
+}
 
 Catalogue::Look Catalogue::look(const std::string& path)
 {
@@ -54,10 +63,11 @@ Catalogue::Folders Catalogue::look_at_folders() const
 }
 
 // Of a record, the files of a definition are those that are not there. What could not be read is read again: what was missing for it may
-// be anywhere.
+// be anywhere; and an image has many places.
 bool Catalogue::is_current(const machine::MachineName& name, Entry& entry, const Folders& folders) const
 {
-    if (!entry.known.spec || std::ranges::any_of(entry.looks, [&](const Look& seen) { return seen.changed >= entry.read - second; }))
+    if (!entry.known.spec || entry.known.origin == Origin::Image ||
+        std::ranges::any_of(entry.looks, [&](const Look& seen) { return seen.changed >= entry.read - second; }))
         return false;
     if (entry.known.origin != Origin::Definition && entry.folders.settled_ && entry.folders == folders)
         return std::ranges::equal(entry.sources, std::span(entry.looks).subspan(entry.looks.size() - entry.sources.size()), {}, look);
@@ -111,10 +121,12 @@ Result<Catalogue::Entry> Catalogue::read_definition(const machine::MachineName& 
     return entry;
 }
 
-// A definition comes before a record: it was written later, by a person.
+// A definition comes before a record: it was written later, by a person. Either comes before an image.
 Result<Catalogue::Entry> Catalogue::read(const machine::MachineName& name)
 {
     if (auto path = kernel::find_definition(name, places_)) return read_definition(name, *path);
+    if (is_started_image(name))
+        return Entry{.known = {Origin::Image, "", spec_of_started_image(name)}, .sources = {}, .looks = {}, .read = now(), .folders = {}};
     const int64_t begun = now();
     auto record = TRY(read_record(name));
     Origin origin = record.life == RecordLife::Kept ? Origin::Record : Origin::Temporary;
@@ -149,6 +161,11 @@ std::vector<machine::MachineName> Catalogue::names()
     else log_warning("cannot list the definitions: {}", defined.error().text);
     std::ranges::sort(names);
     names.erase(std::ranges::unique(names).begin(), names.end());
+    const auto with_files = static_cast<ptrdiff_t>(names.size());
+    for (machine::MachineName& name : list_states())
+        if (!std::binary_search(names.begin(), names.begin() + with_files, name) && is_started_image(name))
+            names.push_back(std::move(name));
+    std::ranges::inplace_merge(names, names.begin() + with_files);
     return names;
 }
 

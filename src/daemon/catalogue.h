@@ -1,4 +1,5 @@
-// Catalogue: the machines that have a definition or a record, as their files say now; read again when a file has changed.
+// Catalogue: the machines that have a definition or a record, as their files say now; read again when a file has changed. And those that
+// have neither, but an image of their name and the state of a start by it.
 // Reads files of holm alone.
 #pragma once
 
@@ -14,13 +15,22 @@
 
 namespace holm::daemon {
 
-enum class Origin { Definition, Record, Temporary };
+enum class Origin { Definition, Record, Temporary, Image };
+
+// Whether it runs as holm@NAME.service.
+constexpr bool is_service(Origin origin)
+{
+    return origin == Origin::Definition || origin == Origin::Image;
+}
 
 struct Known {
     Origin origin = Origin::Definition;
-    std::string path;            // of its file
+    std::string path;            // of its file; "": it has none (Image)
     Result<machine::Spec> spec;  // or why the file is bad
 };
+
+// Of an image's machine: what would be read from its definition, or written there. Invalid.
+Error no_definition(const machine::MachineName& name);
 
 class Catalogue {
     struct Look {
@@ -44,14 +54,14 @@ public:
     // New settings: everything is read again.
     void reset(kernel::Places places);
 
-    // The machine of this name; null: it has neither. Valid until the next call.
+    // The machine of this name; null: there is none. Valid until the next call.
     const Known* find(const machine::MachineName& name) { return find(name, look_at_folders()); }
     // The same of many, with one look at the folders before the first.
     const Known* find(const machine::MachineName& name, const Folders& folders);
     Folders look_at_folders() const;
     // Its files were changed: they are read again, whatever their times say.
     void forget(const machine::MachineName& name) { entries_.erase(name); }
-    // All that have either, sorted.
+    // All of them, sorted.
     std::vector<machine::MachineName> names();
     // " (did you mean 'web'?)", or "".
     std::string did_you_mean(const machine::MachineName& name, const std::vector<machine::MachineName>& others);

@@ -58,7 +58,8 @@ std::optional<ImageView> read_plain(const std::string& place, const std::string&
     return view;
 }
 
-// As rootfs::find_image looks for it.
+}  // namespace
+
 std::optional<ImageView> find_plain(const std::string& name)
 {
     std::vector<std::string> files = {name};
@@ -68,8 +69,6 @@ std::optional<ImageView> find_plain(const std::string& name)
             if (auto view = read_plain(place, file); view && view->name == name) return view;
     return {};
 }
-
-}  // namespace
 
 const image::Manifest* Images::read_manifest(const std::string& digest)
 {

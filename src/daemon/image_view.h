@@ -23,6 +23,9 @@ struct ImageView {
     std::optional<image::Manifest> manifest;
 };
 
+// Of a folder or a disk image, as rootfs::find_image looks for it.
+std::optional<ImageView> find_plain(const std::string& name);
+
 // The images there are. Manifests are read once: they never change.
 class Images {
 public:

@@ -104,7 +104,8 @@ Result<> Lifecycle::check_change(const MachineName& name, const ChangeRequest& r
     if (!request.result) return {};
     TRY(check_unchanging(*request.result));
     const MachineEntry* taken = find(*request.result);
-    if (host_.catalogue.find(*request.result) || (taken && is_active(taken->life)))
+    known = host_.catalogue.find(*request.result);
+    if ((known && known->origin != Origin::Image) || (taken && is_active(taken->life)))
         return error(Errc::Exists, "machine '{}' exists already", request.result->text());
     if (has_state(*request.result))
         return error(Errc::Exists, "machine '{}' has left its state in {}: 'holmctl remove {}' removes it", request.result->text(),

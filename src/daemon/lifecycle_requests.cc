@@ -131,7 +131,7 @@ void Lifecycle::do_run(const MachineName& name, RunRequest request)
         return run_after(machine, std::move(request));
     if (is_active(&machine))
         return request.reply.fail(error(Errc::Exists, "machine '{}' runs already, as {}", name.text(), unit_of(machine)));
-    if (const Known* known = host_.catalogue.find(name))
+    if (const Known* known = host_.catalogue.find(name); known && known->origin != Origin::Image)
         return request.reply.fail(error(Errc::Exists, "machine '{}' exists already: {}", name.text(), known->path));
     if (has_state(name))
         return request.reply.fail(error(Errc::Exists, "machine '{}' has left its state in {}: 'holmctl remove {}' removes it", name.text(),
@@ -199,7 +199,7 @@ void Lifecycle::do_start(const MachineName& name, const std::string& hold, Reply
         return;
     }
     const Known* known = host_.catalogue.find(name);
-    if (!known) return start_image(name, hold, std::move(reply));
+    if (!known || known->origin == Origin::Image) return start_image(name, hold, std::move(reply));
     const bool defined = known->origin == Origin::Definition;
     const machine::Event event{.kind = EventKind::StartRequested,
                                .unit = defined ? UnitForm::Service : UnitForm::Scope,

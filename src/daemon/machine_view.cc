@@ -39,7 +39,7 @@ std::string service_of(const std::string& isolation)
 void add_files(MachineView& view, const Known& known)
 {
     view.definition = known.path;
-    if (known.origin == Origin::Definition) view.unit = api::service_name(view.name);
+    if (is_service(known.origin)) view.unit = api::service_name(view.name);
     if (!known.spec) return;
     view.description = known.spec->description;
     view.owner = known.spec->owner;

@@ -15,6 +15,7 @@ void ManagerObject::change_files_of(Reply reply, JobKind kind, const std::string
     authorise(std::move(reply), Privilege::Manage, verb, from, [this, kind, to = *result](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
         if (!known) return granted.fail(lifecycle_.unknown(name));
+        if (known->origin == Origin::Image) return granted.fail(no_definition(name));
         if (!known->spec) return granted.fail(known->spec.error());
         FilesRequest files{.from = name, .to = to, .spec = *known->spec, .places = host_.catalogue.places()};
         files.made_by = known->origin == Origin::Definition ? MadeBy::Definition : MadeBy::Record;

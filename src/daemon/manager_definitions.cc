@@ -105,7 +105,10 @@ void ManagerObject::create(Reply reply, const std::string& text, std::string def
 {
     authorise(std::move(reply), Privilege::Manage, "create", text,
               [this, definition = std::move(definition)](Reply granted, const MachineName& name) mutable {
-                  if (auto view = find_view(lifecycle_, host_.catalogue, name))
+                  const auto view = find_view(lifecycle_, host_.catalogue, name);
+                  const Known* known = host_.catalogue.find(name);
+                  const bool can_get_one = view && !view->active && known && known->origin == Origin::Image;
+                  if (view && !can_get_one)
                       return granted.fail(error(Errc::Exists, "machine '{}' exists already: {}", name.text(),
                                                 view->definition.empty() ? view->unit : view->definition));
                   store(std::move(granted), name, definition);
@@ -119,6 +122,7 @@ void ManagerObject::write(Reply reply, const std::string& text, std::string defi
         [this, definition = std::move(definition)](Reply granted, const MachineName& name) mutable {
             const Known* known = host_.catalogue.find(name);
             if (!known) return granted.fail(lifecycle_.unknown(name));
+            if (known->origin == Origin::Image) return granted.fail(no_definition(name));
             if (known->origin != Origin::Definition)
                 return granted.fail(error(Errc::Invalid, "machine '{}' was made by 'run': it has a record, no definition", name.text()));
             store(std::move(granted), name, definition);
@@ -146,6 +150,7 @@ void ManagerObject::read(Reply reply, const std::string& text)
     authorise(std::move(reply), Privilege::Inspect, "cat", text, [this](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
         if (!known) return granted.fail(lifecycle_.unknown(name));
+        if (known->origin == Origin::Image) return granted.fail(no_definition(name));
         auto definition = read_regular_file(known->path, api::max_definition);
         if (definition) granted.ok(*definition, known->path);
         else granted.fail(definition.error());
@@ -178,7 +183,7 @@ void ManagerObject::plan_machine(Reply reply, const std::string& text)
         const MachineEntry* machine = lifecycle_.find(name);
         if (machine && machine->life.started) return lifecycle_.compare(name, Lifecycle::Shape::Text, std::move(granted));
         PlanRequest request{.name = name};
-        const bool service = !known || known->origin == Origin::Definition;
+        const bool service = !known || is_service(known->origin);
         request.unit = service ? launch::UnitKind::Service : launch::UnitKind::Scope;
         if (known && !service) request.spec = *known->spec;  // a definition the planner reads itself, as at a start
         if (known) request.promised_uuid = lifecycle_.promise_uuid(name);
@@ -219,7 +224,7 @@ void ManagerObject::enable(Reply reply, const std::string& text, bool now)
     authorise(std::move(reply), Privilege::Manage, "enable", text, [this, now](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
         if (known && known->origin == Origin::Definition) return change_files(std::move(granted), name, systemd::UnitFiles::Enable, now);
-        if (known)
+        if (known && known->origin != Origin::Image)
             return granted.fail(
                 error(Errc::Invalid, "machine '{}' was made by 'run': only one with a definition can be enabled", name.text()));
         change_files_of_image(std::move(granted), name, systemd::UnitFiles::Enable, now);

@@ -108,6 +108,19 @@ void ManagerObject::rename_image(Reply reply, const std::string& name, const std
     });
 }
 
+// Before something is fetched that could not be imported then.
+void ManagerObject::check_image_name(Reply reply, const std::string& name, bool force)
+{
+    auto parsed = image::parse_image_name(name);
+    if (!parsed) return reply.fail(parsed.error());
+    authority_.authorise(std::move(reply), about_image(Privilege::Images, "import-oci", *parsed),
+                         [this, image = *parsed, force](Reply granted) {
+                             kernel::Message request("check-name");
+                             request.add("name", image).add("force", int64_t{force});
+                             image_jobs_.ask(std::move(granted), std::move(request));
+                         });
+}
+
 void ManagerObject::import_image(Reply reply, const ImportKind& kind, Fd source, const std::string& name, bool force, bool read_only)
 {
     auto parsed = image::parse_image_name(name);

@@ -175,6 +175,7 @@ Result<> ManagerObject::find_kept(const MachineName& name, NetworkChangeRequest&
 {
     const Known* known = host_.catalogue.find(name);
     if (known && !known->spec && !request.runtime) return known->spec.error();
+    if (known && known->origin == Origin::Image) return request.runtime ? Result<>() : no_definition(name);
     if (known) request.kept = kept_path(name, *known);
     request.is_record = known && known->origin != Origin::Definition;
     if (known && known->origin == Origin::Temporary) request.runtime = true;

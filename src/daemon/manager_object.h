@@ -138,6 +138,7 @@ private:
     void list_images(Reply reply);
     void get_image(Reply reply, const std::string& name);
     void describe_image(Reply reply, const std::string& name);
+    void check_image_name(Reply reply, const std::string& name, bool force);
     void import_image(Reply reply, const ImportKind& kind, Fd source, const std::string& name, bool force, bool read_only);
     void import_tar(Reply reply, Fd archive, const std::string& name, bool force, bool read_only);
     void import_oci(Reply reply, Fd source, const std::string& name, const std::string& reference, bool force, bool read_only);

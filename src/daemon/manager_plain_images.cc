@@ -100,8 +100,15 @@ Result<> ManagerObject::check_unused(const ImageView& image)
     if (std::string file = plain_of(image).file; file != image.name && !image::Store().find(file)) names.push_back(std::move(file));
     for (const machine::MachineName& name : host_.catalogue.names()) {
         const Known* known = host_.catalogue.find(name);
+        if (known && known->origin == Origin::Image && std::ranges::find(names, name.text()) != names.end()) {
+            found.push_back(
+                fmt::format("machine '{0}', which was started by its name, lies on it: 'holmctl remove {0}' removes that "
+                            "machine, and leaves the image",
+                            name.text()));
+            continue;
+        }
         if (!known || !known->spec || !names_plain(*known->spec, names, image.path)) continue;
-        const char* what = known->origin == Origin::Definition ? "definition" : "record";
+        const char* what = known->path.empty() ? ".nspawn file" : known->origin == Origin::Definition ? "definition" : "record";
         found.push_back(fmt::format("the {} of machine '{}' names it", what, name.text()));
     }
     if (found.empty()) return {};

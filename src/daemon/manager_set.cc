@@ -48,6 +48,7 @@ void ManagerObject::change_properties(Reply reply, const MachineName& name, cons
     auto live = can_change(machine);
     if (!live) return reply.fail(live.error());
     if (!known) return reply.fail(error(Errc::Invalid, "machine '{}' has no definition in which it could be kept", name.text()));
+    if (!runtime && known->origin == Origin::Image) return reply.fail(no_definition(name));
     if (runtime && !*live) return reply.fail(lifecycle_.not_running(name));
     if (auto possible = check_read_at_load(name, assignments, runtime, known->origin); !possible) return reply.fail(possible.error());
 

@@ -2,9 +2,8 @@
 
 #include "base/text.h"
 #include "daemon/image_root.h"
-#include "daemon/nspawn_settings.h"
+#include "daemon/image_spec.h"
 #include "daemon/volumes.h"
-#include "machine/spec_file.h"
 #include "rootfs/observe.h"
 
 namespace holm::daemon {
@@ -23,30 +22,6 @@ kernel::Places places_of(const PlanRequest& request)
 
 namespace {
 
-// A name that is only an image's is a machine with all defaults that boots it, or what an .nspawn file of machinectl's makes of it.
-Result<Spec> spec_of_image(const PlanRequest& request, std::vector<std::string>& warnings)
-{
-    Spec spec;
-    const bool stored = image::Store().find(request.name.text()).has_value();
-    auto root = rootfs::find_image(request.name.text(), image_places());
-    if (!stored && root) {
-        looking_at(request, "/etc/systemd/nspawn");
-        if (auto settings = TRY(read_nspawn_settings(request.name, *root))) {
-            for (const imports::Dropped& dropped : settings->dropped)
-                warnings.push_back(fmt::format("dropped {}: {}", dropped.setting, dropped.reason));
-            spec = std::move(settings->spec);
-        }
-    }
-    spec.name = request.name;
-    spec.root.image = request.name.text();
-    if (spec.payload.command.empty()) spec.payload.boot = true;
-    // Judged as any definition; where it stands in a text that nobody has written says nothing.
-    const machine::Source source{"", machine::describe_spec_file(spec)};
-    Spec checked = TRY(machine::parse_spec(request.name, {&source, 1}));
-    checked.origins.clear();
-    return checked;
-}
-
 Result<Spec> read_spec(const PlanRequest& request, std::vector<std::string>& warnings)
 {
     if (request.spec) return *request.spec;
@@ -57,7 +32,11 @@ Result<Spec> read_spec(const PlanRequest& request, std::vector<std::string>& war
     if (definition.error().code != Errc::NotFound) return definition.error();
     for (const std::string& place : image_places()) looking_at(request, place);
     if (!is_image(request.name.text())) return definition.error();
-    return spec_of_image(request, warnings);
+    const std::string name = request.name.text();
+    const bool stored = image::Store().find(name).has_value();
+    if (!stored) looking_at(request, "/etc/systemd/nspawn");
+    const std::string plain = stored ? "" : rootfs::find_image(name, image_places()).value_or("");
+    return spec_of_image(request.name, plain, warnings);
 }
 
 // A volume is a folder of holm's own, bound as any other.

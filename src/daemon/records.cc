@@ -83,6 +83,10 @@ bool has_state(const machine::MachineName& name)
     return exists(api::state_path(name));
 }
 
+std::vector<machine::MachineName> list_states()
+{
+    return machines_with("");
+}
 std::vector<machine::MachineName> list_records()
 {
     return machines_with(record_file);

@@ -35,7 +35,9 @@ Result<> unmark_record(const machine::MachineName& name);
 bool is_marked(const machine::MachineName& name);
 // Whether the machine has a state folder: a record, or what a definition that is gone has left.
 bool has_state(const machine::MachineName& name);
-// The machines that have a kept record, and those whose mark says that nothing of them should be there any more.
+// The machines that have a state folder; those that have a kept record; and those whose mark says that nothing of them should be there any
+// more.
+std::vector<machine::MachineName> list_states();
 std::vector<machine::MachineName> list_records();
 std::vector<machine::MachineName> list_marked();
 

@@ -159,7 +159,7 @@ private:
         else {
             auto parts = TRY(changed_parts(name, own, base), fmt::format("'{}/{}'", printable(descent_.path()), printable(name)));
             if (!parts.empty()) TRY(tell(name, Difference::Changed, &base, &own, std::move(parts)));
-            if (both_folders && own.opaque) TRY(tell(name, Difference::Opaque, &base, &own));
+            if (both_folders && own.opaque && !whole_) TRY(tell(name, Difference::Opaque, &base, &own));
         }
         return own.kind == View::Kind::Folder ? enter(name, own, base) : Result<>();
     }

@@ -20,7 +20,8 @@ enum class Difference {
     Added,
     Changed,
     Deleted,
-    Opaque,  // a folder that hides what the layers have in it; what of that is gone follows as Deleted
+    Opaque,  // a folder that hides what the layers have in it; what of that is gone follows as Deleted. Of a whole root there is none: it
+             // hides all of the base, and what is the same in both has not changed
 };
 
 struct FileState {

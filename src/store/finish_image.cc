@@ -31,6 +31,13 @@ Result<> check_target(const image::Store& store, const Target& target)
     return {};
 }
 
+Result<kernel::Message> check_name(const Job& job, const image::Store& store)
+{
+    const Target target = TRY(read_target(job.request()));
+    TRY(check_target(store, target));
+    return kernel::Message("ok");
+}
+
 std::map<std::string, std::string> read_os_release(int tree)
 {
     for (const char* path : {"/etc/os-release", "/usr/lib/os-release"})

@@ -24,6 +24,9 @@ Result<Target> read_target(const kernel::Message& request);
 // other is read-only.
 Result<> check_target(const image::Store& store, const Target& target);
 
+// check-name, the request: name, force. Whether an import could give an image the name now. Errors: as of check_target; Invalid.
+Result<kernel::Message> check_name(const Job& job, const image::Store& store);
+
 // os-release(5) of a root; empty where it has none.
 std::map<std::string, std::string> read_os_release(int tree);
 

@@ -12,6 +12,7 @@
 #include "store/commit.h"
 #include "store/copy_image.h"
 #include "store/export.h"
+#include "store/finish_image.h"
 #include "store/hash_layers.h"
 #include "store/import.h"
 #include "store/import_oci.h"
@@ -45,6 +46,7 @@ Result<kernel::Message> perform(const Job& job)
     if (kind == "prune") return prune(job, store);
     if (kind == "usage") return observe_usage(job, store);
     if (kind == "check") return check_store(job, store);
+    if (kind == "check-name") return check_name(job, store);
     if (kind == "clone") return clone_image(job, store);
     if (kind == "read-only") return mark_read_only(job, store);
     if (kind == "remove") return remove_image(job, store);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/folder.h"
 #include "base/handle.h"
 #include "base/text.h"
 #include "image/identifiers.h"
@@ -48,8 +49,21 @@ std::vector<std::string> layers_of_plan(const image::Store& store, const std::st
     return ids;
 }
 
-std::string lies_on_it(const MachineName& name)
+// Of one that was started by the image's name, and has no more than its state.
+bool is_only_image(const image::Store& store, const MachineName& name, const image::Stored& image)
 {
+    const std::string folders[] = {api::runtime_path(name), fmt::format("{}/machines/{}", store.state(), name.text())};
+    auto has_record = [](const std::string& folder) { return exists(folder + "/record.toml"); };
+    return name.text() == image.name && !kernel::find_definition(name) && std::ranges::none_of(folders, has_record);
+}
+
+std::string lies_on_it(const image::Store& store, const MachineName& name, const image::Stored& image)
+{
+    if (is_only_image(store, name, image))
+        return fmt::format(
+            "machine '{0}', which was started by its name, lies on it: 'holmctl remove {0}' removes that machine, and leaves "
+            "the image",
+            name.text());
     return fmt::format("machine '{}' lies on it", name.text());
 }
 
@@ -169,11 +183,12 @@ Result<std::vector<std::string>> find_dependants(const image::Store& store, cons
     };
     for (const MachineName& name : TRY(machines_in(fmt::format("{}/machines", store.state())))) {
         auto stack = store.read_stack(name);
-        if (!others.same_image && stack && is_below(*stack, image)) found.push_back(lies_on_it(name));
+        if (is_only_image(store, name, image) || (!others.same_image && stack && is_below(*stack, image)))
+            found.push_back(lies_on_it(store, name, image));
     }
     for (const MachineName& name : TRY(machines_in(api::runtime_machines_folder)))
         if (!store.read_stack(name) && std::ranges::any_of(layers_of_plan(store, api::plan_path(name)), is_only_here))
-            found.push_back(lies_on_it(name));
+            found.push_back(lies_on_it(store, name, image));
     std::ranges::sort(found);
     found.erase(std::ranges::unique(found).begin(), found.end());
     return found;

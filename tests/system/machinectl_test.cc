@@ -33,8 +33,15 @@ std::string first_words(const std::string& text)
 
 class MachinectlTest : public SystemTest {
 protected:
+    void SetUp() override
+    {
+        sh("mkdir -p -m 700 /var/lib/holm/images/.manifests /var/lib/holm/layers && touch /var/lib/holm/layers/.lock && chmod 600 "
+           "/var/lib/holm/layers/.lock");
+        SystemTest::SetUp();
+    }
     void TearDown() override
     {
+        if (exists("/var/lib/holm/images/ctl-copy.toml")) holmctl({"remove-image", "ctl-copy"});
         for (const char* image : {"ctl", "ctl-copy", "ctl-moved"})
             sh(fmt::format("rm -rf /var/lib/machines/{0} /var/lib/machines/{0}.nspawn", image));
         sh("rmdir /var/lib/machines 2>/dev/null");
@@ -216,6 +223,66 @@ TEST_F(MachinectlTest, AnImageStartsWithItsSettings)
     write_file("/etc/systemd/nspawn/ctl.nspawn", "[Exec\n");
     EXPECT_TRUE(refuses(holmctl({"start", "ctl"}), 1, "/etc/systemd/nspawn/ctl.nspawn"));
     sh("rm -f /etc/systemd/nspawn/ctl.nspawn; rmdir /etc/systemd/nspawn 2>/dev/null");
+}
+
+// A folder, and one of the store.
+TEST_F(MachinectlTest, WhatWasStartedByAnImagesNameIsAMachineUntilItIsRemoved)
+{
+    ASSERT_TRUE(succeeds(sh(fmt::format("mkdir -p /var/lib/machines; cp -a {} /var/lib/machines/ctl", busybox()))));
+    ASSERT_TRUE(succeeds(holmctl({"import-fs", busybox(), "ctl-copy"})));
+    for (const std::string machine : {"ctl", "ctl-copy"}) {
+        SCOPED_TRACE(machine);
+        const std::string state = "/var/lib/holm/machines/" + machine, words = " " + machine + " ";
+        auto listed = [] { return " " + first_words(holmctl({"--no-legend", "list", "--all"}).out); };
+        EXPECT_FALSE(has(listed(), words)) << "an image alone is no machine";
+        adopt(machine);
+        ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+        EXPECT_TRUE(succeeds(inside(machine, "echo kept >/kept")));
+        ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
+        for (const bool anew : {false, true}) {
+            if (anew) kill_holmd();
+            EXPECT_EQ(state_of(machine), "stopped") << anew;
+            EXPECT_TRUE(has(listed(), words)) << anew;
+            EXPECT_EQ(machine_property(machine, "Unit"), fmt::format("s \"{}\"", service_of(machine))) << anew;
+            EXPECT_EQ(machine_property(machine, "RootDirectory"), fmt::format("s \"{}\"", machine)) << anew;
+            EXPECT_TRUE(
+                has(run({"busctl", "call", "org.holm1", "/org/holm1", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"}).out,
+                    fmt::format("\"{}\"", bus_path(machine))))
+                << anew;
+        }
+        EXPECT_TRUE(has(holmctl({"diff", machine}).out, "A /kept\n"));
+        ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "s"})));
+        for (const std::vector<std::string>& words_of_definition :
+             std::vector<std::vector<std::string>>{{"cat", machine}, {"set", machine, "TasksMax=100"}, {"clone", machine, "ctl-moved"}})
+            EXPECT_TRUE(refuses(holmctl(words_of_definition), 1, "has no definition, it is the image")) << words_of_definition[0];
+        EXPECT_TRUE(refuses(holmctl({"remove-image", machine}), 1, fmt::format("'holmctl remove {}' removes that machine", machine)));
+
+        ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+        EXPECT_EQ(unit_state(service_of(machine)), "active");
+        EXPECT_EQ(inside(machine, "cat /kept").out, "kept\n");
+        ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
+        ASSERT_TRUE(succeeds(holmctl({"remove", machine})));
+        EXPECT_FALSE(exists(state));
+        EXPECT_FALSE(has(listed(), words));
+        EXPECT_TRUE(succeeds(holmctl({"image-status", machine}))) << "the image is left";
+        EXPECT_TRUE(succeeds(holmctl({"remove-image", machine})));
+    }
+}
+
+// It can still be given a definition, which then is what counts.
+TEST_F(MachinectlTest, WhatWasStartedByAnImagesNameGetsADefinition)
+{
+    ASSERT_TRUE(succeeds(sh(fmt::format("mkdir -p /var/lib/machines; cp -a {} /var/lib/machines/ctl", busybox()))));
+    adopt("ctl");
+    ASSERT_TRUE(succeeds(holmctl({"start", "ctl"})));
+    EXPECT_TRUE(refuses(holmctl({"create", "ctl", "--image=ctl", "--boot"}), 1, "exists already"));
+    EXPECT_TRUE(succeeds(inside("ctl", "echo kept >/kept")));
+    ASSERT_TRUE(succeeds(holmctl({"terminate", "ctl"})));
+    ASSERT_TRUE(succeeds(holmctl({"create", "ctl", "--image=ctl", "--boot"})));
+    EXPECT_TRUE(has(holmctl({"cat", "ctl"}).out, "image = \"ctl\""));
+    ASSERT_TRUE(succeeds(holmctl({"start", "ctl"})));
+    EXPECT_EQ(inside("ctl", "cat /kept").out, "kept\n");
+    ASSERT_TRUE(succeeds(holmctl({"terminate", "ctl"})));
 }
 
 }  // namespace holm::test

@@ -196,6 +196,34 @@ TEST_F(OciTest, APullThatFetchedNothingLeavesNothing)
     EXPECT_EQ(sh("ls -d /var/tmp/holm-pull-* 2>/dev/null").out, "");
 }
 
+// Of what has the name already nothing is fetched, and the sentence is the import's.
+TEST_F(OciTest, APullOntoATakenNameFetchesNothing)
+{
+    const std::string tools = folder() + "/tools", fetched = folder() + "/fetched", good = layout("image", two_layers(busybox_));
+    make_folder(tools);
+    write_file(tools + "/skopeo", fmt::format("#!/bin/sh\ntouch {}\nexit 1\n", fetched), 0755);
+    auto pull = [&](const char* options) {
+        return sh(fmt::format("PATH={}:$PATH holmctl pull-oci {} example.org/web first", tools, options));
+    };
+
+    make_folder("/var/lib/holm/images/first");
+    for (const char* options : {"", "--force"}) {
+        const Outcome plain = pull(options);
+        EXPECT_TRUE(refuses(plain, 1, "exists already: '/var/lib/holm/images/first', which no other image replaces")) << options;
+        EXPECT_EQ(plain.err, holmctl({"import-oci", good, "first"}).err) << options;
+    }
+    sh("rmdir /var/lib/holm/images/first");
+
+    ASSERT_TRUE(succeeds(holmctl({"import-oci", good, "first"})));
+    const Outcome stored = pull("");
+    EXPECT_TRUE(refuses(stored, 1, "--force replaces it"));
+    EXPECT_EQ(stored.err, holmctl({"import-oci", good, "first"}).err);
+    EXPECT_FALSE(exists(fetched));
+    EXPECT_EQ(sh("ls -d /var/tmp/holm-pull-* 2>/dev/null").out, "");
+    EXPECT_TRUE(has(pull("--force").err, "skopeo could not fetch"));
+    EXPECT_TRUE(exists(fetched));
+}
+
 // As `umoci insert` of Debian 12 writes them: without the blocks that end an archive, and without what fills the last one up.
 TEST_F(OciTest, ALayerMayEndBehindItsLastByte)
 {

@@ -228,4 +228,23 @@ TEST_F(StackTest, BindsComeAfterTheOverlay)
     EXPECT_FALSE(exists(root + "/mnt")) << "a mount point was made in the lower";
 }
 
+// A snapshot of a machine that runs is a copy of its upper: both have the folder that hides what the layers have in it.
+TEST_F(StackTest, AFolderReplacedBeforeASnapshotIsNoChangeSince)
+{
+    const std::string machine = name(), root = busybox();
+    make_folder(root + "/replaced");
+    write_file(root + "/replaced/old", "1");
+    define(machine, fmt::format("[root]\nlower = [\"{}\"]\n[payload]\ncommand = [\"/bin/sh\", \"-c\", \"rm -r /replaced; mkdir "
+                                "/replaced; echo 2 > /replaced/new; touch /done; exec sleep 1000\"]\nstop_signal = \"SIGKILL\"\n"
+                                "[[network]]\nnetwork = \"none\"\n",
+                                root));
+    ASSERT_TRUE(succeeds(holmctl({"start", machine})));
+    ASSERT_TRUE(eventually([&] { return has(holmctl({"diff", machine}).out, "A /done\n"); }));
+    EXPECT_TRUE(has(holmctl({"diff", machine}).out, "O /replaced\n"));
+    ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "live"})));
+    EXPECT_EQ(holmctl({"diff", "--since=live", machine}).out, "");
+    EXPECT_TRUE(succeeds(inside(machine, "rm /replaced/new; echo 3 > /replaced/newer")));
+    EXPECT_EQ(holmctl({"diff", "--since=live", machine}).out, "D /replaced/new\nA /replaced/newer\n");
+}
+
 }  // namespace holm::test

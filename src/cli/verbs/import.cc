@@ -50,9 +50,22 @@ Result<std::string> name_of(const Invocation& call, const std::string& source)
     return image::name_of_path(source);
 }
 
+std::string cannot_import(const std::string& name)
+{
+    return fmt::format("cannot import image '{}'", name);
+}
+
+// Before the name's image is fetched: what would be refused then is refused now.
+Result<> check_name(const Invocation& call, const std::string& name)
+{
+    Client client = TRY(connect(call));
+    TRY(client.call("CheckImageName", name, call.has("--force")), cannot_import(name));
+    return {};
+}
+
 Result<int> import(const Invocation& call, Import import)
 {
-    const std::string failure = fmt::format("cannot import image '{}'", import.name);
+    const std::string failure = cannot_import(import.name);
     Client client = TRY(connect(call));
     ImageJob job = TRY(ImageJob::listen(client));
     const MessageHandle answer = TRY(ask(client, call, import), failure);
@@ -184,6 +197,7 @@ Result<int> pull_oci(const Invocation& call)
     const std::string reference = given.contains("://") ? given : "docker://" + given;
     auto name = image::parse_image_name(call.operands.size() > 1 ? call.operands[1] : given.substr(given.rfind('/') + 1));
     if (!name) return usage_error(name.error());
+    TRY(check_name(call, *name));
     const Scratch scratch = TRY(Scratch::make(reference));
     const std::string layout = scratch.path() + "/layout";
     ::unlink((layout + "/index.json").c_str());  // of one that was cut off behind its last blob

@@ -79,6 +79,21 @@ TEST_F(Diff, SealedLayersAreSeenThrough)
     EXPECT_EQ(changes({"base"}, {"sealed", "base"}, true), (Lines{"C /a (content)", "A /b", "A /c", "A /c/x", "D /new"}));
 }
 
+// A snapshot of a machine that ran is a copy of the upper, which has the folder still; so has what another snapshot went back to.
+TEST_F(Diff, AnOpaqueFolderThatWasSealedSoIsNoChange)
+{
+    write("base/d/lost", ""), opaque("sealed/d"), write("sealed/d/kept", "k"), write("sealed/d/sub/deep", "1");
+    opaque("up/d"), write("up/d/kept", "k"), write("up/d/sub/deep", "1");
+    for (const char* tree : {"sealed", "up"})
+        for (const char* path : {"/d/kept", "/d/sub/deep"}) same_time(tree + std::string(path));
+    EXPECT_EQ(changes({"up", "base"}, {"sealed", "base"}, true), Lines());
+    EXPECT_EQ(changes({"sealed", "base"}, {"sealed", "base"}, true), Lines());
+    write("up/d/new", ""), write("base/d/sub/hidden", "");
+    ASSERT_EQ(unlink(at("up/d/kept").c_str()), 0);
+    EXPECT_EQ(changes({"up", "base"}, {"sealed", "base"}, true), (Lines{"D /d/kept", "A /d/new"}));
+    EXPECT_EQ(changes({"up", "base"}, {"base"}, true), (Lines{"D /d/lost", "A /d/new", "A /d/sub/deep", "D /d/sub/hidden"}));
+}
+
 TEST_F(Diff, OwnersAndAttributes)
 {
     folder("base/d"), folder("up/d"), write("base/f", "f"), write("up/f", "f");
