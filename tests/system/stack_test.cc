@@ -240,7 +240,7 @@ TEST_F(StackTest, AFolderReplacedBeforeASnapshotIsNoChangeSince)
                                 root));
     ASSERT_TRUE(succeeds(holmctl({"start", machine})));
     ASSERT_TRUE(eventually([&] { return has(holmctl({"diff", machine}).out, "A /done\n"); }));
-    EXPECT_TRUE(has(holmctl({"diff", machine}).out, "O /replaced\n"));
+    EXPECT_TRUE(has(holmctl({"diff", machine}).out, "O /replaced/\n"));
     ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "live"})));
     EXPECT_EQ(holmctl({"diff", "--since=live", machine}).out, "");
     EXPECT_TRUE(succeeds(inside(machine, "rm /replaced/new; echo 3 > /replaced/newer")));
