@@ -42,13 +42,13 @@ Result<> configure(int context, const FileSystem& file_system)
 
 constexpr std::pair<uint64_t, const char*> names[] = {
     {EXT4_SUPER_MAGIC, "ext4"},
-    {0x58465342, "xfs"},
+    {XFS_SUPER_MAGIC, "xfs"},
     {BTRFS_SUPER_MAGIC, "btrfs"},
     {TMPFS_MAGIC, "tmpfs"},
     {OVERLAYFS_SUPER_MAGIC, "overlay"},
     {NFS_SUPER_MAGIC, "nfs"},
-    {0xff534d42, "cifs"},
-    {0x65735546, "fuse"},
+    {CIFS_SUPER_MAGIC, "cifs"},
+    {FUSE_SUPER_MAGIC, "fuse"},
     {SQUASHFS_MAGIC, "squashfs"},
     {EROFS_SUPER_MAGIC_V1, "erofs"},
     {MSDOS_SUPER_MAGIC, "vfat"},
@@ -57,6 +57,15 @@ constexpr std::pair<uint64_t, const char*> names[] = {
     {PROC_SUPER_MAGIC, "proc"},
     {SYSFS_MAGIC, "sysfs"},
     {V9FS_MAGIC, "9p"},
+    {RAMFS_MAGIC, "ramfs"},
+    {HUGETLBFS_MAGIC, "hugetlbfs"},
+    {CGROUP2_SUPER_MAGIC, "cgroup2"},
+    {DEVPTS_SUPER_MAGIC, "devpts"},
+    {ISOFS_SUPER_MAGIC, "iso9660"},
+    {EXFAT_SUPER_MAGIC, "exfat"},
+    {SMB2_SUPER_MAGIC, "cifs"},
+    {CEPH_SUPER_MAGIC, "ceph"},
+    {ECRYPTFS_SUPER_MAGIC, "ecryptfs"},
 };
 
 }  // namespace
