@@ -194,7 +194,10 @@ private:
         const std::string own = fmt::format("/machines/{}.toml", request_.from.text()), drop_ins = own + ".d/";
         TRY(make_folders(definitions));
         std::optional<std::string> main;
-        for (const machine::Source& source : TRY(kernel::read_sources(request_.from, request_.places))) {
+        std::vector<machine::Source> sources;
+        if (request_.made_by == MadeBy::Image) main = machine::describe_spec_file(request_.spec);
+        else sources = TRY(kernel::read_sources(request_.from, request_.places));
+        for (const machine::Source& source : sources) {
             if (source.file.ends_with(own)) main = source.text;
             if (!source.file.contains(drop_ins)) continue;
             TRY(make_folders(folder));
@@ -289,7 +292,7 @@ Result<std::string> name_clone()
 Result<> undo_clone(const FilesRequest& request)
 {
     const std::string& name = request.to.text();
-    if (request.made_by == MadeBy::Definition && is_marked(request.to))
+    if (request.made_by != MadeBy::Record && is_marked(request.to))
         for (const char* ending : {".toml", ".toml.new", ".toml.d"}) TRY(remove_in(definitions, name + ending));
     TRY(move(api::state_path(request.to), fmt::format("{}/{}", api::state_machines_folder, request.staged)));
     return remove_in(api::state_machines_folder, request.staged);

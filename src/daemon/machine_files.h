@@ -15,7 +15,7 @@
 
 namespace holm::daemon {
 
-enum class MadeBy { Definition, Record };
+enum class MadeBy { Definition, Record, Image };  // Image: started by its image's name; a copy of it gets a definition
 
 struct FilesRequest {
     machine::MachineName from, to;  // nobody has the name `to`

@@ -6,6 +6,16 @@ namespace holm::daemon {
 
 using machine::MachineName;
 
+namespace {
+
+MadeBy made_by(Origin origin)
+{
+    if (origin == Origin::Image) return MadeBy::Image;
+    return origin == Origin::Definition ? MadeBy::Definition : MadeBy::Record;
+}
+
+}  // namespace
+
 // What is asked of the files of a machine that there is, for the child that does it.
 void ManagerObject::change_files_of(Reply reply, JobKind kind, const std::string& from, const std::string& to)
 {
@@ -15,16 +25,16 @@ void ManagerObject::change_files_of(Reply reply, JobKind kind, const std::string
     authorise(std::move(reply), Privilege::Manage, verb, from, [this, kind, to = *result](Reply granted, const MachineName& name) {
         const Known* known = host_.catalogue.find(name);
         if (!known) return granted.fail(lifecycle_.unknown(name));
-        if (known->origin == Origin::Image) return granted.fail(no_definition(name));
         if (!known->spec) return granted.fail(known->spec.error());
-        FilesRequest files{.from = name, .to = to, .spec = *known->spec, .places = host_.catalogue.places()};
-        files.made_by = known->origin == Origin::Definition ? MadeBy::Definition : MadeBy::Record;
         const bool rename = kind == JobKind::Rename;
+        if (rename && known->origin == Origin::Image) return granted.fail(no_definition(name));
+        FilesRequest files{.from = name, .to = to, .spec = *known->spec, .places = host_.catalogue.places()};
+        files.made_by = made_by(known->origin);
         auto staged = name_clone();
         if (!staged) return granted.fail(staged.error());
         files.staged = std::move(*staged);
         ChangeRequest change{.kind = kind, .result = to};
-        change.reloads = known->origin == Origin::Definition;
+        change.reloads = is_service(known->origin);
         change.doing = fmt::format("being {} '{}'", rename ? "renamed to" : "cloned as", to.text());
         change.what = fmt::format("{} machine '{}' {} '{}'", rename ? "renaming" : "cloning", name.text(), rename ? "to" : "as", to.text());
         change.undo = [files, rename](const Worker::LookingAt&) -> Result<kernel::Message> {

@@ -253,9 +253,17 @@ TEST_F(MachinectlTest, WhatWasStartedByAnImagesNameIsAMachineUntilItIsRemoved)
         EXPECT_TRUE(has(holmctl({"diff", machine}).out, "A /kept\n"));
         ASSERT_TRUE(succeeds(holmctl({"snapshot", machine, "s"})));
         for (const std::vector<std::string>& words_of_definition :
-             std::vector<std::vector<std::string>>{{"cat", machine}, {"set", machine, "TasksMax=100"}, {"clone", machine, "ctl-moved"}})
+             std::vector<std::vector<std::string>>{{"cat", machine}, {"set", machine, "TasksMax=100"}, {"rename", machine, "ctl-moved"}})
             EXPECT_TRUE(refuses(holmctl(words_of_definition), 1, "has no definition, it is the image")) << words_of_definition[0];
         EXPECT_TRUE(refuses(holmctl({"remove-image", machine}), 1, fmt::format("'holmctl remove {}' removes that machine", machine)));
+
+        const std::string copy = name();
+        adopt(copy);
+        EXPECT_TRUE(succeeds(holmctl({"clone", machine, copy})));
+        EXPECT_TRUE(has(holmctl({"cat", copy}).out, fmt::format("image = \"{}\"", machine)));
+        ASSERT_TRUE(succeeds(holmctl({"start", copy})));
+        EXPECT_EQ(inside(copy, "cat /kept").out, "kept\n");
+        take_away(copy);
 
         ASSERT_TRUE(succeeds(holmctl({"start", machine})));
         EXPECT_EQ(unit_state(service_of(machine)), "active");
