@@ -37,6 +37,8 @@ Result<Spec> spec_of_image(const MachineName& name, const std::string& plain, st
 bool is_started_image(const MachineName& name)
 {
     if (!has_state(name) || find_record(name) || is_marked(name)) return false;
+    if (auto stack = image::Store().read_stack(name); stack && stack->reference != name.text())
+        return false;  // of a definition that is gone
     return exists(image::Store().name(name.text())) || find_plain(name.text());
 }
 

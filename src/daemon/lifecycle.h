@@ -171,6 +171,7 @@ private:
     void freeze_and_work(MachineEntry& machine, ChangeRequest request, uint32_t job);
     void start_work(const machine::MachineName& name, ChangeRequest request, uint32_t job);
     void thawed(MachineEntry& machine);
+    void give_up_group_of(const machine::MachineName& name);
     void confirm_still(MachineEntry& machine, std::move_only_function<void(Result<>)> then);
     void thaw_again(MachineEntry& machine, systemd::Callback then);
     void ask_to(const char* request, MachineEntry& machine, std::move_only_function<void(Result<>)> then);
@@ -184,6 +185,7 @@ private:
     void changed(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<kernel::Message>& done);
     void end_change(const machine::MachineName& name, const ChangeRequest& request, uint32_t job, const Result<>& result);
     bool refuse_changing(const machine::MachineName& name, Reply& reply) const;
+    void announce_if_new(const machine::MachineName& name);
     void let_go(const machine::MachineName& name);
 
     // changes of several machines as one (lifecycle_groups.cc)

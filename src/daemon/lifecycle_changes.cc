@@ -181,7 +181,9 @@ void Lifecycle::worked(const MachineName& name, const ChangeRequest& request, ui
 // What was being copied of it is of no use any more, and nothing waits for the rest: the copy is ended, and then taken back.
 void Lifecycle::thawed(MachineEntry& machine)
 {
-    if (std::exchange(machine.stood_still, false) && machine.kept_still && machine.changer) machine.changer->kill();
+    if (!std::exchange(machine.stood_still, false) || !machine.kept_still) return;
+    if (machine.changer) machine.changer->kill();
+    give_up_group_of(machine.name);
 }
 
 // A stop lets a machine go on, whoever asks for it. The answer comes after all that its supervisor had to tell before.

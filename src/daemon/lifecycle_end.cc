@@ -113,7 +113,7 @@ void Lifecycle::answer_removal(MachineEntry& machine, const Result<>& result)
     Removal removal = std::move(*machine.removal);
     machine.removal.reset();
     if (!result) return removal.reply.fail(result.error());
-    if (!removal.defined) return removal.reply.ok();
+    if (!removal.may_be_enabled) return removal.reply.ok();
     auto disabled = [this, name = machine.name, reply = std::move(removal.reply)](const Result<>& done) mutable {
         if (done) reply.ok();
         else reply.fail(done.error());

@@ -159,13 +159,23 @@ void Lifecycle::copy_more(Group group)
 void Lifecycle::copied(Group group, size_t index, const Result<std::string>& layer)
 {
     GroupMember& member = group->request.group.members[index];
-    MachineEntry& machine = entry(member.name);
-    machine.changer.reset();
+    entry(member.name).changer.reset();
     --group->copying;
     if (layer) member.copy = *layer;
-    else if (!machine.stood_still) blame(*group, member.name, error(Errc::Busy, "it was stopped while it was copied"));
     else blame(*group, member.name, layer.error());
     copy_more(group);
+}
+
+// Without one of them none has it: the copies of the others are of no use either.
+void Lifecycle::give_up_group_of(const MachineName& name)
+{
+    for (GroupChange& group : groups_) {
+        const auto& members = group.request.group.members;
+        if (std::ranges::find(members, name, &GroupMember::name) == members.end()) continue;
+        blame(group, name, error(Errc::Busy, "it was stopped while it was copied"));
+        for (const GroupMember& member : members)
+            if (auto& changer = entry(member.name).changer) changer->kill();
+    }
 }
 
 void Lifecycle::confirm_group(Group group)

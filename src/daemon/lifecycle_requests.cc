@@ -231,7 +231,8 @@ void Lifecycle::start_image(const MachineName& name, const std::string& hold, Re
                 uint32_t job = found.start_job = host_.jobs.begin(name, JobKind::Start);
                 found.hold = hold;
                 reply.ok(systemd::ObjectPath{job_path(job)});
-                return handle(name, {.kind = EventKind::StartRequested, .unit = UnitForm::Service});
+                handle(name, {.kind = EventKind::StartRequested, .unit = UnitForm::Service});
+                return announce_if_new(name);
             }
             reply.fail(text ? busy(found) : text.error().code == Errc::NotFound ? unknown(name) : text.error());
             forget_if_gone(name);
@@ -323,15 +324,15 @@ void Lifecycle::do_remove(const MachineName& name, Reply reply)
         return reply.fail(error(Errc::Busy, "{0} still has processes, though machine '{1}' is not known to run: 'systemctl stop {0}' first",
                                 unit, name.text()));
     if (auto free = check_dependants(name); !free) return reply.fail(free.error());
-    const bool defined = known && known->origin == Origin::Definition;
-    if (defined) {
+    const bool may_be_enabled = known && is_service(known->origin);
+    if (known && known->origin == Origin::Definition) {
         auto gone = remove_definition(name);
         if (!gone) return reply.fail(gone.error());
     }
     // Of a service, which one that was only an image was too.
     if (auto cleared = remove_runtime_properties(name); !cleared) log_warning("machine '{}': {}", name.text(), cleared.error().text);
     forget_failure_of_unit(name);
-    entry(name).removal = Removal{std::move(reply), defined};
+    entry(name).removal = Removal{std::move(reply), may_be_enabled};
     handle(name, {.kind = EventKind::RemoveRequested});
 }
 
@@ -355,6 +356,13 @@ void Lifecycle::do_prepare(const MachineName& name, const std::string& control_g
     entry(name).prepare = std::move(reply);
     entry(name).control_group = control_group;
     handle(name, {.kind = EventKind::PrepareRequested});
+    if (!before) announce_if_new(name);
+}
+
+// Of one that was started by the name of its image, by us or by systemctl: what the catalogue does not have is new with its life.
+void Lifecycle::announce_if_new(const MachineName& name)
+{
+    if (is_active(lookup(name)) && !host_.catalogue.find(name)) announcer_.appeared(name);
 }
 
 }  // namespace holm::daemon

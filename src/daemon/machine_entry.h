@@ -41,7 +41,7 @@ struct RunRequest {
 // RemoveMachine, until all of the machine is gone.
 struct Removal {
     Reply reply;
-    bool defined = false;  // its unit is disabled then, and systemd reads its units again
+    bool may_be_enabled = false;  // its unit is disabled then, and systemd reads its units again
 };
 
 // CLOCK_REALTIME in µs; 0: not yet.

@@ -54,7 +54,9 @@ bool is_only_image(const image::Store& store, const MachineName& name, const ima
 {
     const std::string folders[] = {api::runtime_path(name), fmt::format("{}/machines/{}", store.state(), name.text())};
     auto has_record = [](const std::string& folder) { return exists(folder + "/record.toml"); };
-    return name.text() == image.name && !kernel::find_definition(name) && std::ranges::none_of(folders, has_record);
+    const auto stack = store.read_stack(name);
+    return name.text() == image.name && (!stack || stack->reference == image.name) && !kernel::find_definition(name) &&
+           std::ranges::none_of(folders, has_record);
 }
 
 std::string lies_on_it(const image::Store& store, const MachineName& name, const image::Stored& image)

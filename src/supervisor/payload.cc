@@ -227,6 +227,10 @@ void Payload::settle_freezes()
 
 void Payload::stop(int signal)
 {
+    if (!freezes_.empty()) {  // nobody is to find it standing still any more
+        if (auto thawed = cgroup_.freeze_payload(kernel::Freeze::Thawed); !thawed) handlers_.on_warning(thawed.error().text);
+        answer_freezes(error(Errc::Busy, "the machine is stopping"));
+    }
     if (leader_) deliver({.number = signal, .insist = boots_init_});
 }
 

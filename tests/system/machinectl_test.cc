@@ -268,9 +268,11 @@ TEST_F(MachinectlTest, WhatWasStartedByAnImagesNameIsAMachineUntilItIsRemoved)
         ASSERT_TRUE(succeeds(holmctl({"start", machine})));
         EXPECT_EQ(unit_state(service_of(machine)), "active");
         EXPECT_EQ(inside(machine, "cat /kept").out, "kept\n");
+        ASSERT_TRUE(succeeds(holmctl({"enable", machine})));
         ASSERT_TRUE(succeeds(holmctl({"terminate", machine})));
         ASSERT_TRUE(succeeds(holmctl({"remove", machine})));
         EXPECT_FALSE(exists(state));
+        EXPECT_NE(run({"systemctl", "is-enabled", service_of(machine)}).out, "enabled\n");
         EXPECT_FALSE(has(listed(), words));
         EXPECT_TRUE(succeeds(holmctl({"image-status", machine}))) << "the image is left";
         EXPECT_TRUE(succeeds(holmctl({"remove-image", machine})));
