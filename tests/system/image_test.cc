@@ -145,10 +145,10 @@ TEST_F(ImageTest, WhatGoesWhileItIsExportedIsNoWholeExport)
 {
     const std::string more = "mkdir many; i=0; while [ $i -lt 3000 ]; do echo $i >many/$i; i=$((i+1)); done", out = folder() + "/out";
     for (const char* verb : {"export-tar", "export-oci"}) {
-        for (int attempt = 0; attempt < count(20, 4); ++attempt) {
+        for (int attempt = 0; attempt < count(20, 2); ++attempt) {
             const std::string made = imported(more), file = fmt::format("{}-{}-{}.tar", out, verb, attempt);
             Process write({"holmctl", verb, made, file});
-            sleep_for(milliseconds(attempt * 15));
+            sleep_for(milliseconds(attempt * 30));
             EXPECT_TRUE(succeeds(holmctl({"remove-image", made})));
             if (write.wait().code != 0) {
                 EXPECT_FALSE(exists(file));
