@@ -1,6 +1,6 @@
 // Catalogue: the machines that have a definition or a record, as their files say now; read again when a file has changed. And those that
 // have neither, but an image of their name and the state of a start by it.
-// Reads files of holm alone.
+// Observes: reads files of holm, and of an image's machine its .nspawn file.
 #pragma once
 
 #include <array>

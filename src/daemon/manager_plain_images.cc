@@ -12,6 +12,7 @@
 #include "daemon/dependants.h"
 #include "daemon/image_root.h"
 #include "daemon/manager_object.h"
+#include "image/stack.h"
 #include "machine/identifiers.h"
 #include "rootfs/beside.h"
 #include "rootfs/observe.h"
@@ -101,10 +102,7 @@ Result<> ManagerObject::check_unused(const ImageView& image)
     for (const machine::MachineName& name : host_.catalogue.names()) {
         const Known* known = host_.catalogue.find(name);
         if (known && known->origin == Origin::Image && std::ranges::find(names, name.text()) != names.end()) {
-            found.push_back(
-                fmt::format("machine '{0}', which was started by its name, lies on it: 'holmctl remove {0}' removes that "
-                            "machine, and leaves the image",
-                            name.text()));
+            found.push_back(image::describe_started_by_name(name.text()));
             continue;
         }
         if (!known || !known->spec || !names_plain(*known->spec, names, image.path)) continue;

@@ -16,4 +16,7 @@ Result<std::vector<std::string>> layers_below(const Store& store, const Stack& s
 // Whether a state of the machine lies on the image.
 bool lies_on(const Stack& stack, const std::string& manifest);
 
+// Why an image stays of whose name a machine was started that has no more than its state.
+std::string describe_started_by_name(const std::string& name);
+
 }  // namespace holm::image

@@ -52,20 +52,16 @@ std::vector<std::string> layers_of_plan(const image::Store& store, const std::st
 // Of one that was started by the image's name, and has no more than its state.
 bool is_only_image(const image::Store& store, const MachineName& name, const image::Stored& image)
 {
+    if (name.text() != image.name) return false;
     const std::string folders[] = {api::runtime_path(name), fmt::format("{}/machines/{}", store.state(), name.text())};
     auto has_record = [](const std::string& folder) { return exists(folder + "/record.toml"); };
     const auto stack = store.read_stack(name);
-    return name.text() == image.name && (!stack || stack->reference == image.name) && !kernel::find_definition(name) &&
-           std::ranges::none_of(folders, has_record);
+    return (!stack || stack->reference == image.name) && !kernel::find_definition(name) && std::ranges::none_of(folders, has_record);
 }
 
 std::string lies_on_it(const image::Store& store, const MachineName& name, const image::Stored& image)
 {
-    if (is_only_image(store, name, image))
-        return fmt::format(
-            "machine '{0}', which was started by its name, lies on it: 'holmctl remove {0}' removes that machine, and leaves "
-            "the image",
-            name.text());
+    if (is_only_image(store, name, image)) return image::describe_started_by_name(name.text());
     return fmt::format("machine '{}' lies on it", name.text());
 }
 
